@@ -1,0 +1,41 @@
+// Loop: the event loop of one shard as the rest of the program sees it.
+// net/ implements it over epoll and Asio, tests/support fakes it.
+#pragma once
+
+#include <cstdint>
+
+#include "base/callback.h"
+#include "base/clock.h"
+
+namespace rookery {
+
+using TimerId = std::uint64_t;  // 0 is never a timer
+
+class Loop {
+public:
+    virtual ~Loop() = default;
+
+    // Runs `work` on this loop's thread, after what runs now. Any thread may call it. Never blocks; the
+    // queue behind it is for rare things (replies of storage, commands), so it has no bound of its own.
+    virtual void post(Callback work) = 0;
+
+    // Runs `work` once, not before `delay` has passed (resolution: 100 ms or better). Loop's thread only.
+    virtual TimerId after(Duration delay, Callback work) = 0;
+    // Forgets a timer; unknown and fired ids are ignored. Loop's thread only.
+    virtual void cancel(TimerId timer) = 0;
+
+    // Runs `work` at the end of this turn of the loop, before it sleeps: one flush for all that was written.
+    // Loop's thread only.
+    virtual void at_turn_end(Callback work) = 0;
+
+    virtual const Clock& clock() const = 0;
+
+    // The loop whose thread this is; nullptr on threads without one.
+    static Loop* current();
+
+protected:
+    // Implementations name themselves on their thread; nullptr ends it.
+    static void set_current(Loop* loop);
+};
+
+}  // namespace rookery

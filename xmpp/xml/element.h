@@ -1,0 +1,178 @@
+// Element: an XML element with all below it, as one flat tape of nodes and one buffer of text (two allocations).
+// View: a non-owning look at one element on a tape; cheap to copy, valid while the Element lives unchanged.
+// No operation recurses, so nesting depth costs no stack.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "xmpp/xml/name.h"
+
+namespace rookery::xml {
+
+class Element;
+class ElementBuilder;
+
+// One attribute as seen from outside. `ns` is empty for plain attributes; xml:lang is ns "" and name "xml:lang".
+struct Attribute {
+    std::string_view ns;
+    std::string_view name;
+    std::string_view value;
+};
+
+namespace detail {
+
+enum class NodeKind : std::uint8_t { element, attribute, text };
+
+// Nodes in document order. An element's attributes follow it at once, then its content; `end` is the index after
+// its last node, so a subtree is a run. Strings are slices of Tape::text; interned names take no text.
+struct Node {
+    NodeKind kind;
+    std::uint16_t name;         // elements: interned id, or 0
+    std::uint32_t end;          // index after the last node of this one
+    std::uint32_t ns_at;        // elements and attributes without interned name: namespace
+    std::uint32_t name_at;      // elements and attributes: local name;   text: the text
+    std::uint32_t value_at;     // attributes: the value
+    std::uint32_t ns_size;
+    std::uint32_t name_size;
+    std::uint32_t value_size;
+};
+
+struct Tape {
+    std::vector<Node> nodes;
+    std::string text;
+};
+
+}  // namespace detail
+
+// A View may be empty (find nothing, get an empty one): it has no name, no attributes, no children, no text.
+class View {
+public:
+    class Children;
+
+    View() = default;
+    explicit operator bool() const { return tape_ != nullptr; }
+
+    bool is(Name name) const;
+    bool is(std::string_view ns, std::string_view local) const;
+    std::string_view ns() const;
+    std::string_view local() const;
+
+    std::optional<std::string_view> attr(std::string_view name) const;
+    std::string_view attr_or(std::string_view name, std::string_view otherwise) const;
+    std::vector<Attribute> attributes() const;
+
+    std::string text() const;  // direct text, runs joined
+    bool has_text() const;     // any direct text that is not white space
+
+    Children children() const;      // elements only, in order
+    View child(Name name) const;    // the first of that name, or empty
+    View first_child() const;       // the first element, or empty
+
+private:
+    friend class Element;
+    friend class Children;
+    friend class Writer;
+    View(const detail::Tape* tape, std::uint32_t index) : tape_(tape), index_(index) {}
+
+    const detail::Tape* tape_ = nullptr;
+    std::uint32_t index_ = 0;
+};
+
+// Range over child elements: `for (View child : view.children())`.
+class View::Children {
+public:
+    class Iterator {
+    public:
+        View operator*() const { return View(tape_, index_); }
+        Iterator& operator++();
+        bool operator==(const Iterator& other) const { return index_ == other.index_; }
+
+    private:
+        friend class Children;
+        Iterator(const detail::Tape* tape, std::uint32_t index, std::uint32_t end)
+            : tape_(tape), index_(index), end_(end) {}
+        const detail::Tape* tape_;
+        std::uint32_t index_;
+        std::uint32_t end_;
+    };
+    Iterator begin() const;
+    Iterator end() const;
+    bool empty() const { return begin() == end(); }
+
+private:
+    friend class View;
+    explicit Children(View parent) : parent_(parent) {}
+    View parent_;
+};
+
+// Owning. Built top-down; every editing call invalidates Views on it.
+class Element {
+public:
+    explicit Element(Name name);
+    Element(std::string_view ns, std::string_view local);
+    explicit Element(View copy_of);
+
+    View view() const { return View(&tape_, 0); }
+    operator View() const { return view(); }
+
+    // The View's questions, asked of the root.
+    bool is(Name name) const { return view().is(name); }
+    std::optional<std::string_view> attr(std::string_view name) const { return view().attr(name); }
+    std::string text() const { return view().text(); }
+    View child(Name name) const { return view().child(name); }
+    View::Children children() const { return view().children(); }
+
+    // Editing the root; each returns *this so that a payload reads as one expression:
+    //   Element(query).set("ver", version).add(Element(item).set("jid", jid.str()))
+    Element& set(std::string_view attribute, std::string_view value);  // replaces; plain attributes only
+    Element& unset(std::string_view attribute);
+    Element& add(View child);                                          // appended as the last child (copied)
+    Element& add_text(std::string_view text);
+    Element& add_text_child(Name name, std::string_view text);         // <name>text</name>
+    Element&& moved() { return std::move(*this); }                     // ends a chain without a copy
+
+    // Removes child elements of the root for which `predicate(View)` is true; returns how many.
+    std::size_t remove_children(const std::function<bool(View)>& predicate);
+
+    // Appends the serialised form. `default_ns`: the default namespace in scope where it will stand.
+    void write(std::string& out, std::string_view default_ns) const;
+    std::string to_string() const;  // with its own xmlns
+
+    std::size_t memory_bytes() const;  // heap held by the tape
+
+private:
+    friend class ElementBuilder;
+    Element() = default;
+    detail::Tape tape_;
+};
+
+// Bottom-up building in document order, for the parser.
+class ElementBuilder {
+public:
+    void open(std::uint16_t interned, std::string_view ns, std::string_view local);  // interned 0: by strings
+    void attribute(std::string_view ns, std::string_view name, std::string_view value);  // right after open
+    void text(std::string_view text);  // joined with text just before it
+    void close();
+
+    std::size_t depth() const { return open_.size(); }
+    std::size_t memory_bytes() const;
+    Element take();  // REQUIRES: everything opened is closed; the builder is empty again
+    void reset();
+
+private:
+    detail::Tape tape_;
+    std::vector<std::uint32_t> open_;
+};
+
+// Appends `text` with & < > " ' escaped as XML asks; characters that XML cannot hold are not accepted from input.
+void escape(std::string& out, std::string_view text);
+
+// Serialises any view. `envelope` hooks let Stanza::write put its own attributes on the root.
+void write(std::string& out, View view, std::string_view default_ns);
+
+}  // namespace rookery::xml
