@@ -1,0 +1,58 @@
+// Database: the one door to stored data. SQLite implements it (sqlite_database.h); PostgreSQL can.
+//
+// A call suspends its coroutine and resumes it on the Loop it was made from (Loop::current()), never inline. On a
+// thread that has no loop (start-up, tools, tests) the call blocks that thread instead. Any thread may call. A task
+// that is destroyed while it waits is forgotten; the write itself may still happen. Loops must outlive the Database:
+// its destructor finishes what is queued and posts the answers.
+//
+// Errors, beside those of must_change:
+//   conflict     a unique key exists already
+//   not_found    a row refers to one that is gone (foreign key)
+//   invalid      a text value holds a NUL, or a value breaks a check
+//   unavailable  the queue is full (nothing was done), or another process holds the database; try later
+//   storage      the disk or the database failed: the call is not known to be done, never reported as done
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/task.h"
+#include "storage/sql/statement.h"
+
+namespace rookery {
+
+// A snapshot for metrics and the admin. Counters only grow.
+struct DatabaseGauges {
+    std::size_t writes_waiting = 0;  // calls, not statements
+    std::size_t write_bytes_waiting = 0;
+    std::size_t reads_waiting = 0;
+    Duration oldest_wait{0};     // how long the write that waits longest has waited
+    Duration longest_commit{0};  // since start
+    std::uint64_t commits = 0;
+    std::uint64_t writes = 0;  // calls committed: writes / commits = calls per commit
+    std::uint64_t reads = 0;
+    std::uint64_t refused = 0;   // calls turned away because a queue was full
+    std::uint64_t failures = 0;  // calls answered with ErrorCode::storage
+    bool healthy = true;         // the last commit succeeded
+};
+
+class Database {
+public:
+    virtual ~Database() = default;
+
+    // Reads; all statements of one call see the same moment, and every write answered before the call.
+    virtual Task<Result<std::vector<Rows>>> read(std::vector<Statement> statements) = 0;
+
+    // Writes; all statements in one transaction, all or none, in order. When it answers, it is committed and safe
+    // (DESIGN section 4). Calls from one thread are committed in the order they were made.
+    virtual Task<Result<std::vector<WriteOutcome>>> write(std::vector<Statement> statements) = 0;
+
+    virtual DatabaseGauges gauges() const = 0;  // any thread
+
+    Task<Result<Rows>> query(Statement statement);           // read of one statement
+    Task<Result<WriteOutcome>> change(Statement statement);  // write of one statement
+};
+
+}  // namespace rookery

@@ -1,0 +1,42 @@
+// SQLite behind Database: one writer thread that commits, without a timer, whatever queued up during the previous
+// commit (DESIGN section 4.2), and a few reader threads with connections of their own (WAL: they never wait for it).
+//
+// When the disk is full or fails, calls answer ErrorCode::storage, reads go on, and writing resumes with the first
+// commit that succeeds; after an I/O error the connection is closed and opened again before the next commit.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "storage/sql/database.h"
+
+namespace rookery {
+
+enum class Durability {
+    full,     // an answered write survives power loss (if the disk honours flushes)
+    process,  // it survives kill -9 of this program, not power loss
+};
+
+struct SqliteOptions {
+    std::string path;
+    Durability durability = Durability::full;
+    std::size_t reader_threads = 2;
+    std::size_t max_waiting_calls = 10'000;     // reads and writes each; past it: ErrorCode::unavailable
+    std::size_t max_waiting_bytes = 64u << 20;  // of the values of waiting writes
+    Milliseconds busy_timeout{5'000};           // for other programs that lock the file (a backup)
+    Milliseconds check_budget{1'000};           // how long the check for damage at start may take
+
+    explicit SqliteOptions(std::string file) : path(std::move(file)) {}
+};
+
+// Opens or creates the file, checks it, migrates it (schema.h) and starts the threads. One process at a time: held by
+// a lock on `path.lock`. Throws std::runtime_error with one line that names the path and the cause: directory missing
+// or not writable, in use, damaged, not a database, schema too new (both versions named).
+std::unique_ptr<Database> open_sqlite_database(SqliteOptions options);
+
+// The same in memory: one connection, no threads. A call is executed at once on the calling thread; its answer comes
+// through Loop::post where there is a loop (so code suspends as it will in production), else directly.
+std::unique_ptr<Database> open_memory_database();
+
+}  // namespace rookery

@@ -1,0 +1,131 @@
+// SQL as data: what a store asks and what it gets back, the same for every engine.
+//
+// The text is one literal that SQLite and PostgreSQL both take, with placeholders ?1 ?2 ... (a PostgreSQL engine
+// writes them as $1 $2 ...; no question mark stands anywhere else). It cannot be put together at run time: Sql has
+// only a consteval constructor, so input can never become SQL. Values travel beside it.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace rookery {
+
+class Sql {
+public:
+    consteval Sql(const char* literal) : text_(literal) {}
+    const char* text() const { return text_; }  // lives as long as the program: caches use it as their key
+
+private:
+    const char* text_;
+};
+
+struct Blob {
+    std::string bytes;
+    explicit Blob(std::string content) : bytes(std::move(content)) {}
+};
+
+// Times are microseconds since 1970 UTC, everywhere in the database.
+std::int64_t to_micros(WallTime time);
+WallTime from_micros(std::int64_t micros);
+
+// null, 64-bit integer, text (UTF-8, no NUL: a call with one is refused as invalid, on every engine) or bytes.
+class SqlValue {
+public:
+    SqlValue() = default;
+    SqlValue(std::integral auto number) : held_(static_cast<std::int64_t>(number)) {}
+    SqlValue(std::string text) : held_(std::move(text)) {}
+    SqlValue(std::string_view text) : held_(std::string(text)) {}
+    SqlValue(const char* text) : held_(std::string(text)) {}
+    SqlValue(Blob blob) : held_(std::move(blob)) {}
+    SqlValue(WallTime time) : held_(to_micros(time)) {}
+
+    bool is_null() const { return held_.index() == 0; }
+    // Another type than the one held gives zero or empty.
+    std::int64_t integer() const;
+    const std::string& text() const;
+    const std::string& blob() const;
+    std::string take_text();
+    std::string take_blob();
+
+    const std::int64_t* if_integer() const { return std::get_if<std::int64_t>(&held_); }
+    const std::string* if_text() const { return std::get_if<std::string>(&held_); }
+    const Blob* if_blob() const { return std::get_if<Blob>(&held_); }
+    std::size_t size_bytes() const;
+
+private:
+    std::variant<std::monostate, std::int64_t, std::string, Blob> held_;
+};
+
+class Statement {
+public:
+    template <class... Values>
+    explicit Statement(Sql sql, Values&&... values) : sql_(sql) {
+        values_.reserve(sizeof...(values));
+        (values_.emplace_back(std::forward<Values>(values)), ...);
+    }
+
+    // If this statement changes no row (or, when it gives rows back, gives none), the whole call is undone and
+    // answers with this error.
+    Statement&& must_change(ErrorCode code, const char* why) && {
+        otherwise_ = Otherwise{code, why};
+        return std::move(*this);
+    }
+
+    struct Otherwise {
+        ErrorCode code;
+        const char* why;
+    };
+
+    const char* sql() const { return sql_.text(); }
+    const std::vector<SqlValue>& values() const { return values_; }
+    const std::optional<Otherwise>& otherwise() const { return otherwise_; }
+    std::size_t size_bytes() const;
+
+private:
+    Sql sql_;
+    std::vector<SqlValue> values_;
+    std::optional<Otherwise> otherwise_;
+};
+
+// What several statements of one call are put into. A braced list inside co_await would hit GCC 12 (docs/traps.md).
+template <class... Statements>
+std::vector<Statement> together(Statements&&... statements) {
+    std::vector<Statement> all;
+    all.reserve(sizeof...(statements));
+    (all.push_back(std::forward<Statements>(statements)), ...);
+    return all;
+}
+
+class Rows {
+public:
+    Rows() = default;
+    explicit Rows(std::size_t columns) : columns_(columns) {}
+
+    std::size_t size() const { return columns_ == 0 ? 0 : values_.size() / columns_; }
+    bool empty() const { return values_.empty(); }
+    SqlValue& at(std::size_t row, std::size_t column) { return values_[row * columns_ + column]; }
+    const SqlValue& at(std::size_t row, std::size_t column) const { return values_[row * columns_ + column]; }
+
+    void add(SqlValue value) { values_.push_back(std::move(value)); }  // row by row, column by column
+
+private:
+    std::size_t columns_ = 0;
+    std::vector<SqlValue> values_;
+};
+
+struct WriteOutcome {
+    std::int64_t changed = 0;  // rows inserted, updated or deleted by the statement itself, without cascades
+    Rows rows;                 // of a SELECT or RETURNING
+};
+
+}  // namespace rookery

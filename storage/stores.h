@@ -1,0 +1,46 @@
+// All stores over one database, and the ways to open it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "storage/account_store.h"
+#include "storage/document_store.h"
+#include "storage/queue_store.h"
+#include "storage/roster_store.h"
+#include "storage/sql/sqlite_database.h"
+
+namespace rookery {
+
+struct Stores {  // what core and modules are handed; the Storage it came from outlives them
+    AccountStore& accounts;
+    RosterStore& roster;
+    DocumentStore& documents;
+    QueueStore& queue;
+};
+
+// Owns the database and its stores. Destroyed after everything that uses it and before the loops.
+class Storage {
+public:
+    explicit Storage(std::unique_ptr<Database> database);
+    Storage(const Storage&) = delete;
+    Storage& operator=(const Storage&) = delete;
+
+    Stores stores() { return Stores{accounts_, roster_, documents_, queue_}; }
+    DatabaseGauges gauges() const { return database_->gauges(); }
+    Database& database() { return *database_; }
+
+private:
+    std::unique_ptr<Database> database_;
+    AccountStore accounts_;
+    RosterStore roster_;
+    DocumentStore documents_;
+    QueueStore queue_;
+};
+
+// Throw std::runtime_error with one clear line when it cannot be opened (sqlite_database.h).
+std::unique_ptr<Storage> open_sqlite(std::string path);
+std::unique_ptr<Storage> open_sqlite(SqliteOptions options);
+std::unique_ptr<Storage> open_memory();
+
+}  // namespace rookery
