@@ -59,6 +59,7 @@ public:
 
     bool is(Name name) const;
     bool is(std::string_view ns, std::string_view local) const;
+    std::uint16_t name_id() const;  // interned id, or 0
     std::string_view ns() const;
     std::string_view local() const;
 

@@ -1,0 +1,90 @@
+#include "core/account.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "core/delivery.h"
+#include "core/shard.h"
+
+namespace rookery {
+
+Account::Account(Host& host, Jid bare, bool exists) : host_(host), jid_(std::move(bare)), exists_(exists) {}
+Account::~Account() = default;
+
+SessionPtr Account::find_session(std::string_view resource) const {
+    for (const SessionPtr& session : sessions_)
+        if (session->jid().resource() == resource) return session;
+    return nullptr;
+}
+
+bool Account::has_available_session() const {
+    return std::ranges::any_of(sessions_, [](const SessionPtr& session) { return session->available(); });
+}
+
+void Account::add_session(SessionPtr session) { sessions_.push_back(std::move(session)); }
+
+void Account::remove_session(const SessionPtr& session) {
+    const auto at = std::ranges::find(sessions_, session);
+    if (at == sessions_.end()) return;
+    const SessionPtr gone = *at;
+    sessions_.erase(at);
+    gone->set_dead();
+    auto event = std::make_shared<SessionEvent>(SessionEvent{gone, shared_from_this()});
+    Outcome outcome = host_.hooks.session_closed.run(*event);
+    if (outcome.pending()) enqueue([](std::shared_ptr<SessionEvent>, Task<Outcome> rest) -> Task<void> {
+        (void)co_await rest;
+    }(event, outcome.take_later()));
+    if (sessions_.empty() && !busy_) host_.shard().account_idle(*this);
+}
+
+void Account::receive(RoutePtr route) {
+    if (!busy_) return start(Waiting{std::move(route), {}});
+    if (!waiting_) waiting_ = std::make_unique<std::deque<Waiting>>();
+    if (waiting_->size() >= host_.options().max_waiting) {
+        host_.router().refuse(*route, StanzaError(Condition::resource_constraint, ErrorType::wait));
+        return;
+    }
+    waiting_->push_back(Waiting{std::move(route), {}});
+}
+
+void Account::enqueue(Task<void> work) {
+    if (!busy_) return start(Waiting{nullptr, std::move(work)});
+    if (!waiting_) waiting_ = std::make_unique<std::deque<Waiting>>();
+    waiting_->push_back(Waiting{nullptr, std::move(work)});
+}
+
+// Runs one item; when it must wait, the account is busy until it is through, and the queue behind it then follows.
+void Account::start(Waiting item) {
+    Task<void> work = item.route ? host_.router().receive(shared_from_this(), std::move(item.route))
+                                 : std::move(item.work);
+    if (work) {
+        busy_ = true;
+        spawn(run_task(std::move(work)));
+    }
+}
+
+Task<void> Account::run_task(Task<void> work) {
+    const AccountPtr self = shared_from_this();
+    try {
+        co_await work;
+    } catch (const std::exception& error) {
+        log_error("account_task_failed", {{"account", jid_.str()}, {"error", error.what()}});
+    }
+    busy_ = false;
+    if (!draining_) run_next();
+}
+
+void Account::run_next() {
+    draining_ = true;
+    while (!busy_ && waiting_ && !waiting_->empty()) {
+        Waiting item = std::move(waiting_->front());
+        waiting_->pop_front();
+        start(std::move(item));
+    }
+    draining_ = false;
+    if (busy_) return;
+    waiting_.reset();
+    if (sessions_.empty()) host_.shard().account_idle(*this);
+}
+
+}  // namespace rookery

@@ -1,0 +1,92 @@
+// Account: a local bare JID on its home shard: its sessions, its cached roster, and the queue that keeps stanzas for
+// it in order while a handler waits. Exists in memory while it has sessions, is at work, or sits in the shard's
+// bounded cache. `exists()` may be false: strangers write to users that are not there.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/task.h"
+#include "core/route.h"
+#include "core/session.h"
+#include "core/slot.h"
+#include "storage/roster_store.h"
+
+namespace rookery {
+
+class Host;
+class Shard;
+
+class Account : public std::enable_shared_from_this<Account> {
+public:
+    Account(Host& host, Jid bare, bool exists);
+    ~Account();
+    Account(const Account&) = delete;
+    Account& operator=(const Account&) = delete;
+
+    const Jid& jid() const { return jid_; }
+    Host& host() const { return host_; }
+    bool exists() const { return exists_; }
+
+    const std::vector<SessionPtr>& sessions() const { return sessions_; }
+    SessionPtr find_session(std::string_view resource) const;
+    bool has_available_session() const;
+    // The last presence that made the account unavailable, for probes (RFC 6121 4.3.2); null: none since start.
+    const StanzaPtr& last_unavailable() const { return last_unavailable_; }
+    void set_last_unavailable(StanzaPtr presence) { last_unavailable_ = std::move(presence); }
+
+    // Cached roster, or nullptr. Always present after load_roster, until the next wait.
+    Roster* roster() const { return roster_.get(); }
+    // Loads it once for all who ask at the same time. The pointer holds it beyond waits and evictions.
+    Task<Result<std::shared_ptr<Roster>>> load_roster();
+    // Writes an item through to storage and cache; gives the roster's new version.
+    Task<Result<std::uint64_t>> put_roster_item(RosterItem item);
+    Task<Result<std::uint64_t>> remove_roster_item(Jid contact);
+    Task<Result<Nothing>> put_request(PendingRequest request);
+    Task<Result<Nothing>> remove_request(Jid from);
+    void forget_roster() { roster_.reset(); }
+
+    SlotMap& slots() { return slots_; }
+
+    // Runs the received hooks and delivery for one stanza; behind those that wait already. Takes what comes.
+    void receive(RoutePtr route);
+    // Runs `work` in the same queue, alone: for module work that must not interleave with stanzas of this account.
+    void enqueue(Task<void> work);
+    bool busy() const { return busy_; }
+
+    // Bookkeeping of the shard's cache.
+    bool in_idle_list() const { return in_idle_list_; }
+    void set_in_idle_list(bool in) { in_idle_list_ = in; }
+
+    void add_session(SessionPtr session);
+    // Takes it out and runs session_closed. Unknown sessions are ignored.
+    void remove_session(const SessionPtr& session);
+
+private:
+    struct Waiting {
+        RoutePtr route;   // one of the two
+        Task<void> work;
+    };
+    void start(Waiting item);
+    void run_next();
+    Task<void> run_task(Task<void> work);
+
+    Host& host_;
+    Jid jid_;
+    std::vector<SessionPtr> sessions_;
+    std::shared_ptr<Roster> roster_;
+    StanzaPtr last_unavailable_;
+    SlotMap slots_;
+    std::unique_ptr<std::deque<Waiting>> waiting_;
+    bool exists_;
+    bool busy_ = false;
+    bool draining_ = false;
+    bool in_idle_list_ = false;
+};
+
+using AccountPtr = std::shared_ptr<Account>;
+
+}  // namespace rookery

@@ -1,0 +1,23 @@
+// Which sessions a message, presence or iq for a local account goes to: RFC 6121 section 8.5, as a pure function.
+#pragma once
+
+#include "core/account.h"
+
+namespace rookery {
+
+struct Delivery {
+    enum class Verdict {
+        sessions,     // to `sessions`
+        undelivered,  // a message for nobody there: message_undelivered decides, else refused
+        answer,       // an iq request the server answers on the account's behalf
+        refuse,       // service-unavailable
+        ignore,
+    };
+    Verdict verdict;
+    const char* why;  // the paragraph, for the log and for tests
+    std::vector<SessionPtr> sessions;
+};
+
+Delivery decide_delivery(const Account& account, const Stanza& stanza, const Jid& to);
+
+}  // namespace rookery

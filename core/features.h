@@ -1,0 +1,67 @@
+// Features: who answers which IQ, and what disco says. One per host and shard.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/outcome.h"
+#include "xmpp/stanza.h"
+
+namespace rookery {
+
+class Account;
+class Host;
+class Session;
+
+// Where a request was addressed to.
+enum class At : std::uint8_t {
+    host,     // the server's own address (or, from a client, no `to` where only the server can answer)
+    account,  // a local account's bare JID (RFC 6121 8.5.2: the server answers for it)
+};
+
+// One IQ get or set for a handler. A handler that waits takes it by value; everything in it stays valid.
+struct Iq {
+    StanzaPtr stanza;
+    Host* host;
+    std::shared_ptr<Account> account;  // At::account: whom it is addressed to
+    std::shared_ptr<Session> sender;   // when the sender's session is on this shard; always so for one's own account
+    xml::View payload() const { return stanza->payload(); }
+    bool own() const;  // asked by the account itself (any of its resources)
+};
+
+using IqHandler = IqReply (*)(void* object, Iq iq);
+
+class Features {
+public:
+    // Two handlers for one (type, payload, where) are a bug: throws std::logic_error.
+    void add_iq(IqType type, xml::Name payload, At where, std::string_view module, void* object, IqHandler handler);
+    void add_feature(std::string_view ns, At where, void* object);
+    void remove_all(void* object);
+
+    struct Answerer {
+        void* object;
+        IqHandler handler;
+        std::string module;
+    };
+    // By the payload's own name, whatever else is in it. nullptr: nobody.
+    const Answerer* find(IqType type, xml::View payload, At where) const;
+    // Somebody answers get or set of that payload there (then the other type gets not-allowed, not service-unavailable).
+    bool knows(xml::View payload, At where) const;
+
+    std::vector<std::string> features(At where) const;  // sorted, unique
+
+private:
+    struct Feature {
+        std::string ns;
+        At where;
+        void* object;
+    };
+    std::unordered_map<std::uint32_t, Answerer> answerers_;
+    std::vector<Feature> features_;
+};
+
+}  // namespace rookery

@@ -1,0 +1,52 @@
+// All the places modules can join, per host and shard. One line and one comment each.
+#pragma once
+
+#include "core/hook.h"
+#include "core/route.h"
+
+namespace rookery {
+
+class Session;
+class Account;
+class Host;
+
+struct SessionEvent {
+    std::shared_ptr<Session> session;
+    std::shared_ptr<Account> account;
+};
+
+struct AccountEvent {
+    Jid account;
+    Host& host;
+};
+
+struct Hooks {
+    // A local client's stanza, `from` stamped, before anything else happens to it. Sender's shard.
+    Hook<Route> message_sent{"message_sent"};
+    Hook<Route> presence_sent{"presence_sent"};
+    Hook<Route> iq_sent{"iq_sent"};
+
+    // A stanza for a local account (any `to` with a local part), on that account's shard, whether or not it exists:
+    // account->exists() tells. After message_received come the sessions of RFC 6121 section 8.
+    Hook<Route> message_received{"message_received"};
+    Hook<Route> presence_received{"presence_received"};
+    Hook<Route> iq_received{"iq_received"};
+
+    // A message of type chat, normal or headline for an existing account that no session can take. Nobody stops it: refused.
+    Hook<Route> message_undelivered{"message_undelivered"};
+    // A message for the server's own address. Nobody stops it: refused.
+    Hook<Route> message_to_host{"message_to_host"};
+
+    // A session was bound. It is not available yet.
+    Hook<SessionEvent> session_bound{"session_bound"};
+    // Its first available presence (with priority >= 0 or below) has just been broadcast.
+    Hook<SessionEvent> session_available{"session_available"};
+    // The binding is over, for whatever reason; the session's presence and slots are as they were.
+    Hook<SessionEvent> session_closed{"session_closed"};
+
+    Hook<AccountEvent> account_created{"account_created"};
+    // The account's rows are gone, its sessions closed.
+    Hook<AccountEvent> account_removed{"account_removed"};
+};
+
+}  // namespace rookery

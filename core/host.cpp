@@ -1,0 +1,58 @@
+#include "core/host.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "core/access.h"
+#include "core/module.h"
+#include "core/shard.h"
+
+namespace rookery {
+namespace {
+
+Jid domain_jid(const std::string& domain) {
+    std::optional<Jid> jid = Jid::parse(domain);
+    if (!jid || !jid->is_domain()) throw std::runtime_error("'" + domain + "' is not a domain name");
+    return std::move(*jid);
+}
+
+}  // namespace
+
+Host::Host(Shard& shard, std::shared_ptr<const HostOptions> options)
+    : shard_(shard), options_(std::move(options)), jid_(domain_jid(options_->domain)) {
+    for (const HostOptions::ModuleOptions& wanted : options_->modules) load(wanted);
+}
+
+// In reverse order of loading.
+Host::~Host() {
+    while (!modules_.empty()) modules_.pop_back();
+}
+
+Router& Host::router() const { return shard_.router(); }
+Stores& Host::stores() const { return shard_.stores(); }
+
+bool Host::allows(std::string_view rule, const Jid& who, std::string_view ip) const {
+    return options_->access->allows(rule, who, ip);
+}
+
+void Host::load(const HostOptions::ModuleOptions& wanted) {
+    modules_.push_back(Loaded{wanted, wanted.spec->make(*this, wanted.options)});
+}
+
+void Host::apply(std::shared_ptr<const HostOptions> options) {
+    const auto same = [](const HostOptions::ModuleOptions& a, const HostOptions::ModuleOptions& b) {
+        return a.spec == b.spec && a.fingerprint == b.fingerprint;
+    };
+    options_ = std::move(options);
+    std::erase_if(modules_, [&](const Loaded& loaded) {
+        return std::ranges::none_of(options_->modules, [&](const auto& wanted) { return same(wanted, loaded.from); });
+    });
+    for (const HostOptions::ModuleOptions& wanted : options_->modules)
+        if (std::ranges::none_of(modules_, [&](const Loaded& loaded) { return same(wanted, loaded.from); })) load(wanted);
+}
+
+bool Host::has_module(std::string_view name) const {
+    return std::ranges::any_of(modules_, [name](const Loaded& loaded) { return name == loaded.from.spec->name; });
+}
+
+}  // namespace rookery

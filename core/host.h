@@ -1,0 +1,74 @@
+// Host: one virtual domain on one shard: its options, hooks, features and modules.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/features.h"
+#include "core/hooks.h"
+#include "storage/stores.h"
+#include "xmpp/jid.h"
+
+namespace rookery {
+
+class AccessRules;
+class Module;
+class Router;
+class Shard;
+struct ModuleSpec;
+
+// What the configuration says about one domain; immutable, shared by all shards.
+struct HostOptions {
+    std::string domain;
+    std::string language = "en";
+    std::size_t max_user_sessions = 10;                   // option max_user_sessions: the next bind is refused
+    std::size_t max_waiting = 1'000;                      // stanzas that may wait for one account's storage
+    std::shared_ptr<const AccessRules> access;            // acl and access_rules
+    struct ModuleOptions {
+        const ModuleSpec* spec;
+        std::shared_ptr<const void> options;              // the spec's options type
+        std::string fingerprint;                          // equal text: equal options (reload leaves it alone)
+    };
+    std::vector<ModuleOptions> modules;
+};
+
+class Host {
+public:
+    Host(Shard& shard, std::shared_ptr<const HostOptions> options);
+    ~Host();
+    Host(const Host&) = delete;
+    Host& operator=(const Host&) = delete;
+
+    const std::string& domain() const { return options_->domain; }
+    const Jid& jid() const { return jid_; }
+    const HostOptions& options() const { return *options_; }
+    Shard& shard() const { return shard_; }
+    Router& router() const;
+    Stores& stores() const;
+
+    // Does access rule `rule` (or the built-in "all", "none") allow this address?
+    bool allows(std::string_view rule, const Jid& who, std::string_view ip = {}) const;
+
+    // Reload: modules gone or changed are destroyed, new or changed ones made; the rest is not touched.
+    void apply(std::shared_ptr<const HostOptions> options);
+    bool has_module(std::string_view name) const;
+
+    Hooks hooks;
+    Features features;
+
+private:
+    struct Loaded {
+        HostOptions::ModuleOptions from;
+        std::unique_ptr<Module> module;
+    };
+    void load(const HostOptions::ModuleOptions& wanted);
+
+    Shard& shard_;
+    std::shared_ptr<const HostOptions> options_;
+    Jid jid_;
+    std::vector<Loaded> modules_;
+};
+
+}  // namespace rookery

@@ -1,0 +1,41 @@
+// Route: one stanza on its way through the server, with what hooks noted about it.
+// Always on the heap (RoutePtr), so that a handler may wait. Touched by one shard at a time.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "xmpp/stanza.h"
+
+namespace rookery {
+
+class Account;
+class Session;
+
+struct Route {
+    explicit Route(Stanza a_stanza) : to(a_stanza.to), stanza(std::make_shared<Stanza>(std::move(a_stanza))) {}
+    Route(std::shared_ptr<Stanza> shared, Jid recipient) : to(std::move(recipient)), stanza(std::move(shared)) {}
+
+    // The recipient. Equals stanza->to but in a fan-out, where one stanza without `to` goes to many.
+    Jid to;
+    // Editable in the *_sent hooks and in the rewrite stage of *_received; shared with the recipients afterwards.
+    std::shared_ptr<Stanza> stanza;
+
+    // In *_sent hooks: the sender's. In *_received and message_undelivered: the recipient's. The hooks may keep them.
+    std::shared_ptr<Account> account;
+    // The session that sent it, in *_sent hooks only.
+    std::shared_ptr<Session> sender;
+
+    // Notes. A new one is a new field here, with the module that sets it.
+    std::string stanza_id;     // stanza_id: the id the recipient's copy carries
+    bool no_store = false;     // hints: must not be kept
+    bool no_copy = false;      // hints: only to the addressed resource
+    bool store = false;        // hints: the sender asks to keep it although it has no body
+    bool was_queued = false;   // offline: comes out of the queue, so it is not queued or counted again
+    WallTime queued_at{};      // offline: when it was queued
+};
+
+using RoutePtr = std::unique_ptr<Route>;
+
+}  // namespace rookery

@@ -1,0 +1,304 @@
+#include "core/router.h"
+
+#include <cassert>
+#include <exception>
+
+#include "base/log.h"
+#include "core/delivery.h"
+#include "core/shard.h"
+
+namespace rookery {
+namespace {
+
+Hook<Route>& sent_hook(Host& host, const Stanza& stanza) {
+    switch (stanza.kind()) {
+        case StanzaKind::message: return host.hooks.message_sent;
+        case StanzaKind::presence: return host.hooks.presence_sent;
+        case StanzaKind::iq: break;
+    }
+    return host.hooks.iq_sent;
+}
+
+Hook<Route>& received_hook(Host& host, const Stanza& stanza) {
+    switch (stanza.kind()) {
+        case StanzaKind::message: return host.hooks.message_received;
+        case StanzaKind::presence: return host.hooks.presence_received;
+        case StanzaKind::iq: break;
+    }
+    return host.hooks.iq_received;
+}
+
+void count(ShardCounters& counters, const Stanza& stanza) {
+    switch (stanza.kind()) {
+        case StanzaKind::message: ++counters.messages; break;
+        case StanzaKind::presence: ++counters.presences; break;
+        case StanzaKind::iq: ++counters.iqs; break;
+    }
+}
+
+// A presence without `to`, available or unavailable: the session's own (RFC 6121 4.2, 4.4, 4.5).
+bool is_broadcast(const Stanza& stanza) {
+    return stanza.is_presence() && stanza.to.empty() &&
+           (stanza.presence_type() == PresenceType::available || stanza.presence_type() == PresenceType::unavailable);
+}
+
+IqReply contained_reply(const Features::Answerer& answerer, Iq iq) {
+    try {
+        return answerer.handler(answerer.object, std::move(iq));
+    } catch (const std::exception& error) {
+        log_error("handler_failed", {{"hook", "iq"}, {"module", answerer.module}, {"error", error.what()}});
+        return Condition::internal_server_error;
+    }
+}
+
+}  // namespace
+
+// --- from a client ------------------------------------------------------------------------------------------------
+
+void Router::from_session(const SessionPtr& sender, Stanza stanza) {
+    AccountPtr account = shard_.find_account(sender->jid().bare_str());
+    assert(account);
+    count(shard_.counters(), stanza);
+    stanza.from = sender->jid();
+    auto route = std::make_unique<Route>(std::move(stanza));
+    route->account = std::move(account);
+    route->sender = sender;
+    Host& host = route->account->host();
+    Outcome outcome = sent_hook(host, *route->stanza).run(*route);
+    sent_hooks_done(sender, std::move(route), std::move(outcome));
+}
+
+void Router::sent_hooks_done(const SessionPtr& sender, RoutePtr route, Outcome outcome) {
+    switch (outcome.kind()) {
+        case Outcome::Kind::pass: return dispatch(std::move(route), sender);
+        case Outcome::Kind::stop: return;
+        case Outcome::Kind::refuse: return refuse(*route, outcome.take_error(), true);
+        case Outcome::Kind::later: break;
+    }
+    sender->hold();
+    spawn(finish_sent(sender, std::move(route), outcome.take_later()));
+}
+
+Task<void> Router::finish_sent(SessionPtr sender, RoutePtr route, Task<Outcome> waiting) {
+    Outcome outcome = co_await waiting;
+    sent_hooks_done(sender, std::move(route), std::move(outcome));
+    sender->release();
+}
+
+// Past the sender's hooks: notes that were the sender's side's are taken off, and the stanza goes its way.
+void Router::dispatch(RoutePtr route, const SessionPtr& sender) {
+    if (is_broadcast(*route->stanza)) return;  // the presence module has acted on it in the deliver stage
+    if (route->stanza->to.empty()) {
+        if (!route->stanza->is_request()) route->stanza->to = sender->jid().bare();
+        route->to = sender->jid().bare();
+    }
+    route->account = nullptr;
+    route->sender = nullptr;
+    if (Host* host = route->to.local().empty() ? shard_.find_host(route->to.domain()) : nullptr)
+        return to_host(std::move(route), *host, sender);
+    this->route(std::move(route));
+}
+
+// --- on the way ---------------------------------------------------------------------------------------------------
+
+void Router::send(Stanza stanza) { route(std::make_unique<Route>(std::move(stanza))); }
+
+void Router::route(RoutePtr route) {
+    assert(!route->to.empty());
+    Host* host = shard_.find_host(route->to.domain());
+    if (!host) {
+        if (remote_) return remote_->send(std::move(route));
+        return refuse(*route, StanzaError(Condition::remote_server_not_found));
+    }
+    if (route->to.local().empty()) return to_host(std::move(route), *host, nullptr);
+    const unsigned home = shard_.all().home_of(route->to.bare_str());
+    if (home == shard_.index()) return arrive(std::move(route));
+    shard_.send(home, Parcel{std::move(route), {}});
+}
+
+void Router::fan_out(std::shared_ptr<Stanza> stanza, std::vector<Jid> recipients) {
+    std::vector<std::vector<Jid>> by_shard(shard_.all().count());
+    for (Jid& to : recipients) {
+        if (!shard_.find_host(to.domain()) || to.local().empty()) {
+            Stanza copy = *stanza;
+            copy.to = std::move(to);
+            send(std::move(copy));
+            continue;
+        }
+        by_shard[shard_.all().home_of(to.bare_str())].push_back(std::move(to));
+    }
+    for (unsigned home = 0; home < by_shard.size(); ++home) {
+        if (by_shard[home].empty()) continue;
+        Parcel parcel{std::make_unique<Route>(stanza, Jid()), std::move(by_shard[home])};
+        if (home == shard_.index())
+            shard_.receive(std::move(parcel));
+        else
+            shard_.send(home, std::move(parcel));
+    }
+}
+
+void Router::arrive(RoutePtr route) {
+    assert(shard_.all().home_of(route->to.bare_str()) == shard_.index());
+    if (AccountPtr account = shard_.find_account(route->to.bare_str())) return account->receive(std::move(route));
+    Jid bare = route->to.bare();
+    spawn(load_and_receive(std::move(bare), std::move(route)));
+}
+
+Task<void> Router::load_and_receive(Jid bare, RoutePtr route) {
+    Result<AccountPtr> account = co_await shard_.load_account(std::move(bare));
+    if (account.ok())
+        (*account)->receive(std::move(route));
+    else
+        refuse(*route, StanzaError(Condition::resource_constraint, ErrorType::wait));
+}
+
+// --- at the recipient ---------------------------------------------------------------------------------------------
+
+Task<void> Router::receive(const AccountPtr& account, RoutePtr route) {
+    route->account = account;
+    Outcome outcome = received_hook(account->host(), *route->stanza).run(*route);
+    switch (outcome.kind()) {
+        case Outcome::Kind::pass: return deliver(account, std::move(route));
+        case Outcome::Kind::stop: return {};
+        case Outcome::Kind::refuse: refuse(*route, outcome.take_error()); return {};
+        case Outcome::Kind::later: break;
+    }
+    return finish_received(account, std::move(route), outcome.take_later());
+}
+
+Task<void> Router::finish_received(AccountPtr account, RoutePtr route, Task<Outcome> waiting) {
+    Outcome outcome = co_await waiting;
+    Task<void> rest;
+    if (outcome.passed())
+        rest = deliver(account, std::move(route));
+    else if (outcome.kind() == Outcome::Kind::refuse)
+        refuse(*route, outcome.take_error());
+    if (rest) co_await rest;
+}
+
+Task<void> Router::deliver(const AccountPtr& account, RoutePtr route) {
+    using Verdict = Delivery::Verdict;
+    const Stanza& stanza = *route->stanza;
+    Delivery delivery = decide_delivery(*account, stanza, route->to);
+    const Jid& to = route->to == stanza.to ? Jid() : route->to;
+    switch (delivery.verdict) {
+        case Verdict::sessions:
+            for (const SessionPtr& session : delivery.sessions) session->deliver(route->stanza, to);
+            shard_.counters().delivered += delivery.sessions.size();
+            return {};
+        case Verdict::undelivered: return undelivered(account, std::move(route));
+        case Verdict::answer: {
+            SessionPtr sender = stanza.from.same_bare(account->jid()) ? account->find_session(stanza.from.resource()) : nullptr;
+            return answer(Iq{route->stanza, &account->host(), account, std::move(sender)}, At::account);
+        }
+        case Verdict::refuse: refuse(*route, StanzaError(Condition::service_unavailable)); return {};
+        case Verdict::ignore: break;
+    }
+    return {};
+}
+
+Task<void> Router::undelivered(const AccountPtr& account, RoutePtr route) {
+    ++shard_.counters().undelivered;
+    Outcome outcome = account->host().hooks.message_undelivered.run(*route);
+    if (outcome.pending()) return finish_undelivered(std::move(route), outcome.take_later());
+    if (outcome.kind() == Outcome::Kind::refuse)
+        refuse(*route, outcome.take_error());
+    else if (outcome.passed())
+        refuse(*route, StanzaError(Condition::service_unavailable));
+    return {};
+}
+
+Task<void> Router::finish_undelivered(RoutePtr route, Task<Outcome> waiting) {
+    Outcome outcome = co_await waiting;
+    if (outcome.kind() == Outcome::Kind::refuse)
+        refuse(*route, outcome.take_error());
+    else if (outcome.passed())
+        refuse(*route, StanzaError(Condition::service_unavailable));
+}
+
+// --- requests -----------------------------------------------------------------------------------------------------
+
+void Router::to_host(RoutePtr route, Host& host, const SessionPtr& sender) {
+    const Stanza& stanza = *route->stanza;
+    if (stanza.is_request()) {
+        if (route->to.is_full()) return refuse(*route, StanzaError(Condition::service_unavailable));
+        Task<void> rest = answer(Iq{route->stanza, &host, nullptr, sender}, At::host);
+        if (!rest) return;
+        if (sender) sender->hold();
+        return static_cast<void>(spawn([](Task<void> work, SessionPtr held) -> Task<void> {
+            co_await work;
+            if (held) held->release();
+        }(std::move(rest), sender)));
+    }
+    if (!stanza.is_message() || stanza.is_error()) return;
+    Task<void> rest;
+    Outcome outcome = host.hooks.message_to_host.run(*route);
+    if (outcome.pending()) return static_cast<void>(spawn(finish_undelivered(std::move(route), outcome.take_later())));
+    if (outcome.kind() == Outcome::Kind::refuse) return refuse(*route, outcome.take_error());
+    if (outcome.passed()) refuse(*route, StanzaError(Condition::service_unavailable));
+}
+
+Task<void> Router::answer(Iq iq, At where) {
+    const StanzaPtr request = iq.stanza;
+    Features& features = iq.host->features;
+    const Features::Answerer* answerer = features.find(request->iq_type(), request->payload(), where);
+    // COMPAT: clients send requests only the server can answer (commands, registration) without `to`.
+    if (!answerer && where == At::account && request->to.empty() && features.knows(request->payload(), At::host)) {
+        where = At::host;
+        answerer = features.find(request->iq_type(), request->payload(), where);
+    }
+    if (!answerer) {
+        const bool other_type = features.knows(request->payload(), where);
+        send_reply(*request, other_type ? Condition::not_allowed : Condition::service_unavailable);
+        return {};
+    }
+    IqReply reply = contained_reply(*answerer, std::move(iq));
+    if (reply.pending()) return finish_answer(request, reply.take_later());
+    send_reply(*request, reply);
+    return {};
+}
+
+Task<void> Router::finish_answer(StanzaPtr request, Task<IqReply> waiting) {
+    std::string failure;
+    try {
+        IqReply reply = co_await waiting;
+        while (reply.pending()) {
+            Task<IqReply> more = reply.take_later();
+            reply = co_await more;
+        }
+        send_reply(*request, reply);
+        co_return;
+    } catch (const std::exception& error) {
+        failure = error.what();
+    }
+    log_error("handler_failed", {{"hook", "iq"}, {"error", failure}});
+    send_reply(*request, Condition::internal_server_error);
+}
+
+void Router::send_reply(const Stanza& request, const IqReply& answer) {
+    if (const StanzaError* error = answer.error()) return reply(request, request.make_error(*error));
+    Stanza result = request.make_result();
+    if (const xml::Element* payload = answer.result()) result.element().add(*payload);
+    reply(request, std::move(result));
+}
+
+// A request without `to` is answered from the account itself (RFC 6120 8.1.2.1: `from` is left out).
+void Router::reply(const Stanza& request, Stanza answer) {
+    if (request.from.empty()) return;
+    answer.to = request.from;
+    send(std::move(answer));
+}
+
+void Router::refuse(const Route& route, const StanzaError& error, bool even_presence) {
+    const Stanza& stanza = *route.stanza;
+    const bool answerable = stanza.is_request() || (stanza.is_message() && !stanza.is_error()) ||
+                            (stanza.is_presence() && !stanza.is_error() && even_presence);
+    if (!answerable || stanza.from.empty()) return;
+    ++shard_.counters().refused;
+    Stanza answer = stanza.make_error(error);
+    answer.from = route.to.empty() ? stanza.from.bare() : route.to;
+    answer.to = stanza.from;
+    send(std::move(answer));
+}
+
+}  // namespace rookery

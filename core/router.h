@@ -1,0 +1,76 @@
+// Router: takes stanzas to where they belong (DESIGN section 2, steps 4 to 6). One per shard; all calls on its thread.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "base/task.h"
+#include "core/features.h"
+#include "core/outcome.h"
+#include "core/route.h"
+#include "core/session.h"
+#include "xmpp/stanza.h"
+
+namespace rookery {
+
+class Account;
+class Host;
+class Shard;
+
+// Stanzas for domains that are not ours. None set: remote-server-not-found.
+class RemoteRouter {
+public:
+    virtual ~RemoteRouter() = default;
+    // Takes responsibility for the stanza: delivers, queues, or refuses it through the router.
+    virtual void send(RoutePtr route) = 0;
+};
+
+class Router {
+public:
+    explicit Router(Shard& shard) : shard_(shard) {}
+
+    // A client's stanza: stamps `from`, runs the sender's hooks, routes. Holds the session while a hook waits.
+    void from_session(const SessionPtr& sender, Stanza stanza);
+
+    // A stanza made by the server or a module, `from` and `to` set: no sender hooks.
+    void send(Stanza stanza);
+    void route(RoutePtr route);
+    // One stanza without `to`, many recipients: one parcel per shard, payload shared.
+    void fan_out(std::shared_ptr<Stanza> stanza, std::vector<Jid> recipients);
+
+    // The one exit for refusals: answers the sender with an error where RFC 6120/6121 allow one (never to an error,
+    // a result or, unless `even_presence`, a presence).
+    void refuse(const Route& route, const StanzaError& error, bool even_presence = false);
+    void reply(const Stanza& request, Stanza answer);
+
+    // For the shard: a stanza has reached the home shard of its recipient.
+    void arrive(RoutePtr route);
+
+    void set_remote(RemoteRouter* remote) { remote_ = remote; }
+
+    // For Account: runs the received hooks and delivery. Empty when done; else the rest, which the account awaits.
+    Task<void> receive(const std::shared_ptr<Account>& account, RoutePtr route);
+
+private:
+    void sent_hooks_done(const SessionPtr& sender, RoutePtr route, Outcome outcome);
+    Task<void> finish_sent(SessionPtr sender, RoutePtr route, Task<Outcome> waiting);
+    void dispatch(RoutePtr route, const SessionPtr& sender);
+
+    void to_host(RoutePtr route, Host& host, const SessionPtr& sender);
+    Task<void> load_and_receive(Jid bare, RoutePtr route);
+
+    Task<void> deliver(const std::shared_ptr<Account>& account, RoutePtr route);
+    Task<void> finish_received(std::shared_ptr<Account> account, RoutePtr route, Task<Outcome> waiting);
+    Task<void> undelivered(const std::shared_ptr<Account>& account, RoutePtr route);
+    Task<void> finish_undelivered(RoutePtr route, Task<Outcome> waiting);
+
+    // Runs the handler for a request; empty when the answer is out.
+    Task<void> answer(Iq iq, At where);
+    Task<void> finish_answer(StanzaPtr request, Task<IqReply> waiting);
+    void send_reply(const Stanza& request, const IqReply& reply);
+
+    Shard& shard_;
+    RemoteRouter* remote_ = nullptr;
+};
+
+}  // namespace rookery

@@ -1,0 +1,92 @@
+// Session: one bound resource (RFC 6120 section 7) at its account's home shard. It is not a connection: connections
+// come and go. c2s/session.h implements delivery; modules see this.
+// Owned by its Account; shared pointers keep the object, not the binding: after a wait, ask alive().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "core/slot.h"
+#include "xmpp/jid.h"
+#include "xmpp/stanza.h"
+#include "xmpp/stream_error.h"
+
+namespace rookery {
+
+class Account;
+
+// What is known about how the session came in; for admins and logs.
+struct SessionOrigin {
+    std::string address;    // of the client, without port
+    std::uint16_t port = 0;
+    std::string transport;  // "tcp", "tls"
+    std::string tls;        // "TLSv1.3 TLS_AES_128_GCM_SHA256", or empty
+    std::string mechanism;  // SASL
+};
+
+class Session : public std::enable_shared_from_this<Session> {
+public:
+    Session(Jid full_jid, std::uint64_t session_id, SessionOrigin origin, WallTime since)
+        : jid_(std::move(full_jid)), id_(session_id), origin_(std::move(origin)), since_(since) {}
+    virtual ~Session() = default;
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    const Jid& jid() const { return jid_; }
+    std::uint64_t id() const { return id_; }  // of this process; on every log line about it
+    const SessionOrigin& origin() const { return origin_; }
+    WallTime since() const { return since_; }
+    bool alive() const { return alive_; }
+
+    // Hands the client a stanza. `to`: written instead of the stanza's own (fan-out); empty: as it is.
+    virtual void deliver(const StanzaPtr& stanza, const Jid& to = {}) = 0;
+    // Ends the binding: stream error, close. Presence clean-up follows through the session_closed hook.
+    virtual void close(const StreamError& error) = 0;
+    // Bytes the client has not taken yet.
+    virtual std::size_t backlog_bytes() const = 0;
+
+    // Presence as last broadcast (RFC 6121 section 4); null while unavailable.
+    const StanzaPtr& presence() const { return presence_; }
+    bool available() const { return presence_ != nullptr; }
+    int priority() const { return priority_; }
+    // REQUIRES: a presence without `to`, available or unavailable. Called by the router before presence_sent's
+    // deliver stage.
+    void set_presence(StanzaPtr presence);
+
+    // Has asked for the roster, so gets pushes ("interested resource", RFC 6121 2.1.6).
+    bool interested() const { return interested_; }
+    void set_interested() { interested_ = true; }
+
+    SlotMap& slots() { return slots_; }
+
+    // While held, no further stanza of this client is read: something its last one asked for is still under way
+    // (order, back-pressure). Holds count.
+    void hold() { ++holds_; }
+    void release();
+    bool held() const { return holds_ > 0; }
+
+protected:
+    // The last hold went: go on reading, from a fresh turn of the loop.
+    virtual void input_released() = 0;
+    void set_dead() { alive_ = false; }
+    friend class Account;
+
+private:
+    Jid jid_;
+    std::uint64_t id_;
+    SessionOrigin origin_;
+    WallTime since_;
+    StanzaPtr presence_;
+    SlotMap slots_;
+    std::uint16_t holds_ = 0;
+    std::int8_t priority_ = 0;
+    bool interested_ = false;
+    bool alive_ = true;
+};
+
+using SessionPtr = std::shared_ptr<Session>;
+
+}  // namespace rookery

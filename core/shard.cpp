@@ -1,0 +1,171 @@
+#include "core/shard.h"
+
+#include <cassert>
+#include <functional>
+
+#include "base/log.h"
+
+namespace rookery {
+
+Shard::Shard(Shards& all, unsigned index, Loop& loop, Stores& stores, ShardOptions options)
+    : all_(all), index_(index), loop_(loop), stores_(stores), options_(options) {}
+
+Shard::~Shard() = default;
+
+// --- hosts --------------------------------------------------------------------------------------------------------
+
+Host* Shard::find_host(std::string_view domain) const {
+    for (const std::unique_ptr<Host>& host : hosts_)
+        if (host->domain() == domain) return host.get();
+    return nullptr;
+}
+
+void Shard::apply(const std::vector<std::shared_ptr<const HostOptions>>& hosts) {
+    parked_.resize(all_.count());
+    const auto wanted = [&hosts](const Host& host) {
+        return std::ranges::any_of(hosts, [&](const auto& options) { return options->domain == host.domain(); });
+    };
+    for (const std::unique_ptr<Host>& host : hosts_)
+        if (!wanted(*host)) close_sessions_of(*host);
+    std::erase_if(hosts_, [&](const std::unique_ptr<Host>& host) { return !wanted(*host); });
+    for (const auto& options : hosts) {
+        if (Host* host = find_host(options->domain))
+            host->apply(options);
+        else
+            hosts_.push_back(std::make_unique<Host>(*this, options));
+    }
+}
+
+void Shard::close_sessions_of(const Host& host) {
+    std::vector<AccountPtr> gone;
+    for (const auto& [bare, account] : accounts_)
+        if (&account->host() == &host) gone.push_back(account);
+    for (const AccountPtr& account : gone) {
+        const std::vector<SessionPtr> sessions = account->sessions();
+        for (const SessionPtr& session : sessions) session->close(StreamError(StreamCondition::host_gone));
+        accounts_.erase(account->jid().str());
+    }
+}
+
+// --- accounts -----------------------------------------------------------------------------------------------------
+
+AccountPtr Shard::find_account(std::string_view bare) const {
+    const auto at = accounts_.find(bare);
+    return at == accounts_.end() ? nullptr : at->second;
+}
+
+AccountPtr Shard::keep_account(const Jid& bare, bool exists) {
+    Host* host = find_host(bare.domain());
+    if (!host) return nullptr;
+    auto account = std::make_shared<Account>(*host, bare, exists);
+    accounts_.emplace(account->jid().str(), account);
+    return account;
+}
+
+AccountPtr Shard::account_for_login(const Jid& bare) {
+    assert(all_.home_of(bare.str()) == index_);
+    AccountPtr account = find_account(bare.str());
+    if (account && account->exists()) return account;
+    if (account) accounts_.erase(bare.str());
+    return keep_account(bare, true);
+}
+
+Task<Result<AccountPtr>> Shard::load_account(Jid bare) {
+    assert(bare.is_bare() && all_.home_of(bare.str()) == index_);
+    if (AccountPtr account = find_account(bare.str())) co_return account;
+    Result<bool> exists = co_await stores_.accounts.exists(bare);
+    if (!exists.ok()) co_return std::move(exists).error();
+    if (AccountPtr account = find_account(bare.str())) co_return account;
+    AccountPtr account = keep_account(bare, *exists);
+    if (!account) co_return Error(ErrorCode::not_found, "no such host");
+    account_idle(*account);
+    co_return account;
+}
+
+void Shard::forget_account(std::string_view bare) {
+    const auto at = accounts_.find(bare);
+    if (at != accounts_.end() && at->second->sessions().empty()) accounts_.erase(at);
+}
+
+void Shard::account_idle(Account& account) {
+    if (account.in_idle_list()) return;
+    account.set_in_idle_list(true);
+    idle_.push_back(account.weak_from_this());
+    trim_accounts();
+}
+
+void Shard::trim_accounts() {
+    while (idle_.size() > options_.max_cached_accounts) {
+        const AccountPtr oldest = idle_.front().lock();
+        idle_.pop_front();
+        if (!oldest) continue;
+        oldest->set_in_idle_list(false);
+        if (oldest->sessions().empty() && !oldest->busy()) accounts_.erase(oldest->jid().str());
+    }
+}
+
+void Shard::roster_loaded(Account& account) {
+    rosters_.push_back(account.weak_from_this());
+    while (rosters_.size() > options_.max_cached_rosters) {
+        if (const AccountPtr oldest = rosters_.front().lock()) oldest->forget_roster();
+        rosters_.pop_front();
+    }
+}
+
+std::size_t Shard::session_count() const {
+    std::size_t count = 0;
+    for (const auto& [bare, account] : accounts_) count += account->sessions().size();
+    return count;
+}
+
+void Shard::for_each_session(const std::function<void(Session&)>& visit) const {
+    for (const auto& [bare, account] : accounts_)
+        for (const SessionPtr& session : account->sessions()) visit(*session);
+}
+
+void Shard::close_sessions(const StreamError& error) {
+    std::vector<SessionPtr> all;
+    for_each_session([&all](Session& session) { all.push_back(session.shared_from_this()); });
+    for (const SessionPtr& session : all) session->close(error);
+}
+
+// Shards give interleaved numbers, so an id names one session of the process.
+std::uint64_t Shard::next_session_id() { return ++sessions_made_ * all_.count() + index_; }
+
+// --- between shards -----------------------------------------------------------------------------------------------
+
+void Shard::send(unsigned to, Parcel parcel) {
+    assert(to != index_);
+    if (parked_[to].empty() && all_.link().try_send(index_, to, parcel)) return;
+    if (parked_count_++ == 0) all_.link().on_room(index_, [this] { flush_parked(); });
+    parked_[to].push_back(std::move(parcel));
+}
+
+void Shard::flush_parked() {
+    for (unsigned to = 0; to < parked_.size(); ++to) {
+        while (!parked_[to].empty() && all_.link().try_send(index_, to, parked_[to].front())) {
+            parked_[to].pop_front();
+            --parked_count_;
+        }
+    }
+    if (parked_count_ > 0) return all_.link().on_room(index_, [this] { flush_parked(); });
+    for (Callback& resume : std::exchange(waiting_for_room_, {})) loop_.post(std::move(resume));
+}
+
+void Shard::when_clear(Callback resume) {
+    assert(congested());
+    waiting_for_room_.push_back(std::move(resume));
+}
+
+void Shard::receive(Parcel parcel) {
+    if (parcel.recipients.empty()) return router_.arrive(std::move(parcel.route));
+    for (Jid& to : parcel.recipients) router_.arrive(std::make_unique<Route>(parcel.route->stanza, std::move(to)));
+}
+
+void Shards::clear() { shards_.clear(); }
+
+unsigned Shards::home_of(std::string_view bare) const {
+    return static_cast<unsigned>(std::hash<std::string_view>()(bare) % shards_.size());
+}
+
+}  // namespace rookery

@@ -1,0 +1,197 @@
+// Shard: one core's share of the server: a thread, its loop, the accounts whose home it is, the hosts' hooks and
+// modules. Nothing in it is touched by another thread; other shards are asked through Shards.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+#include <unordered_map>
+#include <vector>
+
+#include "base/loop.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "core/account.h"
+#include "core/host.h"
+#include "core/router.h"
+
+namespace rookery {
+
+class Shard;
+class Shards;
+
+// What one shard sends another through the bounded rings: a stanza for one or for many of its accounts.
+struct Parcel {
+    RoutePtr route;
+    std::vector<Jid> recipients;  // not empty: a fan-out of route->stanza
+};
+
+// The rings, as core sees them (net/mailbox.h behind it).
+class ShardLink {
+public:
+    virtual ~ShardLink() = default;
+    // False: the ring is full, the parcel untouched.
+    virtual bool try_send(unsigned from, unsigned to, Parcel& parcel) = 0;
+    // `room` runs on shard `from`'s loop once a ring that was full has room again.
+    virtual void on_room(unsigned from, Callback room) = 0;
+};
+
+struct ShardOptions {
+    std::size_t max_cached_accounts = 1'000;  // without sessions, per shard
+    std::size_t max_cached_rosters = 1'000;   // per shard
+};
+
+// Numbers every shard keeps; read from other threads through Shards::on.
+struct ShardCounters {
+    std::uint64_t messages = 0, presences = 0, iqs = 0;       // from clients
+    std::uint64_t delivered = 0;                              // to sessions
+    std::uint64_t undelivered = 0;                            // messages no session could take
+    std::uint64_t refused = 0;
+    std::uint64_t logins = 0;
+};
+
+class Shard {
+public:
+    Shard(Shards& all, unsigned index, Loop& loop, Stores& stores, ShardOptions options = {});
+    ~Shard();
+    Shard(const Shard&) = delete;
+    Shard& operator=(const Shard&) = delete;
+
+    unsigned index() const { return index_; }
+    Loop& loop() const { return loop_; }
+    Stores& stores() const { return stores_; }
+    Shards& all() const { return all_; }
+    Router& router() { return router_; }
+    ShardCounters& counters() { return counters_; }
+
+    Host* find_host(std::string_view domain) const;
+    const std::vector<std::unique_ptr<Host>>& hosts() const { return hosts_; }
+    // Reload: adds, changes and removes hosts. Sessions of a removed host end with host-gone.
+    void apply(const std::vector<std::shared_ptr<const HostOptions>>& hosts);
+
+    // Accounts at home here. REQUIRES (asserted): home_of(bare) is this shard.
+    AccountPtr find_account(std::string_view bare) const;  // in memory
+    Task<Result<AccountPtr>> load_account(Jid bare);       // asks storage whether it exists; caches the answer
+    AccountPtr account_for_login(const Jid& bare);         // known to exist
+    void forget_account(std::string_view bare);            // created or removed: ask storage again
+    // Account says: no sessions, nothing waiting; it may leave memory when the cache is full.
+    void account_idle(Account& account);
+    void roster_loaded(Account& account);
+    std::size_t session_count() const;
+    void for_each_session(const std::function<void(Session&)>& visit) const;
+
+    std::uint64_t next_session_id();
+
+    // Sends to another shard; when the ring is full the parcel is parked and `congested` holds until there is room.
+    void send(unsigned to, Parcel parcel);
+    bool congested() const { return parked_count_ > 0; }
+    // Runs `resume` on a later turn, once nothing is parked any more. For connections that stopped reading.
+    void when_clear(Callback resume);
+    void receive(Parcel parcel);
+
+    // Ends all sessions (shutdown).
+    void close_sessions(const StreamError& error);
+
+private:
+    void flush_parked();
+    void trim_accounts();
+    AccountPtr keep_account(const Jid& bare, bool exists);
+    void close_sessions_of(const Host& host);
+
+    Shards& all_;
+    unsigned index_;
+    Loop& loop_;
+    Stores& stores_;
+    ShardOptions options_;
+    Router router_{*this};
+    ShardCounters counters_;
+    std::vector<std::unique_ptr<Host>> hosts_;
+    std::unordered_map<std::string_view, AccountPtr> accounts_;  // key: the account's own text
+    std::deque<std::weak_ptr<Account>> idle_;                    // oldest first
+    std::deque<std::weak_ptr<Account>> rosters_;
+    std::vector<std::deque<Parcel>> parked_;
+    std::size_t parked_count_ = 0;
+    std::vector<Callback> waiting_for_room_;
+    std::uint64_t sessions_made_ = 0;
+};
+
+// All shards of this process. Immutable after start.
+class Shards {
+public:
+    explicit Shards(ShardLink& link) : link_(link) {}
+    void add(std::unique_ptr<Shard> shard) { shards_.push_back(std::move(shard)); }
+    void clear();
+
+    unsigned count() const { return static_cast<unsigned>(shards_.size()); }
+    Shard& at(unsigned index) const { return *shards_[index]; }
+    ShardLink& link() const { return link_; }
+    unsigned home_of(std::string_view bare) const;
+    Shard& home(const Jid& jid) const { return at(home_of(jid.bare_str())); }
+
+    // Runs `work(Shard&)` on that shard's thread and resumes the caller on its own loop with the result (Nothing for void).
+    // `work` may be a coroutine function (returns a Task). Not for the message path.
+    template <class Work>
+    auto on(unsigned index, Work work);
+
+private:
+    ShardLink& link_;
+    std::vector<std::unique_ptr<Shard>> shards_;
+};
+
+namespace detail {
+template <class T>
+struct TaskValue {
+    using type = std::conditional_t<std::is_void_v<T>, Nothing, T>;
+    static constexpr bool is_task = false;
+};
+template <class T>
+struct TaskValue<Task<T>> {
+    using type = std::conditional_t<std::is_void_v<T>, Nothing, T>;
+    static constexpr bool is_task = true;
+};
+
+template <class Work, class Value>
+Task<void> run_on_shard(Shard& shard, Work work, Loop& back, Completion<Value>& done) {
+    using Returned = std::invoke_result_t<Work&, Shard&>;
+    std::optional<Value> value;
+    if constexpr (TaskValue<Returned>::is_task) {
+        if constexpr (std::is_same_v<Returned, Task<void>>) {
+            Task<void> task = work(shard);
+            co_await task;
+            value.emplace();
+        } else {
+            Returned task = work(shard);
+            value.emplace(co_await task);
+        }
+    } else if constexpr (std::is_void_v<Returned>) {
+        work(shard);
+        value.emplace();
+    } else {
+        value.emplace(work(shard));
+    }
+    back.post([&done, result = std::move(*value)]() mutable { done.complete(std::move(result)); });
+}
+
+template <class Work, class Value>
+Task<Value> ask_shard(Shard& shard, Work work) {
+    Completion<Value> done;
+    Loop& back = *Loop::current();
+    shard.loop().post([&shard, &back, &done, work = std::move(work)]() mutable {
+        spawn(run_on_shard<Work, Value>(shard, std::move(work), back, done));
+    });
+    Value value = co_await done;
+    co_return value;
+}
+}  // namespace detail
+
+template <class Work>
+auto Shards::on(unsigned index, Work work) {
+    using Value = typename detail::TaskValue<std::invoke_result_t<Work&, Shard&>>::type;
+    return detail::ask_shard<Work, Value>(at(index), std::move(work));
+}
+
+}  // namespace rookery
