@@ -1,0 +1,157 @@
+// Channel: one client connection, plain or TLS, in its loop's epoll set. While idle it holds no buffer.
+//
+// Everything here runs on the loop's thread. The owner of a Channel is its handler (or the handler's owner); a handler
+// may destroy its Channel, or call any of its functions, from within any callback. No callback is made from within a
+// call of the handler's: write, close_after_flush, resume_reading, adopt ... take effect in the loop's own time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "net/address.h"
+#include "net/shard_loop.h"
+#include "net/tls_info.h"
+#include "net/watched.h"
+
+namespace rookery {
+
+class Channel;
+class TlsContexts;
+class TlsLayer;
+
+enum class CloseReason {
+    peer_closed,  // end of stream (with or without close_notify)
+    reset,        // RST, or any other error of the socket
+    timeout,      // TCP_USER_TIMEOUT or keep-alive gave up, or close_after_flush() took too long
+    tls_failed,   // handshake refused, bad record, too many KeyUpdates; an alert was sent where TLS wants one
+    closed,       // close_after_flush() is done
+};
+
+const char* to_string(CloseReason reason);
+
+// Protocol names a listener accepts by ALPN. Null or empty: what clients offer is ignored.
+// A client that offers only other names is refused (no_application_protocol); one that offers none is welcome.
+using AlpnList = std::shared_ptr<const std::vector<std::string>>;
+
+class ChannelHandler {
+public:
+    // Bytes from the peer, decrypted; the view is dead after the call. Whatever of it the handler does not use now it
+    // keeps itself, also when it calls pause_reading() or release() in the middle of it. After pause_reading(),
+    // release(), abort() or close_after_flush() no further on_data comes, not even from bytes that were read already.
+    virtual void on_data(std::string_view bytes) = 0;
+
+    // Everything written has been handed to the kernel, after some of it had to wait for the peer to read.
+    // (Not called for output that went out at once.)
+    virtual void on_drained() {}
+
+    // The TLS handshake is done: Channel::tls() answers from now on.
+    virtual void on_secured() {}
+
+    // The connection is gone and its descriptor closed (output written before a peer_closed was still tried). Comes at
+    // most once and last; never after abort() or release(). The channel is of no more use: destroy it here or later.
+    virtual void on_closed(CloseReason reason) = 0;
+
+protected:
+    ~ChannelHandler() = default;
+};
+
+// A connection between two loops: descriptor, TLS state, unsent output, bytes read but not delivered. Movable to any
+// thread. Destroying it closes the connection without ceremony.
+class Parked {
+public:
+    Parked();
+    // Takes ownership of a connected stream socket and makes it non-blocking.
+    Parked(int descriptor, const Endpoint& peer);
+    Parked(Parked&& other) noexcept;
+    Parked& operator=(Parked&& other) noexcept;
+    ~Parked();
+
+    explicit operator bool() const { return descriptor_ >= 0; }
+    const Endpoint& peer() const { return peer_; }
+
+    // The connection begins with a TLS handshake (direct TLS, XEP-0368). Before the first adopt.
+    void expect_tls(std::shared_ptr<const TlsContexts> contexts, AlpnList alpn);
+
+private:
+    friend class Channel;
+    int descriptor_ = -1;
+    bool drain_awaited_ = false;  // the handler is owed an on_drained
+    Endpoint peer_;
+    std::string output_;
+    std::unique_ptr<TlsLayer> tls_;
+};
+
+class Channel final : private Watched {
+public:
+    // Puts the connection into the loop. The handler outlives the channel. Bytes that are waiting come in the next turn.
+    static std::unique_ptr<Channel> adopt(ShardLoop& loop, Parked parked, ChannelHandler& handler);
+    ~Channel();  // as abort()
+    Channel(const Channel&) = delete;
+    Channel& operator=(const Channel&) = delete;
+
+    // Appends to the output, which is sent once at the end of this turn (TLS: in records of up to 16 kB). Unbounded:
+    // the handler watches output_bytes() and pauses what feeds it. Ignored once the channel is closing or closed.
+    void write(std::string_view bytes);
+    std::size_t output_bytes() const;  // accepted by write(), not yet by the kernel
+
+    // Stops and restarts on_data. Neither costs a system call. While paused, a FIN waits behind the unread bytes;
+    // a reset is reported at once.
+    void pause_reading();
+    void resume_reading();
+    bool reading_paused() const { return paused_; }
+
+    // Sends what was written, close_notify (TLS), FIN; then on_closed(closed), or (timeout) after
+    // ShardLoopOptions::close_timeout. Input is ignored from now on. The loop waits for the peer's FIN by itself.
+    void close_after_flush();
+    // Closes at once and drops the output. No callback follows.
+    void abort();
+    bool is_open() const { return state_ == State::open; }  // false once closing or closed, also after release()
+
+    // Becomes a TLS server after what was written so far (send <proceed/> first, then call this). The handler makes
+    // sure that no plaintext follows `<starttls/>` in what it received (L1, L2): such bytes must close the stream.
+    // What is written after this call waits for the handshake.
+    void start_tls(std::shared_ptr<const TlsContexts> contexts, AlpnList alpn = nullptr);
+    // Empty while plain or in the handshake. Costs a few microseconds: ask once.
+    std::optional<TlsInfo> tls() const;
+    bool is_secured() const;  // the handshake is done
+
+    // The peer's address, as PROXY told it where that is on.
+    const Endpoint& peer() const { return peer_; }
+
+    // Unacknowledged output for that long means the peer is gone (TCP_USER_TIMEOUT); zero: the system's default.
+    void set_user_timeout(Milliseconds limit);
+
+    // Takes the connection out of this loop in whatever state it is, so that another one (also of another thread) can
+    // adopt it; the peer notices nothing. No callback follows; this channel is of no more use (destroy it).
+    // Empty if the connection was closing or closed already.
+    Parked release();
+
+private:
+    enum class State : std::uint8_t { open, closing, gone };
+
+    Channel(ShardLoop::Impl& loop, Parked parked, ChannelHandler& handler);
+
+    ShardLoop::Impl& loop_;
+    ChannelHandler& handler_;
+    std::unique_ptr<TlsLayer> tls_;
+    std::string output_;        // plain bytes (before the records, under TLS); freed when drained
+    std::size_t sent_ = 0;      // of output_
+    bool* destroyed_ = nullptr;  // set while a callback runs: tells the caller that the channel is no more
+    TimerId close_timer_ = 0;
+    Endpoint peer_;
+    int descriptor_ = -1;
+    State state_ = State::open;
+    bool paused_ = false;
+
+    void on_events(std::uint32_t events) override;
+    void flush() override;
+};
+
+}  // namespace rookery

@@ -1,0 +1,76 @@
+// ShardLoop: the event loop of one shard: one thread, one io_context, and an own epoll set for the many client
+// sockets, which the io_context watches as one descriptor (DESIGN section 3, points 1 and 2).
+//
+// A turn: events of at most `events_per_turn` client sockets or one Asio handler; then posted work; then due timers;
+// then at_turn_end callbacks; then one flush of every channel that was written to. The loop sleeps until the next
+// timer, event or post; an idle loop without timers is not woken at all.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/loop.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace rookery {
+
+struct ShardLoopOptions {
+    unsigned events_per_turn = 256;       // client sockets handled before posts, timers and Asio get their turn
+    unsigned max_handshakes = 1024;       // TLS handshakes in flight on this loop (about 41 kB each); others wait
+    unsigned max_lingering = 1024;        // closed sockets waiting for the peer's FIN; past it none waits
+    Duration close_timeout = Seconds(5);  // from close_after_flush() to the end, when the peer does not read
+    // After that many handshakes the freed pages are given back (malloc_trim), at most once in 30 s; 0: never.
+    unsigned trim_after_handshakes = 256;
+};
+
+class ShardLoop final : public Loop {
+public:
+    explicit ShardLoop(ShardLoopOptions options = {});
+    // After run() returned or before it began. Channels and listeners of this loop are destroyed before it by their
+    // owners; callbacks that still wait are destroyed here without being called.
+    ~ShardLoop() override;
+
+    // Makes the calling thread the loop's thread until stop(). May be called again after it returned.
+    void run();
+    // Any thread. The current turn is finished (with its flush), then run() returns. Before run(): run() returns at once.
+    void stop();
+
+    // Any thread; wakes the loop only if it may sleep, once for any number of posts.
+    void post(Callback work) override;
+    // "Loop's thread" from here on also means: any one thread while run() is not running.
+    TimerId after(Duration delay, Callback work) override;  // resolution 10 ms, never early
+    void cancel(TimerId timer) override;
+    void at_turn_end(Callback work) override;
+    const Clock& clock() const override;
+
+    // Counted by the loop, read from any thread, each a little late.
+    struct Gauges {
+        std::uint64_t turns = 0;
+        std::uint64_t events = 0;              // socket events handled
+        std::uint64_t posts = 0;               // posted callbacks run
+        std::uint64_t wakeups = 0;             // times a post had to wake the loop
+        std::uint64_t handshakes = 0;          // TLS handshakes completed
+        std::uint64_t handshakes_failed = 0;
+        std::uint64_t sockets = 0;             // now in the epoll set
+        std::uint64_t timers = 0;              // now armed
+        std::uint64_t handshakes_running = 0;  // now
+        std::uint64_t handshakes_waiting = 0;  // now, for a free slot
+        std::uint64_t tls_sockets = 0;         // now, with a TLS session whose handshake is done
+    };
+    Gauges gauges() const;
+
+    // For HTTP, DNS and the like: their Asio objects live on this loop's thread. Include Asio in net/*.cpp only.
+    boost::asio::io_context& io_context();
+
+    // The rest of net/ works on this (net/shard_loop_impl.h).
+    class Impl;
+    Impl& impl() { return *impl_; }
+
+private:
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace rookery
