@@ -12,6 +12,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "base/bytes.h"
+
 namespace rookery {
 namespace {
 
@@ -20,12 +22,18 @@ constexpr std::string_view cut_mark = "...";
 
 constexpr const char* level_name(LogLevel level) {
     switch (level) {
-        case LogLevel::debug: return "debug";
-        case LogLevel::info: return "info";
-        case LogLevel::warning: return "warning";
-        case LogLevel::error: return "error";
-        case LogLevel::critical: return "critical";
-        case LogLevel::none: break;
+        case LogLevel::debug:
+            return "debug";
+        case LogLevel::info:
+            return "info";
+        case LogLevel::warning:
+            return "warning";
+        case LogLevel::error:
+            return "error";
+        case LogLevel::critical:
+            return "critical";
+        case LogLevel::none:
+            break;
     }
     return "none";
 }
@@ -37,29 +45,35 @@ void append_time(std::string& line) {
     const auto day = floor<days>(now);
     const year_month_day date(day);
     const hh_mm_ss time(now - day);
-    fmt::format_to(std::back_inserter(line), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
-                   static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
-                   time.minutes().count(), time.seconds().count(), time.subseconds().count());
+    fmt::format_to(std::back_inserter(line), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+                   static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                   static_cast<unsigned>(date.day()), time.hours().count(), time.minutes().count(),
+                   time.seconds().count(), time.subseconds().count());
 }
 
 bool is_control(unsigned char c) { return c < 0x20 || c == 0x7F; }
 
-// C1 controls (U+0080 to U+009F) and the bidirectional and line separators act on terminals and readers too.
-bool is_hidden(std::string_view text, std::size_t at) {
+// Bytes of a character at `at` that acts on terminals or readers without being seen: C1 controls (U+0080 to U+009F),
+// zero width and bidirectional marks, line separators. 0: none.
+std::size_t hidden_character(std::string_view text, std::size_t at) {
     const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-    if (byte(at) == 0xC2) return byte(at + 1) >= 0x80 && byte(at + 1) <= 0x9F;
-    if (byte(at) != 0xE2) return false;
-    if (byte(at + 1) == 0x80) return byte(at + 2) >= 0x8B && (byte(at + 2) <= 0x8F || (byte(at + 2) >= 0xA8 && byte(at + 2) <= 0xAE));
-    return byte(at + 1) == 0x81 && byte(at + 2) >= 0xA6 && byte(at + 2) <= 0xA9;
+    const auto between = [](unsigned value, unsigned low, unsigned high) { return value >= low && value <= high; };
+    if (byte(at) == 0xC2) return between(byte(at + 1), 0x80, 0x9F) ? 2 : 0;
+    if (byte(at) != 0xE2) return 0;
+    const unsigned second = byte(at + 1), third = byte(at + 2);
+    const bool format = second == 0x80 && (between(third, 0x8B, 0x8F) || between(third, 0xA8, 0xAE));
+    const bool isolate = second == 0x81 && between(third, 0xA6, 0xA9);
+    return format || isolate ? 3 : 0;
 }
 
 bool needs_quotes(std::string_view text) {
     if (text.empty()) return true;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const auto c = static_cast<unsigned char>(text[i]);
-        if (is_control(c) || c == ' ' || c == '"' || c == '=' || c == '\\' || is_hidden(text, i)) return true;
+        if (is_control(c) || c == ' ' || c == '"' || c == '=' || c == '\\' || hidden_character(text, i) > 0)
+            return true;
     }
-    return false;
+    return !is_valid_utf8(text);
 }
 
 // A cut never falls inside a UTF-8 character.
@@ -70,20 +84,28 @@ std::string_view bounded(std::string_view text) {
     return text.substr(0, end);
 }
 
-void append_escaped(std::string& line, std::string_view text, std::size_t at) {
+void append_hex(std::string& line, std::string_view bytes) {
+    for (char c : bytes) fmt::format_to(std::back_inserter(line), "\\x{:02x}", static_cast<unsigned char>(c));
+}
+
+// Returns how many bytes of `text` it wrote.
+std::size_t append_escaped(std::string& line, std::string_view text, std::size_t at, bool utf8) {
     const char c = text[at];
-    switch (c) {
-        case '\n': line += "\\n"; return;
-        case '\r': line += "\\r"; return;
-        case '\t': line += "\\t"; return;
-        case '"': line += "\\\""; return;
-        case '\\': line += "\\\\"; return;
-        default: break;
-    }
-    if (is_control(static_cast<unsigned char>(c)) || is_hidden(text, at))
-        fmt::format_to(std::back_inserter(line), "\\x{:02x}", static_cast<unsigned char>(c));
+    const std::size_t hidden = hidden_character(text, at);
+    const bool raw = is_control(static_cast<unsigned char>(c)) || (!utf8 && static_cast<unsigned char>(c) >= 0x80);
+    if (c == '\n')
+        line += "\\n";
+    else if (c == '\r')
+        line += "\\r";
+    else if (c == '\t')
+        line += "\\t";
+    else if (c == '"' || c == '\\')
+        line.append({'\\', c});
+    else if (hidden > 0 || raw)
+        append_hex(line, text.substr(at, hidden > 0 ? hidden : 1));
     else
         line.push_back(c);
+    return hidden > 0 ? hidden : 1;
 }
 
 void append_text(std::string& line, std::string_view whole) {
@@ -95,15 +117,22 @@ void append_text(std::string& line, std::string_view whole) {
         return;
     }
     line.push_back('"');
-    for (std::size_t i = 0; i < text.size(); ++i) append_escaped(line, text, i);
+    const bool utf8 = is_valid_utf8(text);
+    for (std::size_t i = 0; i < text.size();) i += append_escaped(line, text, i, utf8);
     if (cut) line += cut_mark;
     line.push_back('"');
 }
 
 void append_value(std::string& line, const LogField& field) {
     if (const auto* text = std::get_if<std::string_view>(&field.value)) return append_text(line, *text);
-    if (const auto* flag = std::get_if<bool>(&field.value)) { line += *flag ? "true" : "false"; return; }
-    if (const auto* number = std::get_if<std::int64_t>(&field.value)) { line += fmt::to_string(*number); return; }
+    if (const auto* flag = std::get_if<bool>(&field.value)) {
+        line += *flag ? "true" : "false";
+        return;
+    }
+    if (const auto* number = std::get_if<std::int64_t>(&field.value)) {
+        line += fmt::to_string(*number);
+        return;
+    }
     line += fmt::format("{}", std::get<double>(field.value));
 }
 
@@ -126,11 +155,16 @@ std::string format_line(LogLevel level, std::string_view event, LogFields fields
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {
     switch (level) {
-        case LogLevel::debug: return spdlog::level::debug;
-        case LogLevel::info: return spdlog::level::info;
-        case LogLevel::warning: return spdlog::level::warn;
-        case LogLevel::error: return spdlog::level::err;
-        default: return spdlog::level::critical;
+        case LogLevel::debug:
+            return spdlog::level::debug;
+        case LogLevel::info:
+            return spdlog::level::info;
+        case LogLevel::warning:
+            return spdlog::level::warn;
+        case LogLevel::error:
+            return spdlog::level::err;
+        default:
+            return spdlog::level::critical;
     }
 }
 
