@@ -18,7 +18,6 @@
 namespace rookery {
 
 class Host;
-class Shard;
 
 class Account : public std::enable_shared_from_this<Account> {
 public:
@@ -38,15 +37,15 @@ public:
     const StanzaPtr& last_unavailable() const { return last_unavailable_; }
     void set_last_unavailable(StanzaPtr presence) { last_unavailable_ = std::move(presence); }
 
-    // Cached roster, or nullptr. Always present after load_roster, until the next wait.
+    // Cached roster, or nullptr until load_roster; it may be forgotten during any wait.
     Roster* roster() const { return roster_.get(); }
-    // Loads it once for all who ask at the same time. The pointer holds it beyond waits and evictions.
+    // The pointer holds it beyond waits and evictions; changes show in it while it is the cached one.
     Task<Result<std::shared_ptr<Roster>>> load_roster();
-    // Writes an item through to storage and cache; gives the roster's new version.
-    Task<Result<std::uint64_t>> put_roster_item(RosterItem item);
+    // Write through to storage and cache. Errors as RosterStore's; put and remove give the roster's new version.
+    Task<Result<std::uint64_t>> put_roster_item(RosterItem item, std::size_t max_items);
     Task<Result<std::uint64_t>> remove_roster_item(Jid contact);
-    Task<Result<Nothing>> put_request(PendingRequest request);
-    Task<Result<Nothing>> remove_request(Jid from);
+    Task<Result<void>> put_request(PendingRequest request, std::size_t max_requests);
+    Task<Result<bool>> remove_request(Jid from);
     void forget_roster() { roster_.reset(); }
 
     SlotMap& slots() { return slots_; }
@@ -78,6 +77,7 @@ private:
     Jid jid_;
     std::vector<SessionPtr> sessions_;
     std::shared_ptr<Roster> roster_;
+    std::uint64_t roster_changes_ = 0;
     StanzaPtr last_unavailable_;
     SlotMap slots_;
     std::unique_ptr<std::deque<Waiting>> waiting_;
@@ -88,5 +88,8 @@ private:
 };
 
 using AccountPtr = std::shared_ptr<Account>;
+
+// nullptr: not in the roster.
+const RosterItem* find_item(const Roster& roster, const Jid& contact);
 
 }  // namespace rookery

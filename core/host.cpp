@@ -36,6 +36,7 @@ bool Host::allows(std::string_view rule, const Jid& who, std::string_view ip) co
 }
 
 void Host::load(const HostOptions::ModuleOptions& wanted) {
+    loading_ = wanted.spec->name;
     modules_.push_back(Loaded{wanted, wanted.spec->make(*this, wanted.options)});
 }
 
@@ -44,11 +45,19 @@ void Host::apply(std::shared_ptr<const HostOptions> options) {
         return a.spec == b.spec && a.fingerprint == b.fingerprint;
     };
     options_ = std::move(options);
-    std::erase_if(modules_, [&](const Loaded& loaded) {
-        return std::ranges::none_of(options_->modules, [&](const auto& wanted) { return same(wanted, loaded.from); });
+    std::erase_if(modules_, [&](Loaded& loaded) {
+        const bool stays = std::ranges::any_of(options_->modules, [&](const auto& wanted) { return same(wanted, loaded.from); });
+        if (!stays) retire(std::move(loaded.module));
+        return !stays;
     });
     for (const HostOptions::ModuleOptions& wanted : options_->modules)
         if (std::ranges::none_of(modules_, [&](const Loaded& loaded) { return same(wanted, loaded.from); })) load(wanted);
+}
+
+void Host::retire(std::unique_ptr<Module> module) {
+    module->retire();
+    std::erase_if(retired_, [](const std::unique_ptr<Module>& old) { return old->idle(); });
+    if (!module->idle()) retired_.push_back(std::move(module));
 }
 
 bool Host::has_module(std::string_view name) const {

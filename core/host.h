@@ -54,6 +54,8 @@ public:
     // Reload: modules gone or changed are destroyed, new or changed ones made; the rest is not touched.
     void apply(std::shared_ptr<const HostOptions> options);
     bool has_module(std::string_view name) const;
+    // The module being constructed, for its registrations.
+    const std::string& loading() const { return loading_; }
 
     Hooks hooks;
     Features features;
@@ -64,11 +66,14 @@ private:
         std::unique_ptr<Module> module;
     };
     void load(const HostOptions::ModuleOptions& wanted);
+    void retire(std::unique_ptr<Module> module);
 
     Shard& shard_;
     std::shared_ptr<const HostOptions> options_;
     Jid jid_;
+    std::string loading_;
     std::vector<Loaded> modules_;
+    std::vector<std::unique_ptr<Module>> retired_;  // out of service, with tasks that still wait for storage
 };
 
 }  // namespace rookery

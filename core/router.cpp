@@ -36,10 +36,14 @@ void count(ShardCounters& counters, const Stanza& stanza) {
     }
 }
 
+bool is_plain_presence(const Stanza& stanza) {
+    return stanza.is_presence() && (stanza.presence_type() == PresenceType::available ||
+                                    stanza.presence_type() == PresenceType::unavailable);
+}
+
 // A presence without `to`, available or unavailable: the session's own (RFC 6121 4.2, 4.4, 4.5).
 bool is_broadcast(const Stanza& stanza) {
-    return stanza.is_presence() && stanza.to.empty() &&
-           (stanza.presence_type() == PresenceType::available || stanza.presence_type() == PresenceType::unavailable);
+    return is_plain_presence(stanza) && stanza.to.empty();
 }
 
 IqReply contained_reply(const Features::Answerer& answerer, Iq iq) {
@@ -140,6 +144,7 @@ void Router::fan_out(std::shared_ptr<Stanza> stanza, std::vector<Jid> recipients
 void Router::arrive(RoutePtr route) {
     assert(shard_.all().home_of(route->to.bare_str()) == shard_.index());
     if (AccountPtr account = shard_.find_account(route->to.bare_str())) return account->receive(std::move(route));
+    if (is_plain_presence(*route->stanza)) return;  // nobody is in memory, so nobody is online to see it
     Jid bare = route->to.bare();
     spawn(load_and_receive(std::move(bare), std::move(route)));
 }

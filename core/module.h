@@ -1,0 +1,214 @@
+// Module: one feature, one file in modules/. A module is constructed once per host and shard; its constructor
+// registers handlers, the base destructor takes them back, so a reload is: destroy, construct with the new options. State that must
+// outlive that sits in slots (Session::slots, Account::slots) or in storage. A module's members need no locks.
+//
+//   struct PingOptions { bool send_pings = false; };
+//   class Ping final : public Module {
+//   public:
+//       Ping(Host& host, const PingOptions& options) : Module(host) {
+//           iq<&Ping::answer>(IqType::get, ping_name, At::host);
+//           feature("urn:xmpp:ping", At::host);
+//       }
+//   private:
+//       IqReply answer(Iq) { return {}; }
+//   };
+//   extern const ModuleSpec ping = declare<Ping, PingOptions>("ping", "Answers XMPP pings")
+//       .implements(199, "2.0.1").option("send_pings", &PingOptions::send_pings, "Ping clients that fell silent");
+//
+// The variable has the file's name: the build collects modules/*.cpp into a table.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/options.h"
+#include "core/account.h"
+#include "core/command.h"
+#include "core/features.h"
+#include "core/host.h"
+#include "core/router.h"
+#include "core/shard.h"
+
+namespace rookery {
+
+class Module {
+public:
+    virtual ~Module();
+    Module(const Module&) = delete;
+    Module& operator=(const Module&) = delete;
+
+    // For Host: takes all registrations back; then the object lives on until none of its tasks waits.
+    void retire();
+    bool idle() const { return *tasks_ == 0; }
+
+protected:
+    explicit Module(Host& host);
+
+    Host& host() const { return host_; }
+    Shard& shard() const { return host_.shard(); }
+    Router& router() const { return host_.router(); }
+    Stores& stores() const { return host_.stores(); }
+    Loop& loop() const { return host_.shard().loop(); }
+    WallTime now() const { return loop().clock().wall_now(); }
+
+    // Method: IqReply (Iq).
+    template <auto Method>
+    void iq(IqType type, xml::Name payload, At where) {
+        host_.features.add_iq(type, payload, where, name_, this, &call_iq<Method>);
+    }
+    // Method: Outcome (Event&).
+    template <auto Method, class Event>
+    void on(Hook<Event>& hook, Stage stage) {
+        hook.add(stage, name_, this, &call_hook<Method, Event>);
+        undo_.push_back([this, &hook] { hook.remove_all(this); });
+    }
+    // What disco#info says of the server (At::host) or of its accounts (At::account).
+    void feature(std::string_view ns, At where) { host_.features.add_feature(ns, where, this); }
+
+    // Method: void (). Runs on this shard again and again, first after one period.
+    template <auto Method>
+    void every(Duration period) {
+        repeat(period, [this] { (static_cast<OwnerOf<Method>*>(this)->*Method)(); });
+    }
+    // Lets a task run by itself; the module stays until it is through.
+    void run(Task<void> task);
+
+private:
+    template <class Method>
+    struct Owner;
+    template <class Class, class Returned, class... Args>
+    struct Owner<Returned (Class::*)(Args...)> { using type = Class; };
+    template <class Class, class Returned, class... Args>
+    struct Owner<Returned (Class::*)(Args...) const> { using type = Class; };
+    template <auto Method>
+    using OwnerOf = typename Owner<decltype(Method)>::type;
+
+    template <auto Method>
+    static IqReply call_iq(void* object, Iq request) {
+        Module* module = static_cast<Module*>(object);
+        IqReply reply = (static_cast<OwnerOf<Method>*>(module)->*Method)(std::move(request));
+        if (reply.pending()) return counted(module->tasks_, reply.take_later());
+        return reply;
+    }
+    template <auto Method, class Event>
+    static Outcome call_hook(void* object, Event& event) {
+        Module* module = static_cast<Module*>(object);
+        Outcome outcome = (static_cast<OwnerOf<Method>*>(module)->*Method)(event);
+        if (outcome.pending()) return counted(module->tasks_, outcome.take_later());
+        return outcome;
+    }
+
+    using Tasks = std::shared_ptr<std::size_t>;
+    struct Count {
+        explicit Count(Tasks tasks) : tasks_(std::move(tasks)) { ++*tasks_; }
+        Count(const Count&) = delete;
+        Count& operator=(const Count&) = delete;
+        ~Count() { --*tasks_; }
+        Tasks tasks_;
+    };
+    template <class T>
+    static Task<T> counted(Tasks tasks, Task<T> task) {
+        const Count count(std::move(tasks));
+        if constexpr (std::is_void_v<T>) {
+            co_await task;
+        } else {
+            T value = co_await task;
+            co_return value;
+        }
+    }
+
+    void repeat(Duration period, std::function<void()> work);
+
+    Host& host_;
+    std::string name_;
+    Tasks tasks_ = std::make_shared<std::size_t>(0);
+    std::vector<std::function<void()>> undo_;
+    std::vector<std::shared_ptr<TimerId>> timers_;
+};
+
+// A specification a module implements, for the generated manual.
+struct Xep {
+    int number;
+    std::string version;
+};
+
+// All there is to know of a module without constructing it.
+struct ModuleSpec {
+    std::string name;                  // the file's name
+    std::string summary;               // one line for the manual
+    std::vector<std::string> aliases;  // ejabberd's names: mod_ping
+    bool default_on = true;            // loaded when the configuration has no `modules`
+    std::vector<Xep> xeps;
+    std::vector<std::string> needs;    // modules that must be loaded too
+    std::vector<OptionInfo> options;
+    std::vector<Command> commands;
+
+    // The options type behind a pointer; null after errors, which went to `problems`.
+    std::function<std::shared_ptr<const void>(const ConfigValue& map, ConfigProblems& problems)> parse;
+    std::function<std::unique_ptr<Module>(Host& host, const std::shared_ptr<const void>& options)> make;
+};
+
+struct NoOptions {};
+
+// Builds a ModuleSpec; converts to it at the end of the chain.
+template <class ModuleType, class Options>
+class Declaration {
+public:
+    Declaration(const char* name, const char* summary) {
+        spec_.name = name;
+        spec_.summary = summary;
+        spec_.aliases.push_back(std::string("mod_") + name);
+    }
+
+    Declaration&& implements(int xep, const char* version) && {
+        spec_.xeps.push_back(Xep{xep, version});
+        return std::move(*this);
+    }
+    Declaration&& also_known_as(const char* alias) && {
+        spec_.aliases.emplace_back(alias);
+        return std::move(*this);
+    }
+    Declaration&& off_by_default() && {
+        spec_.default_on = false;
+        return std::move(*this);
+    }
+    Declaration&& needs(const char* module) && {
+        spec_.needs.emplace_back(module);
+        return std::move(*this);
+    }
+    Declaration&& command(Command command) && {
+        spec_.commands.push_back(std::move(command));
+        return std::move(*this);
+    }
+    template <class... Args>
+    Declaration&& option(Args&&... args) && {
+        table_.option(std::forward<Args>(args)...);
+        return std::move(*this);
+    }
+
+    operator ModuleSpec() && {
+        spec_.options = table_.list();
+        spec_.parse = [table = table_](const ConfigValue& map, ConfigProblems& problems) -> std::shared_ptr<const void> {
+            std::optional<Options> options = table.parse(map, problems);
+            return options ? std::make_shared<const Options>(std::move(*options)) : nullptr;
+        };
+        spec_.make = [](Host& host, const std::shared_ptr<const void>& options) -> std::unique_ptr<Module> {
+            return std::make_unique<ModuleType>(host, *static_cast<const Options*>(options.get()));
+        };
+        return std::move(spec_);
+    }
+
+private:
+    ModuleSpec spec_;
+    OptionTable<Options> table_;
+};
+
+template <class ModuleType, class Options = NoOptions>
+Declaration<ModuleType, Options> declare(const char* name, const char* summary) {
+    return Declaration<ModuleType, Options>(name, summary);
+}
+
+}  // namespace rookery
