@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,5 +29,26 @@ struct ScramKeys {
 };
 
 using Credentials = std::vector<ScramKeys>;  // empty: no such account, or none that may log in with a password
+
+inline constexpr std::size_t scram_salt_bytes = 16;    // of new accounts
+inline constexpr std::size_t max_password_bytes = 1023;  // before and after preparation
+
+// Preparation of a password before it is hashed (SASLprep, RFC 4013, which SCRAM's clients apply: RFC 5802 section 2.2;
+// letters of any Unicode version and right-to-left passwords are taken). nullopt: empty, too long, not UTF-8, or
+// control characters.
+std::optional<std::string> prepare_password(std::string_view password);
+
+// Costly (PBKDF2): on the work pool only. `prepared` comes from prepare_password.
+ScramKeys make_scram_keys(HashAlgorithm algorithm, std::string_view prepared, std::string salt, int iterations);
+// Costly in the same way: does the password belong to these keys?
+bool password_matches(const ScramKeys& keys, std::string_view prepared);
+
+// Keys for an account that does not exist: the same for each attempt, unlike for each account, matched by no password
+// that anybody can know. Cheap.
+ScramKeys fake_credentials(std::string_view fake_secret, std::string_view account, HashAlgorithm algorithm,
+                           int iterations);
+
+// The keys of that hash; nullptr: none.
+const ScramKeys* find_keys(const Credentials& credentials, HashAlgorithm algorithm);
 
 }  // namespace rookery
