@@ -34,7 +34,17 @@ void Features::add_feature(std::string_view ns, At where, void* object) {
     features_.push_back(Feature{std::string(ns), where, object});
 }
 
+void Features::add_stream_feature(xml::Element feature, StreamPhase phase, void* object) {
+    stream_features_.push_back(StreamFeature{std::move(feature), phase, object});
+}
+
+void Features::write_stream_features(std::string& out, StreamPhase phase) const {
+    for (const StreamFeature& feature : stream_features_)
+        if (feature.phase == phase) feature.element.write(out, "jabber:client");
+}
+
 void Features::remove_all(void* object) {
+    std::erase_if(stream_features_, [object](const StreamFeature& feature) { return feature.object == object; });
     std::erase_if(answerers_, [object](const auto& entry) { return entry.second.object == object; });
     std::erase_if(features_, [object](const Feature& feature) { return feature.object == object; });
 }

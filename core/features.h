@@ -23,6 +23,9 @@ enum class At : std::uint8_t {
     account,  // a local account's bare JID (RFC 6121 8.5.2: the server answers for it)
 };
 
+// When a stream feature is offered.
+enum class StreamPhase : std::uint8_t { before_login, logged_in };
+
 // One IQ get or set for a handler. A handler that waits takes it by value; everything in it stays valid.
 struct Iq {
     StanzaPtr stanza;
@@ -40,6 +43,9 @@ public:
     // Two handlers for one (type, payload, where) are a bug: throws std::logic_error.
     void add_iq(IqType type, xml::Name payload, At where, std::string_view module, void* object, IqHandler handler);
     void add_feature(std::string_view ns, At where, void* object);
+    // Offered in <stream:features/> (RFC 6120 4.3.2).
+    void add_stream_feature(xml::Element feature, StreamPhase phase, void* object);
+    void write_stream_features(std::string& out, StreamPhase phase) const;
     void remove_all(void* object);
 
     struct Answerer {
@@ -60,7 +66,13 @@ private:
         At where;
         void* object;
     };
+    struct StreamFeature {
+        xml::Element element;
+        StreamPhase phase;
+        void* object;
+    };
     std::unordered_map<std::uint32_t, Answerer> answerers_;
+    std::vector<StreamFeature> stream_features_;
     std::vector<Feature> features_;
 };
 

@@ -68,6 +68,10 @@ protected:
     // What disco#info says of the server (At::host) or of its accounts (At::account).
     void feature(std::string_view ns, At where) { host_.features.add_feature(ns, where, this); }
 
+    void stream_feature(xml::Element element, StreamPhase phase) {
+        host_.features.add_stream_feature(std::move(element), phase, this);
+    }
+
     // Method: void (). Runs on this shard again and again, first after one period.
     template <auto Method>
     void every(Duration period) {

@@ -1,0 +1,478 @@
+#include "c2s/stream.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "core/host.h"
+#include "core/shard.h"
+
+namespace rookery {
+namespace {
+
+constexpr const char* stream_ns = "http://etherx.jabber.org/streams";
+constexpr const char* client_ns = "jabber:client";
+
+const xml::Name starttls_name{"urn:ietf:params:xml:ns:xmpp-tls", "starttls"};
+const xml::Name auth_name{"urn:ietf:params:xml:ns:xmpp-sasl", "auth"};
+const xml::Name response_name{"urn:ietf:params:xml:ns:xmpp-sasl", "response"};
+const xml::Name abort_name{"urn:ietf:params:xml:ns:xmpp-sasl", "abort"};
+const xml::Name bind_name{"urn:ietf:params:xml:ns:xmpp-bind", "bind"};
+const xml::Name jid_name{"urn:ietf:params:xml:ns:xmpp-bind", "jid"};
+const xml::Name resource_name{"urn:ietf:params:xml:ns:xmpp-bind", "resource"};
+const xml::Name session_name{"urn:ietf:params:xml:ns:xmpp-session", "session"};
+const xml::Name register_name{"jabber:iq:register", "query"};
+const xml::Name message_name{"jabber:client", "message"};
+const xml::Name presence_name{"jabber:client", "presence"};
+const xml::Name iq_name{"jabber:client", "iq"};
+
+bool is_stanza(xml::View element) {
+    return element.is(message_name) || element.is(presence_name) || element.is(iq_name);
+}
+
+}  // namespace
+
+struct Stream::Auth {
+    ChannelBindings bindings;
+    std::vector<std::string> offered;
+    std::unique_ptr<SaslMechanism> mechanism;
+    std::string mechanism_name;
+    std::string account;
+    std::optional<SaslCheckPassword> password;
+    std::size_t bytes = 0;
+    unsigned failures = 0;
+    bool awaits_initial = false;  // <auth/> without initial response: the next <response/> is it
+};
+
+Stream::Stream(Shard& shard, xml::ParserPool& parsers, std::shared_ptr<const StreamPolicy> policy)
+    : shard_(&shard), parsers_(&parsers), policy_(std::move(policy)), auth_(std::make_unique<Auth>()) {}
+
+Stream::~Stream() { return_parser(); }
+Stream::Stream(Stream&&) noexcept = default;
+
+// --- input --------------------------------------------------------------------------------------------------------
+
+const xml::ParserLimits& Stream::limits() const {
+    return authenticated() ? policy_->after_login : policy_->before_login;
+}
+
+std::size_t Stream::max_stanza_bytes() const { return limits().max_bytes; }
+
+void Stream::feed(std::string_view bytes) {
+    if (state_ == State::closed) return;
+    if (!authenticated()) auth_->bytes += bytes.size();
+    if (rest_.empty())
+        input_ = bytes;
+    else
+        input_ = rest_.append(bytes);
+}
+
+void Stream::park_input() {
+    std::string unread(feeding_ ? parser_->unread() : input_);
+    const bool mid_stanza = !feeding_ && parser_ && !parser_->at_boundary();
+    rest_ = std::move(unread);
+    input_ = {};
+    if (!mid_stanza) return_parser();
+    feeding_ = false;
+}
+
+// Between stanzas nobody needs an own parser: they stand where all primed ones stand (DESIGN 3.3).
+bool Stream::ensure_parser() {
+    if (parser_) return true;
+    if (state_ == State::header)
+        parser_ = parsers_->lend_fresh(limits());
+    else if (unusual_header_)
+        parser_ = parsers_->lend_primed(*unusual_header_, limits());
+    else
+        parser_ = parsers_->lend_usual(limits());
+    starving_ = !parser_;
+    return !starving_;
+}
+
+void Stream::return_parser() {
+    if (!parser_) return;
+    const bool clean = state_ != State::header && state_ != State::closed && !unusual_header_ && parser_->at_boundary();
+    parsers_->give_back(std::move(parser_), clean);
+    feeding_ = false;
+}
+
+StreamEvent Stream::next() {
+    if (pending_event_) return *std::exchange(pending_event_, std::nullopt);
+    if (state_ == State::closed) return StreamEvent::closed;
+    if (!authenticated() && auth_->bytes > policy_->max_bytes_before_login)
+        return fail(StreamError(StreamCondition::policy_violation, "too much before login"));
+    if (!feeding_) {
+        if (input_.empty() && !rest_.empty()) input_ = rest_;
+        if (input_.empty()) return StreamEvent::need_more;
+        if (!ensure_parser()) {
+            park_input();
+            return StreamEvent::need_more;
+        }
+        parser_->feed(std::exchange(input_, {}));
+        feeding_ = true;
+    }
+    switch (parser_->next()) {
+        case xml::ParseStep::need_more: break;
+        case xml::ParseStep::stream_opened: return on_header();
+        case xml::ParseStep::element: return on_element();
+        case xml::ParseStep::stream_closed: return on_peer_close();
+        case xml::ParseStep::failed: return fail(parser_->error());
+    }
+    feeding_ = false;
+    rest_ = {};
+    if (parser_->at_boundary()) return_parser();
+    return StreamEvent::need_more;
+}
+
+void Stream::rebind(Shard& shard, xml::ParserPool& parsers) {
+    assert(!parser_);
+    shard_ = &shard;
+    parsers_ = &parsers;
+    host_ = shard.find_host(jid_.domain());
+}
+
+// A new stream begins on the same connection (after TLS, after SASL).
+void Stream::restart() {
+    std::string unread(parser_ ? parser_->unread() : std::string_view());
+    return_parser();
+    rest_ = std::move(unread);
+    unusual_header_.reset();
+    header_sent_ = false;
+    state_ = State::header;
+}
+
+// --- the header ---------------------------------------------------------------------------------------------------
+
+StreamEvent Stream::on_header() {
+    const xml::StreamHeader& header = parser_->header();
+    if (header.ns != stream_ns || header.local != "stream")
+        return fail(StreamError(StreamCondition::invalid_namespace));
+    if (header.default_ns != client_ns) return fail(StreamError(StreamCondition::invalid_namespace));
+    const std::optional<std::string_view> to = header.attr("to");
+    if (!to || to->empty()) return fail(StreamError(StreamCondition::improper_addressing, "no 'to'"));
+    const std::optional<Jid> domain = Jid::parse(*to);
+    Host* host = domain && domain->is_domain() ? shard_->find_host(domain->domain()) : nullptr;
+    if (!host) return fail(StreamError(StreamCondition::host_unknown));
+    if (authenticated() && host->domain() != jid_.domain())
+        return fail(StreamError(StreamCondition::not_authorized, "another domain than at login"));
+    host_ = host;
+    const std::string_view version = header.attr("version").value_or("");
+    if (version.empty() || version.starts_with("0."))
+        return fail(StreamError(StreamCondition::unsupported_version));
+    lang_ = std::string(header.attr("xml:lang").value_or(""));
+    if (lang_.size() > 64) return fail(StreamError(StreamCondition::bad_format, "xml:lang is too long"));
+    if (!header.usual()) unusual_header_ = std::make_unique<xml::StreamHeader>(header);
+
+    const std::optional<Jid> from = secured_ ? Jid::parse(header.attr("from").value_or("")) : std::nullopt;
+    write_header(from ? from->str() : "");
+    state_ = authenticated() ? State::bind : State::negotiate;
+    write_features();
+    return next();
+}
+
+void Stream::write_header(std::string_view to) {
+    output_ += "<?xml version='1.0'?><stream:stream id='";
+    output_ += random_token();
+    output_ += "' version='1.0' xml:lang='en' xmlns:stream='http://etherx.jabber.org/streams' xmlns='jabber:client'";
+    if (host_) {
+        output_ += " from='";
+        xml::escape(output_, host_->domain());
+        output_ += "'";
+    }
+    if (!to.empty()) {
+        output_ += " to='";
+        xml::escape(output_, to);
+        output_ += "'";
+    }
+    output_ += ">";
+    header_sent_ = true;
+}
+
+void Stream::write_features() {
+    output_ += "<stream:features>";
+    const bool may_start_tls = policy_->starttls && !secured_ && !authenticated();
+    if (may_start_tls) {
+        output_ += "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>";
+        output_ += policy_->starttls_required ? "<required/></starttls>" : "</starttls>";
+    }
+    if (authenticated()) {
+        output_ += "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
+                   "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>";
+        host_->features.write_stream_features(output_, StreamPhase::logged_in);
+    } else if (secured_ || !policy_->starttls_required) {
+        write_mechanisms();
+        host_->features.write_stream_features(output_, StreamPhase::before_login);
+    }
+    write_limits();
+    output_ += "</stream:features>";
+}
+
+void Stream::write_mechanisms() {
+    auth_->offered = available_sasl_mechanisms(auth_->bindings);
+    std::erase_if(auth_->offered, [this](const std::string& name) {
+        const bool disabled = std::ranges::find(policy_->disabled_mechanisms, name) != policy_->disabled_mechanisms.end();
+        return disabled || (name == "PLAIN" && !secured_ && policy_->starttls);
+    });
+    output_ += "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>";
+    for (const std::string& name : auth_->offered) output_ += "<mechanism>" + name + "</mechanism>";
+    output_ += "</mechanisms>";
+    const std::vector<std::string> types = auth_->bindings.types();
+    if (types.empty()) return;
+    output_ += "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>";
+    for (const std::string& type : types) output_ += "<channel-binding type='" + type + "'/>";
+    output_ += "</sasl-channel-binding>";
+}
+
+// XEP-0478.
+void Stream::write_limits() {
+    output_ += "<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>" + std::to_string(max_stanza_bytes()) + "</max-bytes>";
+    if (policy_->idle_limit.count() > 0)
+        output_ += "<idle-seconds>" + std::to_string(policy_->idle_limit.count()) + "</idle-seconds>";
+    output_ += "</limits>";
+}
+
+// --- elements -----------------------------------------------------------------------------------------------------
+
+StreamEvent Stream::on_element() {
+    xml::Element element = parser_->take_element();
+    switch (state_) {
+        case State::negotiate:
+        case State::authenticating: return on_negotiation(std::move(element));
+        case State::bind: return on_bind_element(std::move(element));
+        case State::bound: return on_stanza(std::move(element));
+        case State::header:
+        case State::closed: break;
+    }
+    return StreamEvent::closed;
+}
+
+StreamEvent Stream::on_negotiation(xml::Element element) {
+    const xml::View view = element;
+    if (view.is(auth_name)) return on_auth(view);
+    if (view.is(response_name)) return on_response(view);
+    if (view.is(abort_name)) return auth_failed(SaslCondition::aborted, "aborted by the client");
+    if (view.is(starttls_name)) return on_starttls();
+    if (view.is(iq_name) && view.first_child().is(register_name)) return on_prelogin_iq(std::move(element));
+    if (is_stanza(view)) return fail(StreamError(StreamCondition::not_authorized));
+    return fail(StreamError(StreamCondition::unsupported_stanza_type));
+}
+
+// Plaintext behind <starttls/> is an injection (CVE-2011-0411): close without a word.
+StreamEvent Stream::on_starttls() {
+    if (secured_ || !policy_->starttls) return fail(StreamError(StreamCondition::policy_violation, "no STARTTLS here"));
+    if (!parser_->unread().empty()) {
+        state_ = State::closed;
+        close_reason_ = "data behind starttls";
+        return StreamEvent::closed;
+    }
+    output_ += "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
+    restart();
+    return StreamEvent::start_tls;
+}
+
+void Stream::tls_started(const TlsInfo& tls) {
+    secured_ = true;
+    auth_->bindings.tls_exporter = tls.tls_exporter;
+    auth_->bindings.tls_server_end_point = tls.tls_server_end_point;
+}
+
+// --- login --------------------------------------------------------------------------------------------------------
+
+StreamEvent Stream::on_auth(xml::View element) {
+    if (state_ == State::authenticating) return auth_failed(SaslCondition::malformed_request, "a second auth");
+    const std::string name(element.attr_or("mechanism", ""));
+    const bool in_clear = !secured_ && (policy_->starttls_required || (name == "PLAIN" && policy_->starttls));
+    if (in_clear) return auth_failed(SaslCondition::encryption_required, "no TLS yet");
+    SaslContext context;
+    context.domain = host_->domain();
+    context.mechanisms = auth_->offered;
+    context.bindings = auth_->bindings;
+    context.channel_bindings = auth_->bindings.types();
+    context.fake_secret = policy_->fake_secret;
+    context.default_hash = policy_->default_hash;
+    context.default_iterations = policy_->default_iterations;
+    auth_->mechanism = make_sasl_mechanism(name, std::move(context));
+    if (!auth_->mechanism) return auth_failed(SaslCondition::invalid_mechanism, "unknown mechanism");
+    auth_->mechanism_name = name;
+    state_ = State::authenticating;
+    auth_->awaits_initial = element.text().empty();
+    if (!auth_->awaits_initial) return on_response(element);
+    output_ += "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
+    return next();
+}
+
+StreamEvent Stream::on_response(xml::View element) {
+    if (state_ != State::authenticating || !auth_->mechanism)
+        return auth_failed(SaslCondition::not_authorized, "response without auth");
+    auth_->awaits_initial = false;
+    std::optional<std::string> message = decode_sasl_message(element.text());
+    if (!message) return auth_failed(SaslCondition::incorrect_encoding, "not base64");
+    if (message->size() > SaslMechanism::max_message_bytes)
+        return auth_failed(SaslCondition::malformed_request, "message too long");
+    SaslStep step = auth_->mechanism->step(*message);
+    wipe(*message);
+    return advance_auth(std::move(step));
+}
+
+StreamEvent Stream::advance_auth(SaslStep step) {
+    if (auto* challenge = std::get_if<SaslChallenge>(&step)) {
+        output_ += "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>" + encode_sasl_message(challenge->data) + "</challenge>";
+        return next();
+    }
+    if (auto* need = std::get_if<SaslNeedCredentials>(&step)) {
+        auth_->account = std::move(need->account);
+        return StreamEvent::need_credentials;
+    }
+    if (auto* check = std::get_if<SaslCheckPassword>(&step)) {
+        auth_->password.emplace(std::move(*check));
+        return StreamEvent::check_password;
+    }
+    if (auto* failure = std::get_if<SaslFailure>(&step)) return auth_failed(failure->condition, failure->reason);
+    SaslSuccess& success = std::get<SaslSuccess>(step);
+    output_ += "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>";
+    if (!success.data.empty()) output_ += encode_sasl_message(success.data);
+    output_ += "</success>";
+    const std::optional<Jid> jid = Jid::make(success.account, host_->domain());
+    assert(jid);
+    jid_ = *jid;
+    auth_->mechanism.reset();
+    restart();
+    return StreamEvent::authenticated;
+}
+
+// Answers come between two calls of next(): their event is delivered by the next one.
+void Stream::provide(const Credentials& credentials) {
+    if (auth_ && auth_->mechanism) pending_event_ = advance_auth(auth_->mechanism->provide(credentials));
+}
+
+void Stream::password_checked(bool matches) {
+    if (auth_ && auth_->mechanism) pending_event_ = advance_auth(auth_->mechanism->password_checked(matches));
+}
+
+void Stream::fail_auth(SaslCondition condition) { pending_event_ = auth_failed(condition, "refused by the server"); }
+
+StreamEvent Stream::auth_failed(SaslCondition condition, std::string_view why) {
+    close_reason_ = why;
+    output_ += "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><" + std::string(sasl_condition_name(condition)) + "/></failure>";
+    auth_->mechanism.reset();
+    auth_->password.reset();
+    state_ = State::negotiate;
+    if (++auth_->failures >= policy_->max_auth_failures)
+        return fail(StreamError(StreamCondition::policy_violation, "too many failed logins"));
+    return StreamEvent::auth_failed;
+}
+
+const std::string& Stream::auth_account() const { return auth_->account; }
+std::string Stream::mechanism() const { return auth_ ? auth_->mechanism_name : std::string(); }
+
+SaslCheckPassword Stream::take_password_check() {
+    SaslCheckPassword check = std::move(*auth_->password);
+    auth_->password.reset();
+    return check;
+}
+
+// --- before and at binding ----------------------------------------------------------------------------------------
+
+StreamEvent Stream::on_prelogin_iq(xml::Element element) {
+    if (!secured_ && policy_->starttls_required) return fail(StreamError(StreamCondition::not_authorized));
+    StanzaError why(Condition::bad_request);
+    Stanza remains = Stanza::iq(IqType::error, "");
+    std::optional<Stanza> stanza = Stanza::from_element(std::move(element), &why, &remains);
+    if (!stanza) {
+        write(remains.make_error(why));
+        return next();
+    }
+    if (!stanza->is_request()) return fail(StreamError(StreamCondition::not_authorized));
+    stanza_ = std::move(stanza);
+    return StreamEvent::registration;
+}
+
+StreamEvent Stream::on_bind_element(xml::Element element) {
+    if (!is_stanza(element)) return fail(StreamError(StreamCondition::unsupported_stanza_type));
+    const xml::View payload = element.view().first_child();
+    const bool set = element.attr("type") == "set";
+    if (!element.is(iq_name) || !set || !(payload.is(bind_name) || payload.is(session_name)))
+        return fail(StreamError(StreamCondition::not_authorized));
+    StanzaError why(Condition::bad_request);
+    Stanza remains = Stanza::iq(IqType::error, "");
+    std::optional<Stanza> request = Stanza::from_element(std::move(element), &why, &remains);
+    if (!request) {
+        write(remains.make_error(why));
+        return next();
+    }
+    if (request->payload().is(session_name)) {
+        write(request->make_result());
+        return next();
+    }
+    bind_id_ = request->id;
+    resource_ = request->payload().child(resource_name).text();
+    return StreamEvent::bind;
+}
+
+void Stream::bound(const Jid& full) {
+    jid_ = full;
+    state_ = State::bound;
+    Stanza result = Stanza::iq(IqType::result, std::exchange(bind_id_, {}));
+    result.element().add(xml::Element(bind_name).add_text_child(jid_name, full.str()));
+    write(result);
+    resource_ = {};
+    auth_.reset();
+}
+
+void Stream::refuse_bind(const StanzaError& error) {
+    write(Stanza::iq(IqType::set, std::exchange(bind_id_, {})).make_error(error));
+}
+
+// --- stanzas ------------------------------------------------------------------------------------------------------
+
+bool Stream::check_from(const Stanza& stanza) const {
+    return stanza.from.empty() || stanza.from == jid_ || (stanza.from.is_bare() && stanza.from.same_bare(jid_));
+}
+
+StreamEvent Stream::on_stanza(xml::Element element) {
+    if (!is_stanza(element)) return fail(StreamError(StreamCondition::unsupported_stanza_type));
+    StanzaError why(Condition::bad_request);
+    Stanza remains = Stanza::message(MessageType::error);
+    std::optional<Stanza> stanza = Stanza::from_element(std::move(element), &why, &remains);
+    if (!stanza) {
+        if (!remains.is_error()) write(remains.make_error(why));
+        return next();
+    }
+    if (!check_from(*stanza)) return fail(StreamError(StreamCondition::invalid_from));
+    if (stanza->is_request() && stanza->payload().is(session_name)) {
+        write(stanza->make_result());
+        return next();
+    }
+    stanza_ = std::move(stanza);
+    return StreamEvent::stanza;
+}
+
+// --- the end ------------------------------------------------------------------------------------------------------
+
+StreamEvent Stream::on_peer_close() {
+    close();
+    return StreamEvent::closed;
+}
+
+StreamEvent Stream::fail(const StreamError& error) {
+    close(error);
+    return StreamEvent::closed;
+}
+
+void Stream::close(const StreamError& error) {
+    if (state_ == State::closed) return;
+    if (!header_sent_) write_header("");
+    output_ += error.to_xml();
+    close_reason_ = std::string(to_string(error.condition)) + (error.text.empty() ? "" : ": " + error.text);
+    close();
+}
+
+void Stream::close() {
+    if (state_ == State::closed) return;
+    if (!header_sent_) write_header("");
+    output_ += "</stream:stream>";
+    if (close_reason_.empty()) close_reason_ = "closed";
+    if (!feeding_) return_parser();
+    state_ = State::closed;
+}
+
+}  // namespace rookery

@@ -1,0 +1,169 @@
+// Stream: a client's XML stream (RFC 6120) as a pure machine: bytes in, events and bytes out. No sockets, no storage:
+// what it cannot know it asks for by an event. Shared by every transport.
+//
+//   feed(bytes), then next() until need_more or until the caller must wait (park_input()); take_output() in between.
+//
+// State      what the client may send next                         leads to
+// header     <stream:stream>                                       negotiate, or bind after login
+// negotiate  <starttls/>, <auth/>, iq jabber:iq:register           header (after TLS), authenticating, header (after SASL)
+// authenticating  <response/>, <abort/>                            header (after SASL), negotiate
+// bind       iq bind, iq session                                   bound
+// bound      stanzas
+// closed     nothing
+//
+// Lives on one shard at a time; rebind() after the move home.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/tls_info.h"
+#include "xmpp/jid.h"
+#include "xmpp/sasl/mechanism.h"
+#include "xmpp/stanza.h"
+#include "xmpp/stream_error.h"
+#include "xmpp/xml/stream_parser.h"
+
+namespace rookery {
+
+class Host;
+class Shard;
+
+// What a listener asks of its streams; immutable, shared by them.
+struct StreamPolicy {
+    bool starttls = true;                // offered
+    bool starttls_required = true;       // no login without TLS
+    xml::ParserLimits before_login;      // also the bound of what is buffered for one stanza
+    xml::ParserLimits after_login;
+    std::size_t max_bytes_before_login = 65'536;
+    unsigned max_auth_failures = 5;      // RFC 6120 6.4.5
+    std::vector<std::string> disabled_mechanisms;
+    Seconds idle_limit{0};               // advertised by XEP-0478; 0: none
+    // For fake keys of unknown accounts.
+    std::string fake_secret;
+    HashAlgorithm default_hash = HashAlgorithm::sha256;
+    int default_iterations = 10'000;
+};
+
+enum class StreamEvent : std::uint8_t {
+    need_more,         // everything fed is used up
+    start_tls,         // take the output, start TLS, then call tls_started()
+    need_credentials,  // of auth_account(); answer with provide()
+    check_password,    // of take_password_check(); answer with password_checked()
+    auth_failed,       // close_reason() says why, auth_account() who (may be empty); the client may try again
+    authenticated,     // as jid(), a bare one; take the output first
+    registration,      // take_stanza(): jabber:iq:register before login; answer with write()
+    bind,              // requested_resource(); answer with bound() or refuse_bind()
+    stanza,            // take_stanza()
+    closed,            // take the output, close; close_reason() for the log
+};
+
+class Stream {
+public:
+    Stream(Shard& shard, xml::ParserPool& parsers, std::shared_ptr<const StreamPolicy> policy);
+    ~Stream();
+    Stream(Stream&&) noexcept;
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+
+    // The bytes are borrowed until next() says need_more or park_input() is called.
+    void feed(std::string_view bytes);
+    StreamEvent next();
+    // The caller stops asking for a while (or will feed on another shard): keeps what is unread, gives the parser back.
+    void park_input();
+    bool has_parked_input() const { return !rest_.empty(); }
+    // No parser could be lent; ask again later.
+    bool starving() const { return starving_; }
+
+    bool has_output() const { return !output_.empty(); }
+    std::string take_output() { return std::exchange(output_, {}); }
+
+    // --- answers to events
+    void tls_started(const TlsInfo& tls);
+    void provide(const Credentials& credentials);
+    void password_checked(bool matches);
+    void fail_auth(SaslCondition condition);  // storage away, account disabled, ...
+    const std::string& auth_account() const;  // local part
+    SaslCheckPassword take_password_check();
+    std::string mechanism() const;            // of the login; until rebind()
+    Stanza take_stanza() { return std::move(*stanza_); }
+    const std::string& requested_resource() const { return resource_; }  // empty: the server makes one
+    void bound(const Jid& full);
+    void refuse_bind(const StanzaError& error);
+    void write(const Stanza& stanza) { stanza.write(output_); }
+
+    // Ends the stream from our side; next() says closed.
+    void close(const StreamError& error);
+    void close();
+
+    // After the move to the account's home shard.
+    void rebind(Shard& shard, xml::ParserPool& parsers);
+
+    bool secured() const { return secured_; }
+    bool authenticated() const { return !jid_.empty(); }
+    bool is_closed() const { return state_ == State::closed; }
+    const Jid& jid() const { return jid_; }
+    Host* host() const { return host_; }  // nullptr before the first header
+    const std::string& lang() const { return lang_; }
+    const std::string& close_reason() const { return close_reason_; }
+    std::size_t max_stanza_bytes() const;
+
+private:
+    enum class State : std::uint8_t { header, negotiate, authenticating, bind, bound, closed };
+    struct Auth;  // all that is only needed until login
+
+    bool ensure_parser();
+    void return_parser();
+    const xml::ParserLimits& limits() const;
+
+    StreamEvent on_header();
+    StreamEvent on_element();
+    StreamEvent on_negotiation(xml::Element element);
+    StreamEvent on_starttls();
+    StreamEvent on_auth(xml::View element);
+    StreamEvent on_response(xml::View element);
+    StreamEvent on_prelogin_iq(xml::Element element);
+    StreamEvent on_bind_element(xml::Element element);
+    StreamEvent on_stanza(xml::Element element);
+    StreamEvent on_peer_close();
+
+    StreamEvent advance_auth(SaslStep step);
+    StreamEvent auth_failed(SaslCondition condition, std::string_view why);
+    StreamEvent fail(const StreamError& error);
+    bool check_from(const Stanza& stanza) const;
+
+    void write_header(std::string_view to);
+    void write_features();
+    void write_mechanisms();
+    void write_limits();
+    void restart();
+
+    Shard* shard_;
+    xml::ParserPool* parsers_;
+    std::shared_ptr<const StreamPolicy> policy_;
+    Host* host_ = nullptr;
+    xml::ParserPool::Lease parser_;
+    std::unique_ptr<xml::StreamHeader> unusual_header_;  // namespaces other than the usual: how to prime a parser
+    std::unique_ptr<Auth> auth_;
+    std::optional<Stanza> stanza_;
+    std::string_view input_;
+    std::string rest_;
+    std::string output_;
+    std::string lang_;
+    std::string resource_;
+    std::string bind_id_;
+    std::string close_reason_;
+    Jid jid_;
+    State state_ = State::header;
+    std::optional<StreamEvent> pending_event_;
+    bool header_sent_ = false;
+    bool feeding_ = false;  // the parser has unread input
+    bool secured_ = false;
+    bool starving_ = false;
+};
+
+}  // namespace rookery
