@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,11 +76,15 @@ public:
     View child(Name name) const;    // the first of that name, or empty
     View first_child() const;       // the first element, or empty
 
+    // The same names, attributes and content in the same order, whatever prefixes were used.
+    bool equals(View other) const;
+
 private:
     friend class Element;
     friend class Children;
     friend class Writer;
     View(const detail::Tape* tape, std::uint32_t index) : tape_(tape), index_(index) {}
+    const detail::Node& node() const { return tape_->nodes[index_]; }
 
     const detail::Tape* tape_ = nullptr;
     std::uint32_t index_ = 0;
@@ -89,17 +95,29 @@ class View::Children {
 public:
     class Iterator {
     public:
+        using iterator_category = std::forward_iterator_tag;
+        using value_type = View;
+        using difference_type = std::ptrdiff_t;
+        using pointer = const View*;
+        using reference = View;
+
+        Iterator() = default;
         View operator*() const { return View(tape_, index_); }
         Iterator& operator++();
+        Iterator operator++(int) {
+            const auto before = *this;
+            ++*this;
+            return before;
+        }
         bool operator==(const Iterator& other) const { return index_ == other.index_; }
 
     private:
         friend class Children;
         Iterator(const detail::Tape* tape, std::uint32_t index, std::uint32_t end)
             : tape_(tape), index_(index), end_(end) {}
-        const detail::Tape* tape_;
-        std::uint32_t index_;
-        std::uint32_t end_;
+        const detail::Tape* tape_ = nullptr;
+        std::uint32_t index_ = 0;
+        std::uint32_t end_ = 0;
     };
     Iterator begin() const;
     Iterator end() const;
@@ -108,7 +126,7 @@ public:
 private:
     friend class View;
     explicit Children(View parent) : parent_(parent) {}
-    View parent_;
+    View parent_;  // empty: no children
 };
 
 // Owning. Built top-down; every editing call invalidates Views on it.
@@ -149,13 +167,15 @@ public:
 private:
     friend class ElementBuilder;
     Element() = default;
+    Element& overwrite(detail::Node& attribute, std::string_view value);
     detail::Tape tape_;
 };
 
-// Bottom-up building in document order, for the parser.
+// Building in document order, for the parser. Keeps its buffers from one element to the next, up to a bound.
 class ElementBuilder {
 public:
-    void open(std::uint16_t interned, std::string_view ns, std::string_view local);  // interned 0: by strings
+    // `interned`: what Name::find says of the pair.
+    void open(std::uint16_t interned, std::string_view ns, std::string_view local);
     void attribute(std::string_view ns, std::string_view name, std::string_view value);  // right after open
     void text(std::string_view text);  // joined with text just before it
     void close();
@@ -166,14 +186,29 @@ public:
     void reset();
 
 private:
+    void share_or_append_ns(detail::Node& node, std::string_view ns);
+
     detail::Tape tape_;
     std::vector<std::uint32_t> open_;
+    bool in_text_ = false;       // the last node is text that may grow
+    std::uint32_t ns_at_ = 0;    // the last namespace put on the tape; the next element's is often the same
+    std::uint32_t ns_size_ = 0;
 };
 
-// Appends `text` with & < > " ' escaped as XML asks; characters that XML cannot hold are not accepted from input.
+// Appends `text` fit for an attribute in either kind of quotes, and for element content: & < > " ' and tab, newline,
+// carriage return as references. Control characters, which no XML document can hold, become U+FFFD.
 void escape(std::string& out, std::string_view text);
+// The same for element content only: quotes, tabs and newlines stay as they are.
+void escape_content(std::string& out, std::string_view text);
 
-// Serialises any view. `envelope` hooks let Stanza::write put its own attributes on the root.
+// Serialises any view. Namespaces are declared where they change; prefixes only appear on attributes.
 void write(std::string& out, View view, std::string_view default_ns);
+
+// A plain attribute of the root that is written in place of the one on the tape; empty value: not written at all.
+struct RootAttribute {
+    std::string_view name;
+    std::string_view value;
+};
+void write(std::string& out, View view, std::string_view default_ns, std::span<const RootAttribute> instead);
 
 }  // namespace rookery::xml

@@ -1,0 +1,476 @@
+#include "xmpp/xml/element.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <limits>
+
+namespace rookery::xml {
+
+using detail::Node;
+using detail::NodeKind;
+using detail::Tape;
+
+namespace {
+
+constexpr std::string_view xml_ns = "http://www.w3.org/XML/1998/namespace";
+constexpr std::string_view white_space = " \t\r\n";
+// What an ElementBuilder keeps allocated between two elements; beyond it the element takes the buffers along.
+constexpr std::size_t kept_text_bytes = 16'384;
+constexpr std::size_t kept_nodes = 512;
+
+struct Slice {
+    std::uint32_t at;
+    std::uint32_t size;
+};
+
+std::string_view text_at(const Tape& tape, std::uint32_t at, std::uint32_t size) {
+    return {tape.text.data() + at, size};
+}
+
+Slice append(Tape& tape, std::string_view text) {
+    assert(tape.text.size() + text.size() <= std::numeric_limits<std::uint32_t>::max());
+    const auto at = static_cast<std::uint32_t>(tape.text.size());
+    tape.text.append(text);
+    return {at, static_cast<std::uint32_t>(text.size())};
+}
+
+std::uint32_t size_of(const std::vector<Node>& nodes) { return static_cast<std::uint32_t>(nodes.size()); }
+
+Node element_node(std::uint16_t interned, std::uint32_t index) {
+    Node node{};
+    node.kind = NodeKind::element;
+    node.name = interned;
+    node.end = index + 1;
+    return node;
+}
+
+std::string_view ns_of(const Tape& tape, const Node& node) {
+    return node.name ? Name::from_id(node.name).ns() : text_at(tape, node.ns_at, node.ns_size);
+}
+std::string_view local_of(const Tape& tape, const Node& node) {
+    return node.name ? Name::from_id(node.name).local() : text_at(tape, node.name_at, node.name_size);
+}
+std::string_view value_of(const Tape& tape, const Node& node) { return text_at(tape, node.value_at, node.value_size); }
+std::string_view run_of(const Tape& tape, const Node& node) { return text_at(tape, node.name_at, node.name_size); }
+
+Node attribute_node(Tape& tape, std::string_view ns, std::string_view name, std::string_view value,
+                    std::uint32_t index) {
+    Node node{};
+    node.kind = NodeKind::attribute;
+    node.end = index + 1;
+    const auto ns_slice = append(tape, ns);
+    const auto name_slice = append(tape, name);
+    const auto value_slice = append(tape, value);
+    node.ns_at = ns_slice.at;
+    node.ns_size = ns_slice.size;
+    node.name_at = name_slice.at;
+    node.name_size = name_slice.size;
+    node.value_at = value_slice.at;
+    node.value_size = value_slice.size;
+    return node;
+}
+
+Node text_node(Tape& tape, std::string_view text, std::uint32_t index) {
+    Node node{};
+    node.kind = NodeKind::text;
+    node.end = index + 1;
+    const auto slice = append(tape, text);
+    node.name_at = slice.at;
+    node.name_size = slice.size;
+    return node;
+}
+
+// Index of the first node of an element's content.
+std::uint32_t content_of(const Tape& tape, std::uint32_t index) {
+    const auto end = tape.nodes[index].end;
+    auto at = index + 1;
+    while (at < end && tape.nodes[at].kind == NodeKind::attribute) ++at;
+    return at;
+}
+
+std::uint32_t next_element(const Tape& tape, std::uint32_t at, std::uint32_t end) {
+    while (at < end && tape.nodes[at].kind != NodeKind::element) ++at;
+    return at;
+}
+
+// Index of the root's plain attribute, or where it belongs when it is not there.
+std::uint32_t find_attribute(const Tape& tape, std::uint32_t index, std::string_view name, bool& found) {
+    const auto content = content_of(tape, index);
+    for (auto at = index + 1; at < content; ++at) {
+        const auto& node = tape.nodes[at];
+        found = node.ns_size == 0 && text_at(tape, node.name_at, node.name_size) == name;
+        if (found) return at;
+    }
+    found = false;
+    return content;
+}
+
+// Copies a run of nodes from one tape to another. Namespaces that were one slice stay one slice when they come
+// in a row, so that a copy is never much larger than what it copies.
+class Copier {
+public:
+    Copier(Tape& to, const Tape& from) : to_(to), from_(from) {}
+
+    void copy(std::uint32_t first, std::uint32_t end) {
+        reserve(first, end);
+        const auto base = size_of(to_.nodes);
+        for (auto at = first; at < end; ++at) {
+            auto node = from_.nodes[at];
+            node.end = node.end - first + base;
+            if (node.kind == NodeKind::element && node.name == 0) move_ns(node);
+            if (node.kind == NodeKind::attribute) move(node.ns_at, node.ns_size);
+            if (node.name == 0) move(node.name_at, node.name_size);
+            if (node.kind == NodeKind::attribute) move(node.value_at, node.value_size);
+            to_.nodes.push_back(node);
+        }
+    }
+
+private:
+    void reserve(std::uint32_t first, std::uint32_t end) {
+        std::size_t bytes = 0;
+        for (auto at = first; at < end; ++at) {
+            const auto& node = from_.nodes[at];
+            bytes += node.name_size + node.value_size + (node.kind == NodeKind::attribute ? node.ns_size : 0);
+        }
+        grow(to_.text, to_.text.size() + bytes);
+        grow(to_.nodes, to_.nodes.size() + (end - first));
+    }
+
+    // Keeps growth geometric: reserve() alone would make appending many small children quadratic.
+    template <class Container>
+    static void grow(Container& container, std::size_t size) {
+        if (size > container.capacity()) {
+            container.reserve(container.empty() ? size : std::max(size, container.capacity() * 2));
+        }
+    }
+
+    void move(std::uint32_t& at, std::uint32_t size) { at = append(to_, text_at(from_, at, size)).at; }
+
+    void move_ns(Node& node) {
+        if (node.ns_at != ns_from_ || node.ns_size != ns_size_) {
+            ns_from_ = node.ns_at;
+            ns_size_ = node.ns_size;
+            ns_to_ = append(to_, text_at(from_, node.ns_at, node.ns_size)).at;
+        }
+        node.ns_at = ns_to_;
+    }
+
+    Tape& to_;
+    const Tape& from_;
+    std::uint32_t ns_from_ = std::numeric_limits<std::uint32_t>::max();
+    std::uint32_t ns_size_ = 0;
+    std::uint32_t ns_to_ = 0;
+};
+
+bool same_element(const Tape& a, const Node& x, const Tape& b, const Node& y) {
+    return x.name || y.name ? x.name == y.name : ns_of(a, x) == ns_of(b, y) && local_of(a, x) == local_of(b, y);
+}
+
+bool same_node(const Tape& a, const Node& x, const Tape& b, const Node& y) {
+    if (x.kind != y.kind) return false;
+    switch (x.kind) {
+        case NodeKind::element:
+            return same_element(a, x, b, y);
+        case NodeKind::attribute:
+            return same_element(a, x, b, y) && value_of(a, x) == value_of(b, y);
+        case NodeKind::text:
+            return run_of(a, x) == run_of(b, y);
+    }
+    return false;
+}
+
+}  // namespace
+
+// ---- View
+
+bool View::is(Name name) const { return tape_ && node().name == name.id(); }
+bool View::is(std::string_view ns_wanted, std::string_view local_wanted) const {
+    return tape_ && local() == local_wanted && ns() == ns_wanted;
+}
+std::string_view View::ns() const { return tape_ ? ns_of(*tape_, node()) : std::string_view(); }
+std::string_view View::local() const { return tape_ ? local_of(*tape_, node()) : std::string_view(); }
+
+std::optional<std::string_view> View::attr(std::string_view name) const {
+    if (!tape_) return std::nullopt;
+    bool found = false;
+    const auto at = find_attribute(*tape_, index_, name, found);
+    if (!found) return std::nullopt;
+    return value_of(*tape_, tape_->nodes[at]);
+}
+
+std::string_view View::attr_or(std::string_view name, std::string_view otherwise) const {
+    return attr(name).value_or(otherwise);
+}
+
+std::vector<Attribute> View::attributes() const {
+    std::vector<Attribute> result;
+    if (!tape_) return result;
+    const auto content = content_of(*tape_, index_);
+    for (auto at = index_ + 1; at < content; ++at) {
+        const auto& attribute = tape_->nodes[at];
+        result.push_back({text_at(*tape_, attribute.ns_at, attribute.ns_size),
+                          text_at(*tape_, attribute.name_at, attribute.name_size), value_of(*tape_, attribute)});
+    }
+    return result;
+}
+
+std::string View::text() const {
+    std::string result;
+    if (!tape_) return result;
+    for (auto at = content_of(*tape_, index_); at < node().end; at = tape_->nodes[at].end) {
+        if (tape_->nodes[at].kind == NodeKind::text) result.append(run_of(*tape_, tape_->nodes[at]));
+    }
+    return result;
+}
+
+bool View::has_text() const {
+    if (!tape_) return false;
+    for (auto at = content_of(*tape_, index_); at < node().end; at = tape_->nodes[at].end) {
+        const auto& child = tape_->nodes[at];
+        if (child.kind == NodeKind::text &&
+            run_of(*tape_, child).find_first_not_of(white_space) != std::string_view::npos) {
+            return true;
+        }
+    }
+    return false;
+}
+
+View::Children View::children() const { return Children(*this); }
+
+View View::child(Name name) const {
+    for (const View child : children()) {
+        if (child.is(name)) return child;
+    }
+    return {};
+}
+
+View View::first_child() const {
+    for (const View child : children()) return child;
+    return {};
+}
+
+bool View::equals(View other) const {
+    if (!tape_ || !other.tape_) return !tape_ && !other.tape_;
+    const auto size = node().end - index_;
+    if (other.node().end - other.index_ != size) return false;
+    for (std::uint32_t i = 0; i < size; ++i) {
+        const auto& mine = tape_->nodes[index_ + i];
+        const auto& theirs = other.tape_->nodes[other.index_ + i];
+        if (mine.end - index_ != theirs.end - other.index_) return false;
+        if (!same_node(*tape_, mine, *other.tape_, theirs)) return false;
+    }
+    return true;
+}
+
+View::Children::Iterator& View::Children::Iterator::operator++() {
+    index_ = next_element(*tape_, tape_->nodes[index_].end, end_);
+    return *this;
+}
+
+View::Children::Iterator View::Children::begin() const {
+    if (!parent_) return end();
+    const auto& tape = *parent_.tape_;
+    const auto end = parent_.node().end;
+    return Iterator(&tape, next_element(tape, content_of(tape, parent_.index_), end), end);
+}
+
+View::Children::Iterator View::Children::end() const {
+    const auto end = parent_ ? parent_.node().end : 0;
+    return Iterator(parent_.tape_, end, end);
+}
+
+// ---- Element
+
+Element::Element(Name name) { tape_.nodes.push_back(element_node(name.id(), 0)); }
+
+Element::Element(std::string_view ns, std::string_view local) {
+    ElementBuilder builder;
+    builder.open(Name::find(ns, local), ns, local);
+    builder.close();
+    *this = builder.take();
+}
+
+Element::Element(View copy_of) {
+    assert(copy_of);
+    const auto& from = *copy_of.tape_;
+    if (copy_of.index_ == 0) {
+        tape_ = from;
+    } else {
+        Copier(tape_, from).copy(copy_of.index_, copy_of.node().end);
+    }
+}
+
+Element& Element::set(std::string_view attribute, std::string_view value) {
+    bool found = false;
+    const auto at = find_attribute(tape_, 0, attribute, found);
+    if (found) return overwrite(tape_.nodes[at], value);
+    const auto node = attribute_node(tape_, {}, attribute, value, at);
+    tape_.nodes.insert(tape_.nodes.begin() + at, node);
+    for (auto i = at + 1; i < tape_.nodes.size(); ++i) ++tape_.nodes[i].end;
+    ++tape_.nodes[0].end;
+    return *this;
+}
+
+Element& Element::overwrite(detail::Node& attribute, std::string_view value) {
+    if (value.size() <= attribute.value_size) {
+        std::memmove(tape_.text.data() + attribute.value_at, value.data(), value.size());
+    } else {
+        attribute.value_at = append(tape_, value).at;
+    }
+    attribute.value_size = static_cast<std::uint32_t>(value.size());
+    return *this;
+}
+
+Element& Element::unset(std::string_view attribute) {
+    bool found = false;
+    const auto at = find_attribute(tape_, 0, attribute, found);
+    if (!found) return *this;
+    tape_.nodes.erase(tape_.nodes.begin() + at);
+    for (auto i = at; i < tape_.nodes.size(); ++i) --tape_.nodes[i].end;
+    --tape_.nodes[0].end;
+    return *this;
+}
+
+Element& Element::add(View child) {
+    assert(child);
+    if (child.tape_ == &tape_) return add(Element(child));
+    Copier(tape_, *child.tape_).copy(child.index_, child.node().end);
+    tape_.nodes[0].end = size_of(tape_.nodes);
+    return *this;
+}
+
+Element& Element::add_text(std::string_view text) {
+    if (text.empty()) return *this;
+    tape_.nodes.push_back(text_node(tape_, text, size_of(tape_.nodes)));
+    tape_.nodes[0].end = size_of(tape_.nodes);
+    return *this;
+}
+
+Element& Element::add_text_child(Name name, std::string_view text) {
+    const auto child = size_of(tape_.nodes);
+    tape_.nodes.push_back(element_node(name.id(), child));
+    add_text(text);
+    tape_.nodes[child].end = tape_.nodes[0].end = size_of(tape_.nodes);
+    return *this;
+}
+
+std::size_t Element::remove_children(const std::function<bool(View)>& predicate) {
+    std::vector<std::uint32_t> doomed;
+    for (auto at = content_of(tape_, 0); at < tape_.nodes.size(); at = tape_.nodes[at].end) {
+        if (tape_.nodes[at].kind == NodeKind::element && predicate(View(&tape_, at))) doomed.push_back(at);
+    }
+    if (doomed.empty()) return 0;
+    std::vector<Node> kept;
+    kept.reserve(tape_.nodes.size());
+    auto next = doomed.begin();
+    std::uint32_t gone = 0;
+    for (std::uint32_t at = 0; at < tape_.nodes.size();) {
+        if (next != doomed.end() && *next == at) {
+            const auto end = tape_.nodes[at].end;
+            gone += end - at;
+            at = end;
+            ++next;
+            continue;
+        }
+        kept.push_back(tape_.nodes[at++]);
+        kept.back().end -= gone;
+    }
+    kept[0].end = size_of(kept);
+    tape_.nodes = std::move(kept);
+    return doomed.size();
+}
+
+void Element::write(std::string& out, std::string_view default_ns) const { xml::write(out, view(), default_ns); }
+
+std::string Element::to_string() const {
+    std::string out;
+    write(out, {});
+    return out;
+}
+
+std::size_t Element::memory_bytes() const {
+    return tape_.nodes.capacity() * sizeof(Node) + tape_.text.capacity();
+}
+
+// ---- ElementBuilder
+
+void ElementBuilder::open(std::uint16_t interned, std::string_view ns, std::string_view local) {
+    const auto index = size_of(tape_.nodes);
+    auto node = element_node(interned, index);
+    if (interned == 0) {
+        share_or_append_ns(node, ns);
+        const auto slice = append(tape_, local);
+        node.name_at = slice.at;
+        node.name_size = slice.size;
+    }
+    tape_.nodes.push_back(node);
+    open_.push_back(index);
+    in_text_ = false;
+}
+
+// Many elements of one unknown namespace must not cost its name each.
+void ElementBuilder::share_or_append_ns(Node& node, std::string_view ns) {
+    if (text_at(tape_, ns_at_, ns_size_) != ns) {
+        const auto slice = append(tape_, ns);
+        ns_at_ = slice.at;
+        ns_size_ = slice.size;
+    }
+    node.ns_at = ns_at_;
+    node.ns_size = ns_size_;
+}
+
+void ElementBuilder::attribute(std::string_view ns, std::string_view name, std::string_view value) {
+    assert(!open_.empty());
+    const auto index = size_of(tape_.nodes);
+    const bool lang = ns == xml_ns && name == "lang";
+    const auto node = lang ? attribute_node(tape_, {}, "xml:lang", value, index)
+                           : attribute_node(tape_, ns, name, value, index);
+    tape_.nodes.push_back(node);
+}
+
+void ElementBuilder::text(std::string_view text) {
+    assert(!open_.empty());
+    if (text.empty()) return;
+    if (in_text_) {
+        tape_.nodes.back().name_size += append(tape_, text).size;
+        return;
+    }
+    tape_.nodes.push_back(text_node(tape_, text, size_of(tape_.nodes)));
+    in_text_ = true;
+}
+
+void ElementBuilder::close() {
+    assert(!open_.empty());
+    tape_.nodes[open_.back()].end = size_of(tape_.nodes);
+    open_.pop_back();
+    in_text_ = false;
+}
+
+std::size_t ElementBuilder::memory_bytes() const {
+    return tape_.nodes.capacity() * sizeof(Node) + tape_.text.capacity() + open_.capacity() * sizeof(open_[0]);
+}
+
+Element ElementBuilder::take() {
+    assert(open_.empty() && !tape_.nodes.empty());
+    Element element;
+    if (tape_.text.capacity() > kept_text_bytes || tape_.nodes.capacity() > kept_nodes) {
+        element.tape_ = std::move(tape_);
+    } else {
+        element.tape_ = tape_;  // exactly two allocations of exactly the size
+    }
+    reset();
+    return element;
+}
+
+void ElementBuilder::reset() {
+    if (tape_.text.capacity() > kept_text_bytes) tape_.text = std::string();
+    if (tape_.nodes.capacity() > kept_nodes) tape_.nodes = std::vector<Node>();
+    tape_.nodes.clear();
+    tape_.text.clear();
+    open_.clear();
+    in_text_ = false;
+    ns_at_ = ns_size_ = 0;
+}
+
+}  // namespace rookery::xml
