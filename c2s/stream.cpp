@@ -40,7 +40,7 @@ struct Stream::Auth {
     std::optional<SaslCheckPassword> password;
     std::size_t bytes = 0;
     unsigned failures = 0;
-    bool awaits_initial = false;  // <auth/> without initial response: the next <response/> is it
+    std::optional<SaslCondition> verdict;  // what a right proof gets instead of success
 };
 
 Stream::Stream(Shard& shard, xml::ParserPool& parsers, std::shared_ptr<const StreamPolicy> policy)
@@ -96,20 +96,16 @@ void Stream::return_parser() {
 }
 
 StreamEvent Stream::next() {
-    if (pending_event_) return *std::exchange(pending_event_, std::nullopt);
+    StreamEvent event = StreamEvent::nothing;
+    while (event == StreamEvent::nothing) event = pending_event_ ? *std::exchange(pending_event_, std::nullopt) : step();
+    return event;
+}
+
+StreamEvent Stream::step() {
     if (state_ == State::closed) return StreamEvent::closed;
     if (!authenticated() && auth_->bytes > policy_->max_bytes_before_login)
         return fail(StreamError(StreamCondition::policy_violation, "too much before login"));
-    if (!feeding_) {
-        if (input_.empty() && !rest_.empty()) input_ = rest_;
-        if (input_.empty()) return StreamEvent::need_more;
-        if (!ensure_parser()) {
-            park_input();
-            return StreamEvent::need_more;
-        }
-        parser_->feed(std::exchange(input_, {}));
-        feeding_ = true;
-    }
+    if (!feeding_ && !feed_parser()) return StreamEvent::need_more;
     switch (parser_->next()) {
         case xml::ParseStep::need_more: break;
         case xml::ParseStep::stream_opened: return on_header();
@@ -121,6 +117,18 @@ StreamEvent Stream::next() {
     rest_ = {};
     if (parser_->at_boundary()) return_parser();
     return StreamEvent::need_more;
+}
+
+bool Stream::feed_parser() {
+    if (input_.empty()) input_ = rest_;
+    if (input_.empty()) return false;
+    if (!ensure_parser()) {
+        park_input();
+        return false;
+    }
+    parser_->feed(std::exchange(input_, {}));
+    feeding_ = true;
+    return true;
 }
 
 void Stream::rebind(Shard& shard, xml::ParserPool& parsers) {
@@ -166,7 +174,7 @@ StreamEvent Stream::on_header() {
     write_header(from ? from->str() : "");
     state_ = authenticated() ? State::bind : State::negotiate;
     write_features();
-    return next();
+    return StreamEvent::nothing;
 }
 
 void Stream::write_header(std::string_view to) {
@@ -294,16 +302,14 @@ StreamEvent Stream::on_auth(xml::View element) {
     if (!auth_->mechanism) return auth_failed(SaslCondition::invalid_mechanism, "unknown mechanism");
     auth_->mechanism_name = name;
     state_ = State::authenticating;
-    auth_->awaits_initial = element.text().empty();
-    if (!auth_->awaits_initial) return on_response(element);
+    if (!element.text().empty()) return on_response(element);
     output_ += "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
-    return next();
+    return StreamEvent::nothing;
 }
 
 StreamEvent Stream::on_response(xml::View element) {
     if (state_ != State::authenticating || !auth_->mechanism)
         return auth_failed(SaslCondition::not_authorized, "response without auth");
-    auth_->awaits_initial = false;
     std::optional<std::string> message = decode_sasl_message(element.text());
     if (!message) return auth_failed(SaslCondition::incorrect_encoding, "not base64");
     if (message->size() > SaslMechanism::max_message_bytes)
@@ -316,7 +322,7 @@ StreamEvent Stream::on_response(xml::View element) {
 StreamEvent Stream::advance_auth(SaslStep step) {
     if (auto* challenge = std::get_if<SaslChallenge>(&step)) {
         output_ += "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>" + encode_sasl_message(challenge->data) + "</challenge>";
-        return next();
+        return StreamEvent::nothing;
     }
     if (auto* need = std::get_if<SaslNeedCredentials>(&step)) {
         auth_->account = std::move(need->account);
@@ -327,6 +333,7 @@ StreamEvent Stream::advance_auth(SaslStep step) {
         return StreamEvent::check_password;
     }
     if (auto* failure = std::get_if<SaslFailure>(&step)) return auth_failed(failure->condition, failure->reason);
+    if (auth_->verdict) return auth_failed(*auth_->verdict, "refused after a right proof");
     SaslSuccess& success = std::get<SaslSuccess>(step);
     output_ += "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>";
     if (!success.data.empty()) output_ += encode_sasl_message(success.data);
@@ -340,7 +347,8 @@ StreamEvent Stream::advance_auth(SaslStep step) {
 }
 
 // Answers come between two calls of next(): their event is delivered by the next one.
-void Stream::provide(const Credentials& credentials) {
+void Stream::provide(const Credentials& credentials, std::optional<SaslCondition> verdict) {
+    if (auth_) auth_->verdict = verdict;
     if (auth_ && auth_->mechanism) pending_event_ = advance_auth(auth_->mechanism->provide(credentials));
 }
 
@@ -379,10 +387,10 @@ StreamEvent Stream::on_prelogin_iq(xml::Element element) {
     std::optional<Stanza> stanza = Stanza::from_element(std::move(element), &why, &remains);
     if (!stanza) {
         write(remains.make_error(why));
-        return next();
+        return StreamEvent::nothing;
     }
     if (!stanza->is_request()) return fail(StreamError(StreamCondition::not_authorized));
-    stanza_ = std::move(stanza);
+    stanza_ = std::make_shared<Stanza>(std::move(*stanza));
     return StreamEvent::registration;
 }
 
@@ -397,11 +405,11 @@ StreamEvent Stream::on_bind_element(xml::Element element) {
     std::optional<Stanza> request = Stanza::from_element(std::move(element), &why, &remains);
     if (!request) {
         write(remains.make_error(why));
-        return next();
+        return StreamEvent::nothing;
     }
     if (request->payload().is(session_name)) {
         write(request->make_result());
-        return next();
+        return StreamEvent::nothing;
     }
     bind_id_ = request->id;
     resource_ = request->payload().child(resource_name).text();
@@ -435,14 +443,14 @@ StreamEvent Stream::on_stanza(xml::Element element) {
     std::optional<Stanza> stanza = Stanza::from_element(std::move(element), &why, &remains);
     if (!stanza) {
         if (!remains.is_error()) write(remains.make_error(why));
-        return next();
+        return StreamEvent::nothing;
     }
     if (!check_from(*stanza)) return fail(StreamError(StreamCondition::invalid_from));
     if (stanza->is_request() && stanza->payload().is(session_name)) {
         write(stanza->make_result());
-        return next();
+        return StreamEvent::nothing;
     }
-    stanza_ = std::move(stanza);
+    stanza_ = std::make_shared<Stanza>(std::move(*stanza));
     return StreamEvent::stanza;
 }
 

@@ -50,6 +50,7 @@ struct StreamPolicy {
 };
 
 enum class StreamEvent : std::uint8_t {
+    nothing,           // inside the stream only: next() never says it
     need_more,         // everything fed is used up
     start_tls,         // take the output, start TLS, then call tls_started()
     need_credentials,  // of auth_account(); answer with provide()
@@ -84,13 +85,14 @@ public:
 
     // --- answers to events
     void tls_started(const TlsInfo& tls);
-    void provide(const Credentials& credentials);
+    // `verdict`: what a right proof gets instead of success (account disabled, access denied).
+    void provide(const Credentials& credentials, std::optional<SaslCondition> verdict = std::nullopt);
     void password_checked(bool matches);
     void fail_auth(SaslCondition condition);  // storage away, account disabled, ...
     const std::string& auth_account() const;  // local part
     SaslCheckPassword take_password_check();
     std::string mechanism() const;            // of the login; until rebind()
-    Stanza take_stanza() { return std::move(*stanza_); }
+    std::shared_ptr<Stanza> take_stanza() { return std::move(stanza_); }
     const std::string& requested_resource() const { return resource_; }  // empty: the server makes one
     void bound(const Jid& full);
     void refuse_bind(const StanzaError& error);
@@ -116,6 +118,8 @@ private:
     enum class State : std::uint8_t { header, negotiate, authenticating, bind, bound, closed };
     struct Auth;  // all that is only needed until login
 
+    StreamEvent step();
+    bool feed_parser();
     bool ensure_parser();
     void return_parser();
     const xml::ParserLimits& limits() const;
@@ -149,7 +153,7 @@ private:
     xml::ParserPool::Lease parser_;
     std::unique_ptr<xml::StreamHeader> unusual_header_;  // namespaces other than the usual: how to prime a parser
     std::unique_ptr<Auth> auth_;
-    std::optional<Stanza> stanza_;
+    std::shared_ptr<Stanza> stanza_;
     std::string_view input_;
     std::string rest_;
     std::string output_;

@@ -10,7 +10,7 @@ namespace {
 
 // Requests are told apart by (name, get or set, where) in one integer.
 std::uint32_t key_of(IqType type, std::uint16_t name, At where) {
-    return std::uint32_t{name} << 2 | (type == IqType::set ? 2u : 0u) | (where == At::account ? 1u : 0u);
+    return std::uint32_t{name} << 3 | (type == IqType::set ? 4u : 0u) | static_cast<std::uint32_t>(where);
 }
 
 std::uint16_t id_of(xml::View payload) {

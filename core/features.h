@@ -21,6 +21,7 @@ class Session;
 enum class At : std::uint8_t {
     host,     // the server's own address (or, from a client, no `to` where only the server can answer)
     account,  // a local account's bare JID (RFC 6121 8.5.2: the server answers for it)
+    stranger,  // on a client stream before login (registration); `from` and `to` mean nothing
 };
 
 // When a stream feature is offered.
@@ -32,6 +33,7 @@ struct Iq {
     Host* host;
     std::shared_ptr<Account> account;  // At::account: whom it is addressed to
     std::shared_ptr<Session> sender;   // when the sender's session is on this shard; always so for one's own account
+    std::string address;               // At::stranger: where the connection comes from
     xml::View payload() const { return stanza->payload(); }
     bool own() const;  // asked by the account itself (any of its resources)
 };

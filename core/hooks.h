@@ -15,6 +15,12 @@ struct SessionEvent {
     std::shared_ptr<Account> account;
 };
 
+struct LoginEvent {
+    std::string address;  // of the client
+    Jid account;          // may be empty: not known yet
+    std::string reason;   // login_failed: for the log
+};
+
 struct AccountEvent {
     Jid account;
     Host& host;
@@ -36,6 +42,10 @@ struct Hooks {
     Hook<Route> message_undelivered{"message_undelivered"};
     // A message for the server's own address. Nobody stops it: refused.
     Hook<Route> message_to_host{"message_to_host"};
+
+    // A client begins to log in. Refused: its stream ends with policy-violation.
+    Hook<LoginEvent> login_attempt{"login_attempt"};
+    Hook<LoginEvent> login_failed{"login_failed"};
 
     // A session was bound. It is not available yet.
     Hook<SessionEvent> session_bound{"session_bound"};

@@ -59,12 +59,13 @@ IqReply contained_reply(const Features::Answerer& answerer, Iq iq) {
 
 // --- from a client ------------------------------------------------------------------------------------------------
 
-void Router::from_session(const SessionPtr& sender, Stanza stanza) {
+void Router::from_session(const SessionPtr& sender, std::shared_ptr<Stanza> stanza) {
     AccountPtr account = shard_.find_account(sender->jid().bare_str());
     assert(account);
-    count(shard_.counters(), stanza);
-    stanza.from = sender->jid();
-    auto route = std::make_unique<Route>(std::move(stanza));
+    count(shard_.counters(), *stanza);
+    stanza->from = sender->jid();
+    Jid to = stanza->to;
+    auto route = std::make_unique<Route>(std::move(stanza), std::move(to));
     route->account = std::move(account);
     route->sender = sender;
     Host& host = route->account->host();
@@ -194,7 +195,7 @@ Task<void> Router::deliver(const AccountPtr& account, RoutePtr route) {
         case Verdict::undelivered: return undelivered(account, std::move(route));
         case Verdict::answer: {
             SessionPtr sender = stanza.from.same_bare(account->jid()) ? account->find_session(stanza.from.resource()) : nullptr;
-            return answer(Iq{route->stanza, &account->host(), account, std::move(sender)}, At::account);
+            return answer(Iq{route->stanza, &account->host(), account, std::move(sender), {}}, At::account);
         }
         case Verdict::refuse: refuse(*route, StanzaError(Condition::service_unavailable)); return {};
         case Verdict::ignore: break;
@@ -227,7 +228,7 @@ void Router::to_host(RoutePtr route, Host& host, const SessionPtr& sender) {
     const Stanza& stanza = *route->stanza;
     if (stanza.is_request()) {
         if (route->to.is_full()) return refuse(*route, StanzaError(Condition::service_unavailable));
-        Task<void> rest = answer(Iq{route->stanza, &host, nullptr, sender}, At::host);
+        Task<void> rest = answer(Iq{route->stanza, &host, nullptr, sender, {}}, At::host);
         if (!rest) return;
         if (sender) sender->hold();
         return static_cast<void>(spawn([](Task<void> work, SessionPtr held) -> Task<void> {

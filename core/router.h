@@ -30,7 +30,7 @@ public:
     explicit Router(Shard& shard) : shard_(shard) {}
 
     // A client's stanza: stamps `from`, runs the sender's hooks, routes. Holds the session while a hook waits.
-    void from_session(const SessionPtr& sender, Stanza stanza);
+    void from_session(const SessionPtr& sender, std::shared_ptr<Stanza> stanza);
 
     // A stanza made by the server or a module, `from` and `to` set: no sender hooks.
     void send(Stanza stanza);

@@ -45,6 +45,8 @@ public:
     virtual void deliver(const StanzaPtr& stanza, const Jid& to = {}) = 0;
     // Ends the binding: stream error, close. Presence clean-up follows through the session_closed hook.
     virtual void close(const StreamError& error) = 0;
+    // When the client was last heard of (any byte).
+    virtual SteadyTime last_heard() const = 0;
     // Bytes the client has not taken yet.
     virtual std::size_t backlog_bytes() const = 0;
 
@@ -52,8 +54,7 @@ public:
     const StanzaPtr& presence() const { return presence_; }
     bool available() const { return presence_ != nullptr; }
     int priority() const { return priority_; }
-    // REQUIRES: a presence without `to`, available or unavailable. Called by the router before presence_sent's
-    // deliver stage.
+    // REQUIRES: a presence without `to`, available or unavailable. The presence module's to call.
     void set_presence(StanzaPtr presence);
 
     // Has asked for the roster, so gets pushes ("interested resource", RFC 6121 2.1.6).

@@ -1,0 +1,83 @@
+// C2s: one shard's client service: what its connections share. Accepts transports, counts strangers, lends parsers.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/work_pool.h"
+#include "c2s/stream.h"
+#include "c2s/transport.h"
+#include "core/shard.h"
+#include "core/shaper.h"
+#include "xmpp/sasl/plain_cache.h"
+#include "xmpp/xml/stream_parser.h"
+
+namespace rookery {
+
+class Connection;
+
+// A listener's wishes and the limits of the service; immutable, new connections take the newest.
+struct C2sPolicy {
+    std::shared_ptr<const StreamPolicy> stream;
+    std::shared_ptr<const TlsContexts> contexts;  // null: no TLS
+    bool direct_tls = false;
+    std::string access = "all";                   // access rule asked at login
+    ShaperRate shaper;                            // of a logged-in connection's input; unlimited by default
+    Duration silence_before_login = Seconds(10);
+    Duration login_within = Seconds(30);          // option negotiation_timeout
+    std::size_t max_output_bytes = 4u << 20;      // a client that takes nothing is closed past this
+    bool conflict_closes_old = true;              // option resource_conflict: closeold; else closenew
+};
+
+struct C2sLimits {
+    unsigned max_strangers_per_address = 200;  // not logged in, per /32 or /64, on this shard
+};
+
+class C2s {
+public:
+    C2s(Shard& shard, WorkPool& work, C2sLimits limits = {});
+    ~C2s();
+    C2s(const C2s&) = delete;
+    C2s& operator=(const C2s&) = delete;
+
+    // All shards' services, to move connections between. Before the first connection.
+    void set_peers(std::vector<C2s*> peers) { peers_ = std::move(peers); }
+
+    // May this address open one more connection before login (T5)?
+    bool admits(const IpAddress& address) const;
+    void accept(std::unique_ptr<ParkedTransport> transport, std::shared_ptr<const C2sPolicy> policy);
+
+    // Ends the connections that have not logged in (shutdown; sessions are closed by Shard::close_sessions).
+    void close_strangers(const StreamError& error);
+    std::size_t connections() const { return connections_; }
+
+    // For Connection.
+    Shard& shard() const { return shard_; }
+    Loop& loop() const { return shard_.loop(); }
+    xml::ParserPool& parsers() { return parsers_; }
+    WorkPool& work() const { return work_; }
+    PlainCache& plain_cache() { return plain_cache_; }
+    C2s& at(unsigned shard_index) const { return *peers_[shard_index]; }
+    std::string& scratch() { return scratch_; }
+    void add_stranger(const IpAddress& address, Connection& connection);
+    void remove_stranger(const IpAddress& address, Connection& connection);
+    void count_connection(int change) { connections_ += static_cast<std::size_t>(change); }
+
+private:
+    Shard& shard_;
+    WorkPool& work_;
+    C2sLimits limits_;
+    xml::ParserPool parsers_;
+    PlainCache plain_cache_;
+    std::vector<C2s*> peers_;
+    std::unordered_map<IpAddress, unsigned> strangers_by_address_;
+    std::vector<Connection*> strangers_;
+    std::string scratch_;  // stanzas are serialised here on their way to a transport
+    std::size_t connections_ = 0;
+};
+
+}  // namespace rookery

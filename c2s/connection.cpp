@@ -1,0 +1,420 @@
+#include "c2s/connection.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "base/log.h"
+#include "c2s/session.h"
+#include "core/host.h"
+#include "core/hooks.h"
+
+namespace rookery {
+
+struct Connection::Home {
+    std::unique_ptr<ParkedTransport> transport;
+    std::shared_ptr<const C2sPolicy> policy;
+    Stream stream;
+    std::string tls_text;
+};
+
+// --- opening and closing ------------------------------------------------------------------------------------------
+
+Connection::Connection(C2s& c2s, std::shared_ptr<const C2sPolicy> policy, Stream stream)
+    : c2s_(c2s), policy_(std::move(policy)), stream_(std::move(stream)), last_heard_(c2s.loop().clock().steady_now()) {
+    c2s_.count_connection(+1);
+}
+
+Connection::~Connection() { c2s_.count_connection(-1); }
+
+void Connection::open(C2s& c2s, std::unique_ptr<ParkedTransport> transport, std::shared_ptr<const C2sPolicy> policy) {
+    Stream stream(c2s.shard(), c2s.parsers(), policy->stream);
+    std::shared_ptr<Connection> connection(new Connection(c2s, std::move(policy), std::move(stream)));
+    connection->self_ = connection;
+    connection->transport_ = transport->adopt(c2s.loop(), *connection);
+    connection->watch_login();
+    log_debug("connection_opened", {{"peer", connection->transport_->peer().to_string()}});
+}
+
+void Connection::close(const StreamError& error) {
+    const auto self = shared_from_this();
+    stream_.close(error);
+    flush();
+    close_transport();
+}
+
+// Output first, then the end; the object goes when the transport says it is closed.
+void Connection::close_transport() {
+    if (!transport_) return;
+    stop_login_timers();
+    stream_.park_input();
+    log_closed(stream_.close_reason());
+    end_session();
+    transport_->close_after_flush();
+}
+
+void Connection::on_closed(CloseReason reason) {
+    const std::shared_ptr<Connection> self = std::move(self_);
+    stop_login_timers();
+    if (!stream_.is_closed()) {
+        stream_.park_input();
+        log_closed(to_string(reason));
+    }
+    end_session();
+    transport_.reset();
+}
+
+void Connection::end_session() {
+    if (!session_) return;
+    const std::shared_ptr<C2sSession> session = std::move(session_);
+    session->detach();
+    if (AccountPtr account = c2s_.shard().find_account(session->jid().bare_str())) account->remove_session(session);
+}
+
+void Connection::log_closed(std::string_view reason) const {
+    const std::string jid = stream_.jid().str();
+    if (session_)
+        log_info("session_closed", {{"session", session_->id()}, {"jid", jid}, {"reason", reason}});
+    else
+        log_debug("connection_closed", {{"peer", transport_->peer().to_string()}, {"reason", reason}});
+}
+
+// --- timers before login ------------------------------------------------------------------------------------------
+
+void Connection::watch_login() {
+    stranger_ = true;
+    c2s_.add_stranger(transport_->peer().ip, *this);
+    login_timer_ = c2s_.loop().after(policy_->login_within, [this] {
+        login_timer_ = 0;
+        close(StreamError(StreamCondition::connection_timeout, "login took too long"));
+    });
+    restart_silence_timer();
+}
+
+void Connection::restart_silence_timer() {
+    c2s_.loop().cancel(silence_timer_);
+    silence_timer_ = c2s_.loop().after(policy_->silence_before_login, [this] {
+        silence_timer_ = 0;
+        close(StreamError(StreamCondition::connection_timeout));
+    });
+}
+
+void Connection::stop_login_timers() {
+    if (!stranger_) return;
+    stranger_ = false;
+    c2s_.remove_stranger(transport_->peer().ip, *this);
+    c2s_.loop().cancel(std::exchange(login_timer_, 0));
+    c2s_.loop().cancel(std::exchange(silence_timer_, 0));
+}
+
+// --- the pump -----------------------------------------------------------------------------------------------------
+
+void Connection::on_data(std::string_view bytes) {
+    const auto self = shared_from_this();
+    last_heard_ = c2s_.loop().clock().steady_now();
+    if (stranger_) restart_silence_timer();
+    stream_.feed(bytes);
+    pump();
+    throttle(bytes.size());
+}
+
+// Asks the stream for events until its input is used up or something must be waited for.
+void Connection::pump() {
+    if (pumping_ || !transport_) return;
+    pumping_ = true;
+    bool going = true;
+    while (going && !must_wait()) {
+        const StreamEvent event = stream_.next();
+        if (event == StreamEvent::need_more) break;
+        going = handle(event);
+    }
+    pumping_ = false;
+    if (!transport_) return;
+    flush();
+    if (!stream_.is_closed() && (must_wait() || stream_.starving())) wait();
+}
+
+bool Connection::must_wait() const {
+    return holds_ > 0 || (session_ && session_->held()) || c2s_.shard().congested();
+}
+
+// Stops reading; whoever ends the wait calls resume().
+void Connection::wait() {
+    stream_.park_input();
+    if (!paused_) transport_->pause_reading();
+    paused_ = true;
+    if (holds_ > 0 || (session_ && session_->held())) return;
+    const std::weak_ptr<Connection> self = weak_from_this();
+    Callback again = [self] {
+        if (auto connection = self.lock()) connection->resume();
+    };
+    if (c2s_.shard().congested())
+        c2s_.shard().when_clear(std::move(again));
+    else
+        c2s_.loop().after(Milliseconds(100), std::move(again));  // no parser was free
+}
+
+// From a fresh turn: whoever released us may be deep inside this very connection's pump.
+void Connection::resume() {
+    c2s_.loop().post([self = weak_from_this()] {
+        const auto connection = self.lock();
+        if (!connection || !connection->transport_ || connection->must_wait()) return;
+        connection->pump();
+        if (!connection->transport_ || connection->stream_.is_closed() || connection->must_wait()) return;
+        connection->paused_ = false;
+        connection->transport_->resume_reading();
+    });
+}
+
+void Connection::release_hold() {
+    assert(holds_ > 0);
+    if (--holds_ == 0) resume();
+}
+
+// Input past the shaper's rate waits in the kernel.
+void Connection::throttle(std::size_t bytes) {
+    if (!shaper_ || !transport_ || stream_.is_closed()) return;
+    const Duration pause = shaper_->take(bytes, last_heard_);
+    if (pause <= Duration::zero()) return;
+    hold();
+    wait();
+    c2s_.loop().after(pause, [self = weak_from_this()] {
+        if (auto connection = self.lock()) connection->release_hold();
+    });
+}
+
+void Connection::flush() {
+    if (transport_ && stream_.has_output()) transport_->write(stream_.take_output());
+}
+
+bool Connection::handle(StreamEvent event) {
+    switch (event) {
+        case StreamEvent::nothing:
+        case StreamEvent::need_more: return true;
+        case StreamEvent::start_tls: start_tls(); return false;
+        case StreamEvent::need_credentials: attempt_login(); return true;
+        case StreamEvent::check_password: hold(); spawn(check_password(shared_from_this())); return true;
+        case StreamEvent::auth_failed: login_failed(); return true;
+        case StreamEvent::authenticated: go_home(); return false;
+        case StreamEvent::registration: answer_registration(stream_.take_stanza()); return true;
+        case StreamEvent::bind: bind(); return true;
+        case StreamEvent::stanza: c2s_.shard().router().from_session(session_, stream_.take_stanza()); return transport_ != nullptr;
+        case StreamEvent::closed: flush(); close_transport(); return false;
+    }
+    return false;
+}
+
+bool Connection::write(const Stanza& stanza, const Jid& to) {
+    if (!transport_ || stream_.is_closed()) return false;
+    std::string& scratch = c2s_.scratch();
+    scratch.clear();
+    if (to.empty())
+        stanza.write(scratch);
+    else
+        stanza.write_to(scratch, to);
+    flush();  // what the stream itself said comes first
+    transport_->write(scratch);
+    if (transport_->output_bytes() <= policy_->max_output_bytes) return true;
+    c2s_.loop().post([self = weak_from_this()] {
+        if (auto connection = self.lock())
+            connection->close(StreamError(StreamCondition::policy_violation, "the client reads too slowly"));
+    });
+    return false;
+}
+
+std::size_t Connection::output_bytes() const { return transport_ ? transport_->output_bytes() : 0; }
+
+// --- TLS ----------------------------------------------------------------------------------------------------------
+
+void Connection::start_tls() {
+    flush();
+    transport_->start_tls(policy_->contexts);
+}
+
+void Connection::on_secured() {
+    const std::optional<TlsInfo> tls = transport_->tls();
+    assert(tls);
+    tls_text_ = tls->version + " " + tls->cipher;
+    stream_.tls_started(*tls);
+}
+
+// --- login --------------------------------------------------------------------------------------------------------
+
+void Connection::attempt_login() {
+    hold();
+    spawn(load_credentials(shared_from_this()));
+}
+
+Task<void> Connection::load_credentials(std::shared_ptr<Connection> self) {
+    Host& host = *stream_.host();
+    const std::string address = transport_->peer().ip.to_string();
+    std::optional<Jid> account = Jid::make(stream_.auth_account(), host.domain());
+    auto event = std::make_unique<LoginEvent>(LoginEvent{address, account ? *account : Jid(), {}});
+    Outcome outcome = host.hooks.login_attempt.run(*event);
+    if (outcome.pending()) {
+        Task<Outcome> later = outcome.take_later();
+        outcome = co_await later;
+    }
+    if (!outcome.passed()) {
+        stream_.close(StreamError(StreamCondition::policy_violation, "too many failed logins"));
+        release_hold();
+        co_return;
+    }
+    std::optional<SaslCondition> verdict;
+    Result<Login> login = Error(ErrorCode::not_found, "no such name");
+    if (account) {
+        login = co_await host.stores().accounts.load_login(*account);
+        if (!host.allows(policy_->access, *account, address)) verdict = SaslCondition::not_authorized;
+    }
+    if (login.ok()) {
+        if (login->disabled) verdict = SaslCondition::account_disabled;
+        stream_.provide(login->keys, verdict);
+    } else if (login.error().code == ErrorCode::not_found) {
+        stream_.provide(Credentials{}, verdict);
+    } else {
+        log_error("login_storage_failed", {{"error", login.error().message}});
+        stream_.fail_auth(SaslCondition::temporary_auth_failure);
+    }
+    release_hold();
+}
+
+Task<void> Connection::check_password(std::shared_ptr<Connection> self) {
+    auto check = std::make_shared<SaslCheckPassword>(stream_.take_password_check());
+    const std::string account = check->account + "@" + stream_.host()->domain();
+    if (c2s_.plain_cache().knows(account, check->password, check->keys)) {
+        stream_.password_checked(true);
+    } else {
+        Result<bool> matches = co_await c2s_.work().run([check] { return password_matches(check->keys, check->password); });
+        if (!matches.ok()) {
+            stream_.fail_auth(SaslCondition::temporary_auth_failure);
+        } else {
+            if (*matches) c2s_.plain_cache().remember(account, check->password, check->keys);
+            stream_.password_checked(*matches);
+        }
+    }
+    release_hold();
+}
+
+void Connection::login_failed() {
+    const std::string address = transport_->peer().ip.to_string();
+    const std::string account = stream_.auth_account();
+    log_info("login_failed", {{"address", address}, {"account", account}, {"reason", stream_.close_reason()}});
+    LoginEvent event{address, Jid::make(account, stream_.host()->domain()).value_or(Jid()), stream_.close_reason()};
+    (void)stream_.host()->hooks.login_failed.run(event);
+}
+
+// The account's shard takes over: nothing of the login may be left behind here.
+void Connection::go_home() {
+    flush();
+    stop_login_timers();
+    stream_.park_input();
+    const unsigned home = c2s_.shard().all().home_of(stream_.jid().str());
+    if (home == c2s_.shard().index()) {
+        watch_login();
+        return resume_after_login();
+    }
+    const std::shared_ptr<Connection> self = std::move(self_);
+    std::unique_ptr<ParkedTransport> parked = transport_->release();
+    transport_.reset();
+    if (!parked) return;
+    C2s& target = c2s_.at(home);
+    auto moving = std::make_shared<Home>(Home{std::move(parked), policy_, std::move(stream_), std::move(tls_text_)});
+    target.loop().post([&target, moving = std::move(moving)] { arrive_home(target, moving); });
+}
+
+void Connection::arrive_home(C2s& c2s, std::shared_ptr<Home> home) {
+    home->stream.rebind(c2s.shard(), c2s.parsers());
+    std::shared_ptr<Connection> connection(new Connection(c2s, std::move(home->policy), std::move(home->stream)));
+    connection->self_ = connection;
+    connection->tls_text_ = std::move(home->tls_text);
+    connection->transport_ = home->transport->adopt(c2s.loop(), *connection);
+    connection->watch_login();
+    connection->resume_after_login();
+}
+
+void Connection::resume_after_login() {
+    if (!stream_.host()) return close(StreamError(StreamCondition::host_gone));
+    if (policy_->shaper.limited()) shaper_ = std::make_unique<Shaper>(policy_->shaper, last_heard_);
+    resume();
+}
+
+// --- registration before login --------------------------------------------------------------------------------------
+
+void Connection::answer_registration(std::shared_ptr<Stanza> request) {
+    Host& host = *stream_.host();
+    const Features::Answerer* answerer = host.features.find(request->iq_type(), request->payload(), At::stranger);
+    if (!answerer) return send_registration(*request, Condition::service_unavailable);
+    Iq iq{request, &host, nullptr, nullptr, transport_->peer().ip.to_string()};
+    IqReply reply = answerer->handler(answerer->object, std::move(iq));
+    if (!reply.pending()) return send_registration(*request, reply);
+    hold();
+    spawn(finish_registration(shared_from_this(), std::move(request), reply.take_later()));
+}
+
+Task<void> Connection::finish_registration(std::shared_ptr<Connection> self, std::shared_ptr<Stanza> request,
+                                           Task<IqReply> later) {
+    IqReply reply = co_await later;
+    if (transport_ && !stream_.is_closed()) send_registration(*request, reply);
+    release_hold();
+}
+
+void Connection::send_registration(const Stanza& request, const IqReply& reply) {
+    Stanza answer = reply.error() ? request.make_error(*reply.error()) : request.make_result();
+    if (reply.result()) answer.element().add(*reply.result());
+    answer.from = stream_.host()->jid();
+    answer.to = Jid();
+    stream_.write(answer);
+}
+
+// --- binding --------------------------------------------------------------------------------------------------------
+
+// RFC 6120 7.7: the wish, a name of ours, or none. Nullopt: refused, the answer is written.
+std::optional<Jid> Connection::choose_resource(Account& account) {
+    const Jid& bare = account.jid();
+    const std::string wish = stream_.requested_resource();
+    std::optional<Jid> full = bare.with_resource(wish.empty() ? random_token(12) : wish);
+    if (!full) {
+        stream_.refuse_bind(StanzaError(Condition::bad_request));
+        return std::nullopt;
+    }
+    const SessionPtr old = account.find_session(full->resource());
+    if (old && !policy_->conflict_closes_old) {
+        stream_.refuse_bind(StanzaError(Condition::conflict));
+        return std::nullopt;
+    }
+    if (old) old->close(StreamError(StreamCondition::conflict, "replaced by a new connection"));
+    if (account.sessions().size() >= account.host().options().max_user_sessions) {
+        stream_.refuse_bind(StanzaError(Condition::resource_constraint, ErrorType::wait));
+        return std::nullopt;
+    }
+    return full;
+}
+
+void Connection::bind() {
+    Shard& shard = c2s_.shard();
+    const AccountPtr account = shard.account_for_login(stream_.jid().bare());
+    if (!account) return close(StreamError(StreamCondition::host_gone));
+    std::optional<Jid> full = choose_resource(*account);
+    if (!full) return;
+    stop_login_timers();
+    SessionOrigin from = origin();
+    session_ = std::make_shared<C2sSession>(*full, shard.next_session_id(), from, c2s_.loop().clock().wall_now(), *this);
+    stream_.bound(*full);
+    account->add_session(session_);
+    ++shard.counters().logins;
+    log_info("session_opened", {{"session", session_->id()}, {"jid", full->str()}, {"address", from.address},
+                                {"tls", from.tls}, {"mechanism", from.mechanism}});
+    SessionEvent event{session_, account};
+    (void)account->host().hooks.session_bound.run(event);
+}
+
+SessionOrigin Connection::origin() const {
+    SessionOrigin from;
+    from.address = transport_->peer().ip.to_string();
+    from.port = transport_->peer().port;
+    from.transport = policy_->direct_tls ? "tls" : "tcp";
+    from.tls = tls_text_;
+    from.mechanism = stream_.mechanism();
+    return from;
+}
+
+}  // namespace rookery

@@ -1,0 +1,90 @@
+// Connection: pumps bytes between a transport and a stream, and carries out what the stream asks for: TLS, keys, the
+// move home, binding. After binding it feeds a C2sSession. Owns itself while its transport is open.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/loop.h"
+#include "c2s/c2s.h"
+#include "c2s/stream.h"
+#include "c2s/transport.h"
+#include "storage/account_store.h"
+
+namespace rookery {
+
+class C2sSession;
+
+class Connection final : public ChannelHandler, public std::enable_shared_from_this<Connection> {
+public:
+    static void open(C2s& c2s, std::unique_ptr<ParkedTransport> transport, std::shared_ptr<const C2sPolicy> policy);
+    ~Connection();
+
+    // Hands a stanza to the client. False: too much is waiting already, the connection is being closed.
+    bool write(const Stanza& stanza, const Jid& to);
+    void close(const StreamError& error);
+    // The session's hold is over.
+    void resume();
+    std::size_t output_bytes() const;
+    SteadyTime last_heard() const { return last_heard_; }
+
+private:
+    struct Home;  // what moves to the home shard
+
+    Connection(C2s& c2s, std::shared_ptr<const C2sPolicy> policy, Stream stream);
+    static void arrive_home(C2s& c2s, std::shared_ptr<Home> home);
+
+    void on_data(std::string_view bytes) override;
+    void on_drained() override {}
+    void on_secured() override;
+    void on_closed(CloseReason reason) override;
+
+    void pump();
+    bool handle(StreamEvent event);  // false: stop pumping for now
+    bool must_wait() const;
+    void wait();
+    void throttle(std::size_t bytes);
+    void flush();
+
+    void start_tls();
+    void attempt_login();
+    Task<void> load_credentials(std::shared_ptr<Connection> self);
+    Task<void> check_password(std::shared_ptr<Connection> self);
+    void login_failed();
+    void go_home();
+    void resume_after_login();
+    void answer_registration(std::shared_ptr<Stanza> request);
+    Task<void> finish_registration(std::shared_ptr<Connection> self, std::shared_ptr<Stanza> request, Task<IqReply> later);
+    void send_registration(const Stanza& request, const IqReply& reply);
+    void bind();
+    std::optional<Jid> choose_resource(Account& account);
+
+    void watch_login();
+    void restart_silence_timer();
+    void stop_login_timers();
+    void hold() { ++holds_; }
+    void release_hold();
+    void end_session();
+    void close_transport();
+    SessionOrigin origin() const;
+    void log_closed(std::string_view reason) const;
+
+    C2s& c2s_;
+    std::shared_ptr<const C2sPolicy> policy_;
+    std::shared_ptr<Connection> self_;  // until the transport is closed
+    std::unique_ptr<Transport> transport_;
+    Stream stream_;
+    std::shared_ptr<C2sSession> session_;
+    std::unique_ptr<Shaper> shaper_;
+    std::string tls_text_;
+    SteadyTime last_heard_{};
+    TimerId login_timer_ = 0;
+    TimerId silence_timer_ = 0;
+    unsigned holds_ = 0;        // our own waits (keys, registration); the session has its own
+    bool stranger_ = false;     // counted as not logged in
+    bool pumping_ = false;
+    bool paused_ = false;
+};
+
+}  // namespace rookery

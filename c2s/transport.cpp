@@ -1,0 +1,52 @@
+#include "c2s/transport.h"
+
+#include "net/shard_loop.h"
+
+namespace rookery {
+namespace {
+
+constexpr Milliseconds dead_peer_after{60'000};  // T7: unacknowledged output for so long means it is gone
+
+class SocketTransport final : public Transport {
+public:
+    explicit SocketTransport(std::unique_ptr<Channel> channel) : channel_(std::move(channel)) {}
+
+    void write(std::string_view bytes) override { channel_->write(bytes); }
+    std::size_t output_bytes() const override { return channel_->output_bytes(); }
+    void pause_reading() override { channel_->pause_reading(); }
+    void resume_reading() override { channel_->resume_reading(); }
+    void start_tls(std::shared_ptr<const TlsContexts> contexts) override { channel_->start_tls(std::move(contexts)); }
+    std::optional<TlsInfo> tls() const override { return channel_->tls(); }
+    void close_after_flush() override { channel_->close_after_flush(); }
+    void abort() override { channel_->abort(); }
+    const Endpoint& peer() const override { return channel_->peer(); }
+    std::unique_ptr<ParkedTransport> release() override {
+        Parked parked = channel_->release();
+        return parked ? socket_transport(std::move(parked)) : nullptr;
+    }
+
+private:
+    std::unique_ptr<Channel> channel_;
+};
+
+class ParkedSocket final : public ParkedTransport {
+public:
+    explicit ParkedSocket(Parked parked) : parked_(std::move(parked)) {}
+
+    std::unique_ptr<Transport> adopt(Loop& loop, ChannelHandler& handler) override {
+        auto channel = Channel::adopt(static_cast<ShardLoop&>(loop), std::move(parked_), handler);
+        channel->set_user_timeout(dead_peer_after);
+        return std::make_unique<SocketTransport>(std::move(channel));
+    }
+
+private:
+    Parked parked_;
+};
+
+}  // namespace
+
+std::unique_ptr<ParkedTransport> socket_transport(Parked parked) {
+    return std::make_unique<ParkedSocket>(std::move(parked));
+}
+
+}  // namespace rookery
