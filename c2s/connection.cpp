@@ -244,7 +244,7 @@ void Connection::attempt_login() {
     spawn(load_credentials(shared_from_this()));
 }
 
-Task<void> Connection::load_credentials(std::shared_ptr<Connection> self) {
+Task<void> Connection::load_credentials([[maybe_unused]] std::shared_ptr<Connection> self) {
     Host& host = *stream_.host();
     const std::string address = transport_->peer().ip.to_string();
     std::optional<Jid> account = Jid::make(stream_.auth_account(), host.domain());
@@ -277,7 +277,7 @@ Task<void> Connection::load_credentials(std::shared_ptr<Connection> self) {
     release_hold();
 }
 
-Task<void> Connection::check_password(std::shared_ptr<Connection> self) {
+Task<void> Connection::check_password([[maybe_unused]] std::shared_ptr<Connection> self) {
     auto check = std::make_shared<SaslCheckPassword>(stream_.take_password_check());
     const std::string account = check->account + "@" + stream_.host()->domain();
     if (c2s_.plain_cache().knows(account, check->password, check->keys)) {
@@ -350,7 +350,7 @@ void Connection::answer_registration(std::shared_ptr<Stanza> request) {
     spawn(finish_registration(shared_from_this(), std::move(request), reply.take_later()));
 }
 
-Task<void> Connection::finish_registration(std::shared_ptr<Connection> self, std::shared_ptr<Stanza> request,
+Task<void> Connection::finish_registration([[maybe_unused]] std::shared_ptr<Connection> self, std::shared_ptr<Stanza> request,
                                            Task<IqReply> later) {
     IqReply reply = co_await later;
     if (transport_ && !stream_.is_closed()) send_registration(*request, reply);

@@ -19,8 +19,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "net/tls_info.h"
 #include "xmpp/jid.h"
 #include "xmpp/sasl/mechanism.h"

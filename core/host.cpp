@@ -60,6 +60,13 @@ void Host::retire(std::unique_ptr<Module> module) {
     if (!module->idle()) retired_.push_back(std::move(module));
 }
 
+void Host::retire_all() {
+    while (!modules_.empty()) {
+        retire(std::move(modules_.back().module));
+        modules_.pop_back();
+    }
+}
+
 bool Host::has_module(std::string_view name) const {
     return std::ranges::any_of(modules_, [name](const Loaded& loaded) { return name == loaded.from.spec->name; });
 }

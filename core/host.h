@@ -53,6 +53,8 @@ public:
 
     // Reload: modules gone or changed are destroyed, new or changed ones made; the rest is not touched.
     void apply(std::shared_ptr<const HostOptions> options);
+    // The host leaves service: its modules too, as soon as nothing of them waits.
+    void retire_all();
     bool has_module(std::string_view name) const;
     // The module being constructed, for its registrations.
     const std::string& loading() const { return loading_; }

@@ -25,9 +25,13 @@ void Shard::apply(const std::vector<std::shared_ptr<const HostOptions>>& hosts) 
     const auto wanted = [&hosts](const Host& host) {
         return std::ranges::any_of(hosts, [&](const auto& options) { return options->domain == host.domain(); });
     };
-    for (const std::unique_ptr<Host>& host : hosts_)
-        if (!wanted(*host)) close_sessions_of(*host);
-    std::erase_if(hosts_, [&](const std::unique_ptr<Host>& host) { return !wanted(*host); });
+    std::erase_if(hosts_, [&](std::unique_ptr<Host>& host) {
+        if (wanted(*host)) return false;
+        close_sessions_of(*host);
+        host->retire_all();
+        removed_hosts_.push_back(std::move(host));
+        return true;
+    });
     for (const auto& options : hosts) {
         if (Host* host = find_host(options->domain))
             host->apply(options);
@@ -137,18 +141,19 @@ std::uint64_t Shard::next_session_id() { return ++sessions_made_ * all_.count() 
 void Shard::send(unsigned to, Parcel parcel) {
     assert(to != index_);
     if (parked_[to].empty() && all_.link().try_send(index_, to, parcel)) return;
-    if (parked_count_++ == 0) all_.link().on_room(index_, [this] { flush_parked(); });
+    if (parked_[to].empty()) all_.link().on_room(index_, to, [this, to] { flush_parked(to); });
     parked_[to].push_back(std::move(parcel));
+    ++parked_count_;
 }
 
-void Shard::flush_parked() {
-    for (unsigned to = 0; to < parked_.size(); ++to) {
-        while (!parked_[to].empty() && all_.link().try_send(index_, to, parked_[to].front())) {
-            parked_[to].pop_front();
-            --parked_count_;
-        }
+void Shard::flush_parked(unsigned to) {
+    std::deque<Parcel>& parked = parked_[to];
+    while (!parked.empty() && all_.link().try_send(index_, to, parked.front())) {
+        parked.pop_front();
+        --parked_count_;
     }
-    if (parked_count_ > 0) return all_.link().on_room(index_, [this] { flush_parked(); });
+    if (!parked.empty()) return all_.link().on_room(index_, to, [this, to] { flush_parked(to); });
+    if (parked_count_ > 0) return;
     for (Callback& resume : std::exchange(waiting_for_room_, {})) loop_.post(std::move(resume));
 }
 

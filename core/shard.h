@@ -36,8 +36,8 @@ public:
     virtual ~ShardLink() = default;
     // False: the ring is full, the parcel untouched.
     virtual bool try_send(unsigned from, unsigned to, Parcel& parcel) = 0;
-    // `room` runs on shard `from`'s loop once a ring that was full has room again.
-    virtual void on_room(unsigned from, Callback room) = 0;
+    // `room` runs once on shard `from`'s loop when that ring, which was full, has room again.
+    virtual void on_room(unsigned from, unsigned to, Callback room) = 0;
 };
 
 struct ShardOptions {
@@ -97,7 +97,7 @@ public:
     void close_sessions(const StreamError& error);
 
 private:
-    void flush_parked();
+    void flush_parked(unsigned to);
     void trim_accounts();
     AccountPtr keep_account(const Jid& bare, bool exists);
     void close_sessions_of(const Host& host);
@@ -110,6 +110,7 @@ private:
     Router router_{*this};
     ShardCounters counters_;
     std::vector<std::unique_ptr<Host>> hosts_;
+    std::vector<std::unique_ptr<Host>> removed_hosts_;  // out of service; strangers and waits may still point at them
     std::unordered_map<std::string_view, AccountPtr> accounts_;  // key: the account's own text
     std::deque<std::weak_ptr<Account>> idle_;                    // oldest first
     std::deque<std::weak_ptr<Account>> rosters_;
@@ -154,10 +155,10 @@ struct TaskValue<Task<T>> {
     static constexpr bool is_task = true;
 };
 
-template <class Work, class Value>
-Task<void> run_on_shard(Shard& shard, Work work, Loop& back, Completion<Value>& done) {
+template <class Work, class Answer>
+Task<void> run_on_shard(Shard& shard, Work work, Loop& back, Completion<Answer>& done) {
     using Returned = std::invoke_result_t<Work&, Shard&>;
-    std::optional<Value> value;
+    std::optional<Answer> value;
     if constexpr (TaskValue<Returned>::is_task) {
         if constexpr (std::is_same_v<Returned, Task<void>>) {
             Task<void> task = work(shard);
@@ -176,22 +177,22 @@ Task<void> run_on_shard(Shard& shard, Work work, Loop& back, Completion<Value>& 
     back.post([&done, result = std::move(*value)]() mutable { done.complete(std::move(result)); });
 }
 
-template <class Work, class Value>
-Task<Value> ask_shard(Shard& shard, Work work) {
-    Completion<Value> done;
+template <class Work, class Answer>
+Task<Answer> ask_shard(Shard& shard, Work work) {
+    Completion<Answer> done;
     Loop& back = *Loop::current();
     shard.loop().post([&shard, &back, &done, work = std::move(work)]() mutable {
-        spawn(run_on_shard<Work, Value>(shard, std::move(work), back, done));
+        spawn(run_on_shard<Work, Answer>(shard, std::move(work), back, done));
     });
-    Value value = co_await done;
+    Answer value = co_await done;
     co_return value;
 }
 }  // namespace detail
 
 template <class Work>
 auto Shards::on(unsigned index, Work work) {
-    using Value = typename detail::TaskValue<std::invoke_result_t<Work&, Shard&>>::type;
-    return detail::ask_shard<Work, Value>(at(index), std::move(work));
+    using Answer = typename detail::TaskValue<std::invoke_result_t<Work&, Shard&>>::type;
+    return detail::ask_shard<Work, Answer>(at(index), std::move(work));
 }
 
 }  // namespace rookery
