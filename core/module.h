@@ -12,10 +12,10 @@
 //   private:
 //       IqReply answer(Iq) { return {}; }
 //   };
-//   extern const ModuleSpec ping = declare<Ping, PingOptions>("ping", "Answers XMPP pings")
+//   extern const ModuleSpec ping_module = declare<Ping, PingOptions>("ping", "Answers XMPP pings")
 //       .implements(199, "2.0.1").option("send_pings", &PingOptions::send_pings, "Ping clients that fell silent");
 //
-// The variable has the file's name: the build collects modules/*.cpp into a table.
+// The variable is named after the file: the build collects modules/x.cpp as x_module into all_modules().
 #pragma once
 
 #include <functional>
@@ -154,6 +154,11 @@ struct ModuleSpec {
     std::function<std::shared_ptr<const void>(const ConfigValue& map, ConfigProblems& problems)> parse;
     std::function<std::unique_ptr<Module>(Host& host, const std::shared_ptr<const void>& options)> make;
 };
+
+// Every module of this program, by name (the table the build makes of modules/*.cpp).
+const std::vector<const ModuleSpec*>& all_modules();
+// By name or alias; nullptr: none.
+const ModuleSpec* find_module(std::string_view name);
 
 struct NoOptions {};
 

@@ -68,3 +68,32 @@ function(rookery_program name source)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
   endif()
 endfunction()
+
+# rookery_module_table(modules): modules/x.cpp declares x_module; this makes all_modules() of them.
+function(rookery_module_table library)
+  file(GLOB sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/modules ${CMAKE_SOURCE_DIR}/modules/*.cpp)
+  list(SORT sources)
+  set(declarations "")
+  set(entries "")
+  foreach(source ${sources})
+    get_filename_component(name ${source} NAME_WE)
+    string(APPEND declarations "extern const ModuleSpec ${name}_module;\n")
+    string(APPEND entries "        &${name}_module,\n")
+  endforeach()
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/module_table.cpp @ONLY CONTENT [[
+// Made by tools/cmake/Rookery.cmake of the files in modules/.
+#include "core/module.h"
+
+namespace rookery {
+
+@declarations@
+const std::vector<const ModuleSpec*>& all_modules() {
+    static const std::vector<const ModuleSpec*> modules = {
+@entries@    };
+    return modules;
+}
+
+}  // namespace rookery
+]])
+  target_sources(${library} PRIVATE ${CMAKE_BINARY_DIR}/generated/module_table.cpp)
+endfunction()
