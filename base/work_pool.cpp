@@ -42,6 +42,10 @@ std::size_t WorkPool::queued() const {
 }
 
 bool WorkPool::submit(Job job) {
+    if (threads_.empty()) {
+        job(false);
+        return true;
+    }
     {
         const std::lock_guard lock(mutex_);
         if (stopping_ || jobs_.size() >= max_queued_) return false;

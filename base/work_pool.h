@@ -79,6 +79,7 @@ struct AbandonAtExit {
 
 class WorkPool {
 public:
+    // No threads: work is done at once, on the caller's thread (tests with a fake clock).
     WorkPool(std::size_t threads, std::size_t max_queued);
     // Waits for what runs; what is still queued is answered "unavailable". The askers' loops outlive the pool.
     ~WorkPool();

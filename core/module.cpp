@@ -1,16 +1,8 @@
 #include "core/module.h"
 
-#include <algorithm>
-
 #include "core/shard.h"
 
 namespace rookery {
-
-const ModuleSpec* find_module(std::string_view name) {
-    for (const ModuleSpec* spec : all_modules())
-        if (spec->name == name || std::ranges::find(spec->aliases, name) != spec->aliases.end()) return spec;
-    return nullptr;
-}
 
 Module::Module(Host& host) : host_(host), name_(host.loading()) {}
 

@@ -71,6 +71,10 @@ endfunction()
 
 # rookery_module_table(modules): modules/x.cpp declares x_module; this makes all_modules() of them.
 function(rookery_module_table library)
+  get_target_property(kind ${library} TYPE)
+  if(kind STREQUAL "INTERFACE_LIBRARY")
+    return()
+  endif()
   file(GLOB sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/modules ${CMAKE_SOURCE_DIR}/modules/*.cpp)
   list(SORT sources)
   set(declarations "")
@@ -82,6 +86,8 @@ function(rookery_module_table library)
   endforeach()
   file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/module_table.cpp @ONLY CONTENT [[
 // Made by tools/cmake/Rookery.cmake of the files in modules/.
+#include <algorithm>
+
 #include "core/module.h"
 
 namespace rookery {
@@ -91,6 +97,12 @@ const std::vector<const ModuleSpec*>& all_modules() {
     static const std::vector<const ModuleSpec*> modules = {
 @entries@    };
     return modules;
+}
+
+const ModuleSpec* find_module(std::string_view name) {
+    for (const ModuleSpec* spec : all_modules())
+        if (spec->name == name || std::ranges::find(spec->aliases, name) != spec->aliases.end()) return spec;
+    return nullptr;
 }
 
 }  // namespace rookery

@@ -1,0 +1,68 @@
+#include "tests/support/fake_loop.h"
+
+#include <algorithm>
+
+namespace rookery::test {
+
+void FakeLoop::run_here(Callback work) {
+    Loop* const before = current();
+    set_current(this);
+    work();
+    set_current(before);
+}
+
+bool FakeLoop::turn() {
+    Loop* const before = current();
+    set_current(this);
+    bool busy = false;
+    for (std::size_t waiting = posted_.size(); waiting > 0; --waiting) {
+        Callback work = std::move(posted_.front());
+        posted_.pop_front();
+        work();
+        busy = true;
+    }
+    while (!timers_.empty() && timers_.begin()->first.first <= clock_.steady_now()) {
+        Callback work = std::move(timers_.begin()->second);
+        timers_.erase(timers_.begin());
+        work();
+        busy = true;
+    }
+    for (Callback& work : std::exchange(turn_end_, {})) {
+        work();
+        busy = true;
+    }
+    set_current(before);
+    return busy;
+}
+
+FakeLoops::FakeLoops(unsigned count) {
+    for (unsigned i = 0; i < count; ++i) loops_.push_back(std::make_unique<FakeLoop>(clock_));
+}
+
+std::vector<Loop*> FakeLoops::all() const {
+    std::vector<Loop*> loops;
+    for (const auto& loop : loops_) loops.push_back(loop.get());
+    return loops;
+}
+
+void FakeLoops::run_until_idle() {
+    bool busy = true;
+    while (busy) {
+        busy = false;
+        for (const auto& loop : loops_) busy = loop->turn() || busy;
+    }
+}
+
+void FakeLoops::advance(Duration by) {
+    const SteadyTime end = clock_.steady_now() + by;
+    run_until_idle();
+    while (true) {
+        SteadyTime next = end;
+        for (const auto& loop : loops_) next = std::min(next, loop->next_timer());
+        if (next > clock_.steady_now()) clock_.advance(next - clock_.steady_now());
+        run_until_idle();
+        if (clock_.steady_now() >= end) return;
+    }
+}
+
+}  // namespace rookery::test

@@ -1,0 +1,74 @@
+// FakeLoops: several shards' loops in one thread with one fake clock. Deterministic: loops take turns in order, time
+// stands still until it is advanced.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "base/loop.h"
+
+namespace rookery::test {
+
+class FakeClock final : public Clock {
+public:
+    SteadyTime steady_now() const override { return SteadyTime(passed_ + Seconds(1'000)); }
+    WallTime wall_now() const override {
+        return WallTime(std::chrono::duration_cast<WallTime::duration>(passed_ + Seconds(1'795'000'000)));
+    }
+    void advance(Duration by) { passed_ += by; }
+
+private:
+    Duration passed_{};
+};
+
+class FakeLoop final : public Loop {
+public:
+    explicit FakeLoop(FakeClock& clock) : clock_(clock) {}
+
+    void post(Callback work) override { posted_.push_back(std::move(work)); }
+    TimerId after(Duration delay, Callback work) override {
+        const TimerId id = ++last_timer_;
+        timers_.emplace(std::pair(clock_.steady_now() + delay, id), std::move(work));
+        return id;
+    }
+    void cancel(TimerId timer) override {
+        std::erase_if(timers_, [timer](const auto& entry) { return entry.first.second == timer; });
+    }
+    void at_turn_end(Callback work) override { turn_end_.push_back(std::move(work)); }
+    const Clock& clock() const override { return clock_; }
+
+    // One turn: what is posted, what is due, the turn's end. False: there was nothing to do.
+    bool turn();
+    SteadyTime next_timer() const { return timers_.empty() ? SteadyTime::max() : timers_.begin()->first.first; }
+    // Runs `work` as this loop's thread would.
+    void run_here(Callback work);
+
+private:
+    FakeClock& clock_;
+    std::deque<Callback> posted_;
+    std::vector<Callback> turn_end_;
+    std::map<std::pair<SteadyTime, TimerId>, Callback> timers_;
+    TimerId last_timer_ = 0;
+};
+
+class FakeLoops {
+public:
+    explicit FakeLoops(unsigned count);
+
+    FakeLoop& at(unsigned index) { return *loops_[index]; }
+    unsigned count() const { return static_cast<unsigned>(loops_.size()); }
+    FakeClock& clock() { return clock_; }
+    std::vector<Loop*> all() const;
+
+    void run_until_idle();
+    // Lets timers fire one by one on the way.
+    void advance(Duration by);
+
+private:
+    FakeClock clock_;
+    std::vector<std::unique_ptr<FakeLoop>> loops_;
+};
+
+}  // namespace rookery::test
