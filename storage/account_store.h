@@ -10,29 +10,14 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/crypto.h"
 #include "base/result.h"
 #include "base/task.h"
 #include "xmpp/jid.h"
+#include "xmpp/sasl/credentials.h"
 
 namespace rookery {
 
 class Database;
-
-struct ScramKeys {
-    HashAlgorithm hash;
-    std::string salt;  // bytes, not base64; so are the keys
-    int iterations;
-    std::string stored_key;
-    std::string server_key;
-
-    ScramKeys(HashAlgorithm algorithm, std::string salt_bytes, int rounds, std::string stored, std::string server)
-        : hash(algorithm),
-          salt(std::move(salt_bytes)),
-          iterations(rounds),
-          stored_key(std::move(stored)),
-          server_key(std::move(server)) {}
-};
 
 struct Login {
     std::vector<ScramKeys> keys;  // at most one for each hash; none: the account cannot log in by password

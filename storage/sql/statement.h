@@ -89,7 +89,7 @@ public:
     const char* sql() const { return sql_.text(); }
     const std::vector<SqlValue>& values() const { return values_; }
     const std::optional<Otherwise>& otherwise() const { return otherwise_; }
-    std::size_t size_bytes() const;
+    std::size_t size_bytes() const;  // of its values
 
 private:
     Sql sql_;
@@ -127,5 +127,8 @@ struct WriteOutcome {
     std::int64_t changed = 0;  // rows inserted, updated or deleted by the statement itself, without cascades
     Rows rows;                 // of a SELECT or RETURNING
 };
+
+// Does a text value hold a NUL? PostgreSQL cannot keep one, so no engine may.
+bool has_nul(const std::vector<Statement>& statements);
 
 }  // namespace rookery

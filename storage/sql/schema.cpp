@@ -1,0 +1,182 @@
+#include "storage/sql/schema.h"
+
+#include <charconv>
+#include <cstdlib>
+
+namespace rookery {
+namespace {
+
+// Rules of the tables (docs/storage.md): times are microseconds UTC, JIDs text in normal form, `owner` is account.id
+// and goes with its account. A row of account with an empty local part is the domain itself, the owner of its
+// documents. account.id is never used again, so what outlives an account (a cached roster version) cannot fit its
+// successor.
+constexpr const char* sqlite_schema_1 = R"sql(
+CREATE TABLE account (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    domain TEXT NOT NULL,
+    local TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    disabled_reason TEXT,
+    last_at INTEGER,
+    last_status TEXT,
+    roster_version INTEGER NOT NULL DEFAULT 0,
+    roster_forgotten INTEGER NOT NULL DEFAULT 0,
+    document_version INTEGER NOT NULL DEFAULT 0,
+    queue_messages INTEGER NOT NULL DEFAULT 0,
+    queue_bytes INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (domain, local)
+) STRICT;
+
+CREATE TABLE scram_key (
+    owner INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    hash INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    iterations INTEGER NOT NULL,
+    stored_key BLOB NOT NULL,
+    server_key BLOB NOT NULL,
+    PRIMARY KEY (owner, hash)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE roster_item (
+    owner INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    contact TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    removed INTEGER NOT NULL,
+    subscription INTEGER NOT NULL,
+    ask INTEGER NOT NULL,
+    approved INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    groups TEXT NOT NULL,
+    PRIMARY KEY (owner, contact)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE roster_request (
+    owner INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    sender TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    stanza TEXT NOT NULL,
+    PRIMARY KEY (owner, sender)
+) STRICT;
+
+CREATE TABLE document (
+    owner INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (owner, key)
+) STRICT;
+
+CREATE TABLE queue (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    owner INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    stamp INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    stanza TEXT NOT NULL
+) STRICT;
+CREATE INDEX queue_owner ON queue (owner);
+CREATE INDEX queue_stamp ON queue (stamp);
+)sql";
+
+constexpr Migration all_migrations[] = {
+    {1, "0.1.0", 1, "0.1.0", sqlite_schema_1},
+};
+
+struct Meta {
+    int schema = 0;
+    int oldest_schema = 0;
+    std::string oldest_program;
+};
+
+int number(const std::string& text) { return std::atoi(text.c_str()); }
+
+Result<Meta> load_meta(SchemaTarget& target) {
+    Result<bool> present = target.has_meta();
+    if (!present) return std::move(present).error();
+    if (!*present) return Meta();
+    Result<WriteOutcome> found = target.run(Statement("SELECT key, value FROM meta"));
+    if (!found) return std::move(found).error();
+    Meta meta;
+    for (std::size_t row = 0; row < found->rows.size(); ++row) {
+        const std::string& key = found->rows.at(row, 0).text();
+        const std::string& value = found->rows.at(row, 1).text();
+        if (key == "schema") meta.schema = number(value);
+        if (key == "oldest_schema") meta.oldest_schema = number(value);
+        if (key == "oldest_program") meta.oldest_program = value;
+    }
+    return meta;
+}
+
+Result<void> check_ours(SchemaTarget& target, const Meta& meta) {
+    if (meta.schema > 0) return {};
+    Result<bool> empty = target.is_empty();
+    if (!empty) return std::move(empty).error();
+    if (!*empty) return Error(ErrorCode::invalid, "it has tables, but they are not Rookery's");
+    return {};
+}
+
+Result<void> check_usable(const Meta& meta, const Migration& newest) {
+    if (meta.oldest_schema <= newest.schema) return {};
+    return Error(ErrorCode::conflict, "it has schema " + std::to_string(meta.schema) + ", which needs Rookery " +
+                                          meta.oldest_program + " or newer; this program knows schema " +
+                                          std::to_string(newest.schema) + " (Rookery " + newest.program + ")");
+}
+
+Result<void> record(SchemaTarget& target, const char* key, std::string value) {
+    Result<WriteOutcome> stored =
+        target.run(Statement("INSERT INTO meta (key, value) VALUES (?1, ?2) "
+                             "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                             key, std::move(value)));
+    if (!stored) return std::move(stored).error();
+    return {};
+}
+
+Result<void> record(SchemaTarget& target, const Migration& migration) {
+    if (auto done = record(target, "schema", std::to_string(migration.schema)); !done) return done;
+    if (auto done = record(target, "program", migration.program); !done) return done;
+    if (auto done = record(target, "oldest_schema", std::to_string(migration.oldest_schema)); !done) return done;
+    return record(target, "oldest_program", migration.oldest_program);
+}
+
+Error while_migrating(const Migration& migration, Error cause) {
+    return Error(cause.code, "migration to schema " + std::to_string(migration.schema) + ": " + cause.message);
+}
+
+Result<void> apply_newer(SchemaTarget& target, const Meta& meta, std::span<const Migration> known) {
+    auto made = target.run(Statement("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"));
+    if (!made) return std::move(made).error();
+    for (const Migration& migration : known) {
+        if (migration.schema <= meta.schema) continue;
+        if (auto done = target.apply(migration); !done) return while_migrating(migration, std::move(done).error());
+        if (auto done = record(target, migration); !done) return while_migrating(migration, std::move(done).error());
+    }
+    return {};
+}
+
+Result<void> check_and_apply(SchemaTarget& target, std::span<const Migration> known) {
+    Result<Meta> meta = load_meta(target);
+    if (!meta) return std::move(meta).error();
+    if (auto ours = check_ours(target, *meta); !ours) return ours;
+    if (auto usable = check_usable(*meta, known.back()); !usable) return usable;
+    if (meta->schema >= known.back().schema) return {};
+    return apply_newer(target, *meta, known);
+}
+
+}  // namespace
+
+std::span<const Migration> migrations() { return all_migrations; }
+
+Result<void> migrate(SchemaTarget& target, std::span<const Migration> known) {
+    if (auto begun = target.run(Statement(Sql("BEGIN"))); !begun) return std::move(begun).error();
+    Result<void> done = check_and_apply(target, known);
+    if (done) {
+        if (auto committed = target.run(Statement(Sql("COMMIT"))); committed)
+            return {};
+        else
+            done = std::move(committed).error();
+    }
+    (void)target.run(Statement(Sql("ROLLBACK")));
+    return done;
+}
+
+}  // namespace rookery

@@ -1,0 +1,36 @@
+// The tables, as a list of migrations; each adds, none takes away, so that the previous release still works on the
+// result and an upgrade can be undone. Table meta records what the file has and the oldest program that can use it.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "storage/sql/statement.h"
+
+namespace rookery {
+
+struct Migration {
+    int schema;                  // the version the tables have afterwards; ascending by one
+    const char* program;         // the Rookery release that brought it
+    int oldest_schema;           // programs that know at least this schema can use the result ...
+    const char* oldest_program;  // ... and this is the first of them
+    const char* sqlite;          // DDL, in SQLite's words; another engine adds its own column here
+};
+
+std::span<const Migration> migrations();
+
+// The engine, while the schema is looked at: synchronous, before there are threads.
+class SchemaTarget {
+public:
+    virtual ~SchemaTarget() = default;
+    virtual Result<WriteOutcome> run(const Statement& statement) = 0;
+    virtual Result<bool> is_empty() = 0;  // no tables at all
+    virtual Result<bool> has_meta() = 0;
+    virtual Result<void> apply(const Migration& migration) = 0;
+};
+
+// Brings the database to the newest of `known`, in one transaction: all or nothing. Refuses a database that is not
+// ours, and one whose oldest schema is newer than what `known` knows, naming both versions.
+Result<void> migrate(SchemaTarget& target, std::span<const Migration> known);
+
+}  // namespace rookery

@@ -1,0 +1,300 @@
+#include "storage/sql/sqlite_database.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+
+#include "base/log.h"
+#include "storage/sql/sqlite_writer.h"
+
+namespace rookery {
+namespace {
+
+using Connection = std::unique_ptr<SqliteConnection>;
+
+Result<std::vector<Rows>> rows_of(Answer answer) {
+    if (!answer) return std::move(answer).error();
+    std::vector<Rows> all;
+    all.reserve(answer->size());
+    for (WriteOutcome& outcome : *answer) all.push_back(std::move(outcome.rows));
+    return all;
+}
+
+// One moment for all statements of the call: a transaction that only reads.
+Answer run_read(SqliteConnection& connection, const std::vector<Statement>& statements) {
+    if (statements.size() == 1) return run_call(connection, statements);
+    if (auto begun = connection.run(Sql("BEGIN")); !begun) return std::move(begun).error();
+    Answer answer = run_call(connection, statements);
+    if (connection.in_transaction()) (void)connection.run(Sql("COMMIT"));
+    return answer;
+}
+
+Error holds_nul() { return Error(ErrorCode::invalid, "a text value holds a NUL"); }
+
+// --- opening -------------------------------------------------------------------------------------------------------
+
+[[noreturn]] void refuse(const std::string& path, const std::string& why) {
+    throw std::runtime_error("cannot use database " + path + ": " + why);
+}
+
+class FileDescriptor {
+public:
+    explicit FileDescriptor(int number) : number_(number) {}
+    FileDescriptor(FileDescriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+    FileDescriptor& operator=(FileDescriptor&&) = delete;
+    ~FileDescriptor() {
+        if (number_ >= 0) ::close(number_);
+    }
+    int get() const { return number_; }
+
+private:
+    int number_;
+};
+
+// Made by us and not by SQLite, so that nobody else can read the keys in it.
+FileDescriptor open_private(const std::string& path, const std::string& database) {
+    FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (file.get() < 0) refuse(database, path + ": " + std::strerror(errno));
+    return file;
+}
+
+FileDescriptor lock_for_us(const std::string& database) {
+    FileDescriptor file = open_private(database + ".lock", database);
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) refuse(database, "another process uses it");
+    return file;
+}
+
+// A new file is safe only when its directory entry is.
+void sync_directory(const std::string& database) {
+    std::filesystem::path directory = std::filesystem::path(database).parent_path();
+    if (directory.empty()) directory = ".";
+    FileDescriptor opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (opened.get() < 0 || ::fsync(opened.get()) != 0) refuse(database, std::strerror(errno));
+}
+
+Connection checked(Result<Connection> connection, const std::string& path) {
+    if (!connection) refuse(path, connection.error().message);
+    return std::move(*connection);
+}
+
+void check_for_damage(SqliteConnection& connection, const SqliteOptions& options) {
+    Result<bool> whole = connection.check(options.check_budget);
+    if (!whole) refuse(options.path, whole.error().message);
+    if (!*whole) {
+        log_info("database_check_unfinished", {{"path", options.path}, {"after_ms", options.check_budget.count()}});
+    }
+}
+
+void migrate_or_refuse(SqliteConnection& connection, const std::string& path) {
+    if (auto migrated = migrate(connection, migrations()); !migrated) refuse(path, migrated.error().message);
+}
+
+Connection open_writer(const SqliteOptions& options) {
+    { FileDescriptor created = open_private(options.path, options.path); }
+    sync_directory(options.path);
+    Connection writer = checked(SqliteConnection::open(options, SqliteConnection::Role::writer), options.path);
+    check_for_damage(*writer, options);
+    migrate_or_refuse(*writer, options.path);
+    return writer;
+}
+
+// --- on disk -------------------------------------------------------------------------------------------------------
+
+class SqliteDatabase final : public Database {
+public:
+    explicit SqliteDatabase(SqliteOptions options);
+    ~SqliteDatabase() override;
+
+    Task<Result<std::vector<Rows>>> read(std::vector<Statement> statements) override;
+    Task<Result<std::vector<WriteOutcome>>> write(std::vector<Statement> statements) override;
+    DatabaseGauges gauges() const override;
+
+private:
+    Task<Answer> ask(JobQueue& queue, std::vector<Statement> statements);
+    void serve_reads(Connection connection);
+    Answer read_with(Connection& connection, const std::vector<Statement>& statements);
+
+    const SqliteOptions options_;
+    const FileDescriptor lock_;
+    JobQueue writes_;
+    JobQueue reads_;
+    std::atomic<std::uint64_t> refused_ = 0;
+    std::atomic<std::uint64_t> reads_done_ = 0;
+    std::atomic<std::uint64_t> read_failures_ = 0;
+    SqliteWriter writer_;
+    std::vector<std::thread> threads_;
+};
+
+SqliteDatabase::SqliteDatabase(SqliteOptions options)
+    : options_(std::move(options)),
+      lock_(lock_for_us(options_.path)),
+      writes_(options_.max_waiting_calls, options_.max_waiting_bytes),
+      reads_(options_.max_waiting_calls, options_.max_waiting_bytes),
+      writer_(open_writer(options_),
+              [this] { return SqliteConnection::open(options_, SqliteConnection::Role::writer); }) {
+    std::vector<Connection> readers;
+    for (std::size_t i = 0; i < options_.reader_threads; ++i) {
+        readers.push_back(checked(SqliteConnection::open(options_, SqliteConnection::Role::reader), options_.path));
+    }
+    if (options_.durability == Durability::process) {
+        log_warning("durability_process", {{"path", options_.path}, {"loses", "answered writes at power loss"}});
+    }
+    threads_.emplace_back([this] { writer_.run(writes_); });
+    for (Connection& reader : readers) {
+        threads_.emplace_back([this, reader = std::move(reader)]() mutable { serve_reads(std::move(reader)); });
+    }
+}
+
+SqliteDatabase::~SqliteDatabase() {
+    writes_.close();
+    reads_.close();
+    for (std::thread& thread : threads_) thread.join();
+}
+
+Task<Result<std::vector<Rows>>> SqliteDatabase::read(std::vector<Statement> statements) {
+    Answer answer = co_await ask(reads_, std::move(statements));
+    co_return rows_of(std::move(answer));
+}
+
+Task<Result<std::vector<WriteOutcome>>> SqliteDatabase::write(std::vector<Statement> statements) {
+    return ask(writes_, std::move(statements));
+}
+
+Task<Answer> SqliteDatabase::ask(JobQueue& queue, std::vector<Statement> statements) {
+    if (has_nul(statements)) co_return holds_nul();
+    Reply reply;
+    Job job(std::move(statements), reply.state());
+    if (!queue.push(std::move(job))) {
+        ++refused_;
+        co_return Error(ErrorCode::unavailable, "too many calls wait for the database");
+    }
+    co_return co_await reply;
+}
+
+void SqliteDatabase::serve_reads(Connection connection) {
+    for (;;) {
+        std::vector<Job> jobs = reads_.take(1, options_.max_waiting_bytes);
+        if (jobs.empty()) return;
+        ReplyPtr reply = std::move(jobs.front().reply);
+        reply->answer.emplace(read_with(connection, jobs.front().statements));
+        ++reads_done_;
+        if (!*reply->answer && reply->answer->error().code == ErrorCode::storage) ++read_failures_;
+        std::vector<ReplyPtr> one;
+        one.push_back(std::move(reply));
+        deliver(std::move(one));
+    }
+}
+
+Answer SqliteDatabase::read_with(Connection& connection, const std::vector<Statement>& statements) {
+    if (!connection || connection->broken()) {
+        connection.reset();
+        Result<Connection> opened = SqliteConnection::open(options_, SqliteConnection::Role::reader);
+        if (!opened) return Error(ErrorCode::storage, "reopening: " + opened.error().message);
+        connection = std::move(*opened);
+    }
+    return run_read(*connection, statements);
+}
+
+DatabaseGauges SqliteDatabase::gauges() const {
+    const WriterGauges& writer = writer_.gauges();
+    DatabaseGauges all;
+    const std::size_t in_work = writer.calls_in_work;
+    all.writes_waiting = writes_.calls() + in_work;
+    all.write_bytes_waiting = writes_.bytes();
+    all.reads_waiting = reads_.calls();
+    const std::optional<SteadyTime> oldest = in_work > 0 ? writer.oldest_in_work.load() : writes_.oldest();
+    if (oldest) all.oldest_wait = std::max(Duration(0), SteadyTime::clock::now() - *oldest);
+    all.longest_commit = writer.longest_commit;
+    all.commits = writer.commits;
+    all.writes = writer.writes;
+    all.reads = reads_done_;
+    all.refused = refused_;
+    all.failures = writer.failures + read_failures_;
+    all.healthy = writer.healthy;
+    return all;
+}
+
+// --- in memory -----------------------------------------------------------------------------------------------------
+
+class MemoryDatabase final : public Database {
+public:
+    MemoryDatabase();
+
+    Task<Result<std::vector<Rows>>> read(std::vector<Statement> statements) override;
+    Task<Result<std::vector<WriteOutcome>>> write(std::vector<Statement> statements) override;
+    DatabaseGauges gauges() const override;
+
+private:
+    void answer_read(const ReplyPtr& reply, const std::vector<Statement>& statements);
+    void answer_write(const ReplyPtr& reply, std::vector<Statement> statements);
+
+    std::mutex mutex_;
+    SqliteWriter writer_;
+    std::atomic<std::uint64_t> reads_done_ = 0;
+};
+
+Result<Connection> memory_is_lost() { return Error(ErrorCode::storage, "a database in memory cannot be reopened"); }
+
+MemoryDatabase::MemoryDatabase()
+    : writer_(checked(SqliteConnection::open_memory(), ":memory:"), [] { return memory_is_lost(); }) {
+    migrate_or_refuse(writer_.connection(), ":memory:");
+}
+
+Task<Result<std::vector<Rows>>> MemoryDatabase::read(std::vector<Statement> statements) {
+    if (has_nul(statements)) co_return holds_nul();
+    Reply reply;
+    answer_read(reply.state(), statements);
+    Answer answer = co_await reply;
+    co_return rows_of(std::move(answer));
+}
+
+Task<Result<std::vector<WriteOutcome>>> MemoryDatabase::write(std::vector<Statement> statements) {
+    if (has_nul(statements)) co_return holds_nul();
+    Reply reply;
+    answer_write(reply.state(), std::move(statements));
+    co_return co_await reply;
+}
+
+void MemoryDatabase::answer_read(const ReplyPtr& reply, const std::vector<Statement>& statements) {
+    std::lock_guard lock(mutex_);
+    reply->answer.emplace(run_read(writer_.connection(), statements));
+    ++reads_done_;
+    std::vector<ReplyPtr> one(1, reply);
+    deliver(std::move(one));
+}
+
+void MemoryDatabase::answer_write(const ReplyPtr& reply, std::vector<Statement> statements) {
+    std::lock_guard lock(mutex_);
+    std::vector<Job> batch;
+    batch.emplace_back(std::move(statements), reply);
+    writer_.commit(std::move(batch));
+}
+
+DatabaseGauges MemoryDatabase::gauges() const {
+    const WriterGauges& writer = writer_.gauges();
+    DatabaseGauges all;
+    all.longest_commit = writer.longest_commit;
+    all.commits = writer.commits;
+    all.writes = writer.writes;
+    all.reads = reads_done_;
+    all.failures = writer.failures;
+    all.healthy = writer.healthy;
+    return all;
+}
+
+}  // namespace
+
+std::unique_ptr<Database> open_sqlite_database(SqliteOptions options) {
+    return std::make_unique<SqliteDatabase>(std::move(options));
+}
+
+std::unique_ptr<Database> open_memory_database() { return std::make_unique<MemoryDatabase>(); }
+
+}  // namespace rookery

@@ -1,0 +1,20 @@
+#include "storage/stores.h"
+
+namespace rookery {
+
+Storage::Storage(std::unique_ptr<Database> database)
+    : database_(std::move(database)),
+      accounts_(*database_),
+      roster_(*database_),
+      documents_(*database_),
+      queue_(*database_) {}
+
+std::unique_ptr<Storage> open_sqlite(std::string path) { return open_sqlite(SqliteOptions(std::move(path))); }
+
+std::unique_ptr<Storage> open_sqlite(SqliteOptions options) {
+    return std::make_unique<Storage>(open_sqlite_database(std::move(options)));
+}
+
+std::unique_ptr<Storage> open_memory() { return std::make_unique<Storage>(open_memory_database()); }
+
+}  // namespace rookery
