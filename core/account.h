@@ -29,6 +29,7 @@ public:
     const Jid& jid() const { return jid_; }
     Host& host() const { return host_; }
     bool exists() const { return exists_; }
+    void mark_removed() { exists_ = false; }  // core/account_admin only
 
     const std::vector<SessionPtr>& sessions() const { return sessions_; }
     SessionPtr find_session(std::string_view resource) const;

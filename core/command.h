@@ -29,8 +29,6 @@ public:
     virtual Result<Value> reload() = 0;       // the differences, or the errors with file and line
     virtual void stop() = 0;
     virtual Value status() const = 0;         // version, uptime, listeners, database
-    // Keys for a new password, made off the shards' threads.
-    virtual Task<Result<std::vector<struct ScramKeys>>> make_keys(std::string password) = 0;
 };
 
 enum class ArgType { text, integer, boolean };

@@ -21,6 +21,7 @@
 
 namespace rookery {
 
+class PasswordHasher;
 class Shard;
 class Shards;
 
@@ -130,6 +131,9 @@ public:
     unsigned count() const { return static_cast<unsigned>(shards_.size()); }
     Shard& at(unsigned index) const { return *shards_[index]; }
     ShardLink& link() const { return link_; }
+    // Set before start, outlives the shards.
+    void set_hasher(PasswordHasher& hasher) { hasher_ = &hasher; }
+    PasswordHasher& hasher() const { return *hasher_; }
     unsigned home_of(std::string_view bare) const;
     Shard& home(const Jid& jid) const { return at(home_of(jid.bare_str())); }
 
@@ -140,6 +144,7 @@ public:
 
 private:
     ShardLink& link_;
+    PasswordHasher* hasher_ = nullptr;
     std::vector<std::unique_ptr<Shard>> shards_;
 };
 
