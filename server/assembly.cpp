@@ -1,0 +1,21 @@
+#include "server/assembly.h"
+
+namespace rookery {
+
+Assembly::Assembly(std::vector<Loop*> loops, Stores stores, WorkPool& work, AssemblyOptions options)
+    : stores_(stores), rings_(loops, options.ring_capacity) {
+    for (unsigned i = 0; i < loops.size(); ++i)
+        shards_.add(std::make_unique<Shard>(shards_, i, *loops[i], stores_, options.shard));
+    std::vector<C2s*> peers;
+    for (unsigned i = 0; i < loops.size(); ++i) {
+        Shard& shard = shards_.at(i);
+        rings_.set_receiver(i, [&shard](unsigned, Parcel parcel) { shard.receive(std::move(parcel)); });
+        c2s_.push_back(std::make_unique<C2s>(shard, work, options.c2s));
+        peers.push_back(c2s_.back().get());
+    }
+    for (const std::unique_ptr<C2s>& service : c2s_) service->set_peers(peers);
+}
+
+Assembly::~Assembly() = default;
+
+}  // namespace rookery

@@ -1,0 +1,132 @@
+#include "tests/support/loopback.h"
+
+namespace rookery::test {
+namespace {
+
+void schedule_read(const std::shared_ptr<LoopbackPipe>& pipe);
+
+void end_server_side(const std::shared_ptr<LoopbackPipe>& pipe, CloseReason reason) {
+    pipe->server_closed = true;
+    if (ChannelHandler* handler = std::exchange(pipe->handler, nullptr)) handler->on_closed(reason);
+}
+
+void read_once(const std::shared_ptr<LoopbackPipe>& pipe) {
+    pipe->read_posted = false;
+    if (!pipe->handler || pipe->server_closed) return;
+    if (pipe->client_dropped) return end_server_side(pipe, CloseReason::reset);
+    if (pipe->paused) return;
+    if (pipe->to_server.empty()) {
+        if (pipe->client_closed) end_server_side(pipe, CloseReason::peer_closed);
+        return;
+    }
+    const std::string bytes = std::move(pipe->to_server.front());
+    pipe->to_server.pop_front();
+    pipe->handler->on_data(bytes);
+    schedule_read(pipe);
+}
+
+void schedule_read(const std::shared_ptr<LoopbackPipe>& pipe) {
+    if (!pipe->handler || pipe->read_posted) return;
+    const bool something = !pipe->to_server.empty() || pipe->client_closed || pipe->client_dropped;
+    if (!something || (pipe->paused && !pipe->client_dropped)) return;
+    pipe->read_posted = true;
+    pipe->loop->post([pipe, loop = pipe->loop] {
+        if (pipe->loop == loop) read_once(pipe);  // else it has moved to another shard since
+    });
+}
+
+class LoopbackTransport final : public Transport {
+public:
+    explicit LoopbackTransport(std::shared_ptr<LoopbackPipe> pipe) : pipe_(std::move(pipe)) {}
+    ~LoopbackTransport() override { abort(); }
+
+    void write(std::string_view bytes) override {
+        if (pipe_ && !pipe_->server_closed) pipe_->to_client += bytes;
+    }
+    std::size_t output_bytes() const override { return pipe_ && pipe_->client_dropped ? pipe_->to_client.size() : 0; }
+    void pause_reading() override { pipe_->paused = true; }
+    void resume_reading() override {
+        pipe_->paused = false;
+        schedule_read(pipe_);
+    }
+    void start_tls(std::shared_ptr<const TlsContexts>) override { std::abort(); }  // never offered in process
+    std::optional<TlsInfo> tls() const override { return std::nullopt; }
+    void close_after_flush() override {
+        if (!pipe_ || pipe_->server_closed) return;
+        pipe_->server_closed = true;
+        pipe_->loop->post([pipe = pipe_] {
+            if (ChannelHandler* handler = std::exchange(pipe->handler, nullptr)) handler->on_closed(CloseReason::closed);
+        });
+    }
+    void abort() override {
+        if (!pipe_) return;
+        pipe_->handler = nullptr;
+        pipe_->server_closed = true;
+    }
+    std::unique_ptr<ParkedTransport> release() override {
+        if (pipe_->server_closed) return nullptr;
+        pipe_->handler = nullptr;
+        pipe_->loop = nullptr;
+        return loopback_transport(std::exchange(pipe_, nullptr));
+    }
+    const Endpoint& peer() const override { return peer_; }
+
+private:
+    std::shared_ptr<LoopbackPipe> pipe_;
+    Endpoint peer_{*IpAddress::parse("127.0.0.1"), 40'000};
+};
+
+class ParkedLoopback final : public ParkedTransport {
+public:
+    explicit ParkedLoopback(std::shared_ptr<LoopbackPipe> pipe) : pipe_(std::move(pipe)) {}
+
+    std::unique_ptr<Transport> adopt(Loop& loop, ChannelHandler& handler) override {
+        pipe_->loop = &loop;
+        pipe_->handler = &handler;
+        pipe_->paused = false;
+        pipe_->read_posted = false;
+        schedule_read(pipe_);
+        return std::make_unique<LoopbackTransport>(std::move(pipe_));
+    }
+
+private:
+    std::shared_ptr<LoopbackPipe> pipe_;
+};
+
+}  // namespace
+
+std::unique_ptr<ParkedTransport> loopback_transport(std::shared_ptr<LoopbackPipe> pipe) {
+    return std::make_unique<ParkedLoopback>(std::move(pipe));
+}
+
+void LoopbackWire::send(std::string_view bytes) {
+    if (pipe_->dribble)
+        for (char byte : bytes) pipe_->to_server.emplace_back(1, byte);
+    else
+        pipe_->to_server.emplace_back(bytes);
+    schedule_read(pipe_);
+    loops_.run_until_idle();
+}
+
+Wire::Got LoopbackWire::receive(std::string& into, Milliseconds) {
+    loops_.run_until_idle();
+    if (!pipe_->to_client.empty()) {
+        into += std::exchange(pipe_->to_client, {});
+        return Got::bytes;
+    }
+    return pipe_->server_closed ? Got::closed : Got::quiet;
+}
+
+void LoopbackWire::close() {
+    pipe_->client_closed = true;
+    schedule_read(pipe_);
+    loops_.run_until_idle();
+}
+
+void LoopbackWire::drop() {
+    pipe_->client_dropped = true;
+    schedule_read(pipe_);
+    loops_.run_until_idle();
+}
+
+}  // namespace rookery::test

@@ -1,0 +1,47 @@
+// A wire in memory: the client's end is a play's Wire, the server's end a c2s Transport.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "c2s/transport.h"
+#include "tests/support/fake_loop.h"
+#include "tests/support/play_driver.h"
+
+namespace rookery::test {
+
+// What both ends share. The server's side reads on the loop that has adopted it.
+struct LoopbackPipe {
+    std::deque<std::string> to_server;  // reads to come
+    std::string to_client;
+    std::string unsent;                 // written by the server in this turn
+    ChannelHandler* handler = nullptr;
+    Loop* loop = nullptr;
+    bool dribble = false;
+    bool paused = false;
+    bool read_posted = false;
+    bool client_closed = false;   // FIN: after what is in to_server
+    bool client_dropped = false;  // reset: at once
+    bool server_closed = false;
+};
+
+class LoopbackWire final : public Wire {
+public:
+    LoopbackWire(FakeLoops& loops, std::shared_ptr<LoopbackPipe> pipe) : loops_(loops), pipe_(std::move(pipe)) {}
+    ~LoopbackWire() override { drop(); }
+
+    void send(std::string_view bytes) override;
+    Got receive(std::string& into, Milliseconds patience) override;
+    Result<void> start_tls() override { return Error(ErrorCode::unavailable, "no TLS in process"); }
+    void close() override;
+    void drop() override;
+
+private:
+    FakeLoops& loops_;
+    std::shared_ptr<LoopbackPipe> pipe_;
+};
+
+std::unique_ptr<ParkedTransport> loopback_transport(std::shared_ptr<LoopbackPipe> pipe);
+
+}  // namespace rookery::test

@@ -1,0 +1,98 @@
+#include "tests/support/test_server.h"
+
+#include <stdexcept>
+
+#include "core/access.h"
+#include "tests/support/loopback.h"
+#include "xmpp/sasl/credentials.h"
+
+namespace rookery::test {
+namespace {
+
+constexpr int test_iterations = 4;  // logins by the hundred must stay cheap
+
+std::shared_ptr<const C2sPolicy> open_policy() {
+    auto stream = std::make_shared<StreamPolicy>();
+    stream->starttls = false;
+    stream->starttls_required = false;
+    stream->before_login.max_bytes = 8'192;
+    stream->before_login.max_elements = 32;
+    stream->before_login.max_depth = 64;
+    stream->before_login.max_whitespace = 1'024;
+    stream->fake_secret = "a secret of tests";
+    stream->default_iterations = test_iterations;
+    auto policy = std::make_shared<C2sPolicy>();
+    policy->stream = std::move(stream);
+    return policy;
+}
+
+std::shared_ptr<const void> parse_options(const ModuleSpec& spec, const ConfigValue& map) {
+    ConfigProblems problems;
+    std::shared_ptr<const void> options = spec.parse(map, problems);
+    if (!options) throw std::runtime_error(spec.name + ": " + problems.errors.front());
+    return options;
+}
+
+std::shared_ptr<const HostOptions> host_options(const std::string& domain, const TestServerOptions& wanted) {
+    auto options = std::make_shared<HostOptions>();
+    options->domain = domain;
+    options->max_user_sessions = wanted.max_user_sessions;
+    options->access = std::make_shared<const AccessRules>();
+    for (const ModuleSpec* spec : all_modules())
+        if (spec->default_on) options->modules.push_back({spec, parse_options(*spec, ConfigValue::map({})), {}});
+    return options;
+}
+
+}  // namespace
+
+TestServer::TestServer(TestServerOptions options)
+    : options_(std::move(options)), loops_(options_.shards), storage_(open_memory()), policy_(open_policy()) {
+    assembly_ = std::make_unique<Assembly>(loops_.all(), storage_->stores(), work_);
+    std::vector<std::shared_ptr<const HostOptions>> hosts;
+    for (const std::string& domain : options_.domains) hosts.push_back(host_options(domain, options_));
+    for (unsigned i = 0; i < options_.shards; ++i)
+        loops_.at(i).run_here([this, i, &hosts] { assembly_->shards().at(i).apply(hosts); });
+}
+
+TestServer::~TestServer() {
+    for (unsigned i = 0; i < options_.shards; ++i) {
+        loops_.at(i).run_here([this, i] {
+            assembly_->c2s(i).close_strangers(StreamError(StreamCondition::system_shutdown));
+            assembly_->shards().at(i).close_sessions(StreamError(StreamCondition::system_shutdown));
+        });
+    }
+    loops_.run_until_idle();
+}
+
+std::unique_ptr<Wire> TestServer::connect(const WireOptions&) {
+    auto pipe = std::make_shared<LoopbackPipe>();
+    pipe->dribble = options_.dribble;
+    const unsigned shard = next_shard_++ % options_.shards;
+    loops_.at(shard).run_here([&] { assembly_->c2s(shard).accept(loopback_transport(pipe), policy_); });
+    return std::make_unique<LoopbackWire>(loops_, std::move(pipe));
+}
+
+Result<void> TestServer::make_account(std::string_view user, std::string_view domain, std::string_view password) {
+    const std::optional<Jid> jid = Jid::make(user, domain);
+    const std::optional<std::string> prepared = prepare_password(password);
+    if (!jid || !prepared) return Error(ErrorCode::invalid, "no such name or password");
+    std::vector<ScramKeys> keys;
+    for (HashAlgorithm hash : {HashAlgorithm::sha1, HashAlgorithm::sha256, HashAlgorithm::sha512})
+        keys.push_back(make_scram_keys(hash, *prepared, random_bytes(scram_salt_bytes), test_iterations));
+    return wait(storage_->stores().accounts.create(*jid, std::move(keys), loops_.clock().wall_now()));
+}
+
+Result<std::string> TestServer::command(std::string_view verb, const std::vector<std::string>&) {
+    return Error(ErrorCode::not_found, "no such verb: " + std::string(verb));
+}
+
+Result<void> TestServer::advance(Duration time) {
+    loops_.advance(time);
+    return {};
+}
+
+bool TestServer::has(std::string_view feature) const {
+    return feature != "starttls" && feature != "direct-tls" && feature != "tcp";
+}
+
+}  // namespace rookery::test

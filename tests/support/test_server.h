@@ -1,0 +1,72 @@
+// TestServer: a whole server in this thread: real streams, sessions, modules and SQLite in memory, over wires in memory
+// and a fake clock. A Driver for plays, and what C++ tests of modules use.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/work_pool.h"
+#include "core/module.h"
+#include "server/assembly.h"
+#include "storage/stores.h"
+#include "tests/support/fake_loop.h"
+#include "tests/support/play_driver.h"
+
+namespace rookery::test {
+
+struct TestServerOptions {
+    unsigned shards = 1;
+    bool dribble = false;  // the server reads one byte at a time
+    std::vector<std::string> domains = {"localhost", "other.localhost"};
+    // Modules that differ from the default: name and YAML options ("" : just on); "-name" turns one off.
+    std::vector<std::pair<std::string, std::string>> modules;
+    std::string access_yaml;  // acl and access_rules
+    std::size_t max_user_sessions = 10;
+};
+
+class TestServer final : public Driver {
+public:
+    explicit TestServer(TestServerOptions options = {});
+    ~TestServer() override;
+
+    // Driver
+    std::unique_ptr<Wire> connect(const WireOptions& options) override;
+    Result<void> make_account(std::string_view user, std::string_view domain, std::string_view password) override;
+    Result<std::string> command(std::string_view verb, const std::vector<std::string>& arguments) override;
+    Result<void> advance(Duration time) override;
+    bool has(std::string_view feature) const override;
+    bool knows_idle() const override { return true; }
+
+    // For C++ tests.
+    Assembly& assembly() { return *assembly_; }
+    Shard& home(std::string_view bare) { return assembly_->shards().at(assembly_->shards().home_of(bare)); }
+    Storage& storage() { return *storage_; }
+    FakeLoops& loops() { return loops_; }
+    void run_until_idle() { loops_.run_until_idle(); }
+    // Runs a task to its end on shard 0's loop.
+    template <class T>
+    T wait(Task<T> task) {
+        std::optional<T> value;
+        loops_.at(0).run_here([&] { spawn(store(std::move(task), value)); });
+        loops_.run_until_idle();
+        return std::move(value.value());
+    }
+
+private:
+    template <class T>
+    static Task<void> store(Task<T> task, std::optional<T>& into) {
+        into.emplace(co_await task);
+    }
+
+    TestServerOptions options_;
+    FakeLoops loops_;
+    WorkPool work_{0, 1};
+    std::unique_ptr<Storage> storage_;
+    std::unique_ptr<Assembly> assembly_;
+    std::shared_ptr<const C2sPolicy> policy_;
+    unsigned next_shard_ = 0;
+};
+
+}  // namespace rookery::test
