@@ -67,6 +67,8 @@ public:
     void add(Command command);                                  // throws std::logic_error on a second of that name
     const Command* find(std::string_view name) const;
     const std::vector<Command>& all() const { return commands_; }  // sorted by name
+    // What to tell somebody who mistyped a name.
+    std::string unknown(std::string_view name) const;
     // Checks the arguments and runs. Errors: not_found (unknown verb, with the nearest), invalid (argument).
     Task<Result<Value>> run(CommandContext context, std::string name, Value args) const;
 
