@@ -7,14 +7,27 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
 namespace rookery {
 
+namespace detail {
+// A template only so that it is looked into when Value is complete.
+template <class V>
+struct ValueMember {
+    std::string name;
+    V value;
+
+    ValueMember(std::string_view member_name, V member_value) : name(member_name), value(std::move(member_value)) {}
+    bool operator==(const ValueMember& other) const { return name == other.name && value == other.value; }
+};
+}  // namespace detail
+
 class Value {
 public:
-    struct Member;  // name, value
+    using Member = detail::ValueMember<Value>;  // name, value
     using List = std::vector<Value>;
     using Object = std::vector<Member>;  // in the order of insertion
 
@@ -70,14 +83,6 @@ private:
     }
 
     std::variant<std::monostate, bool, std::int64_t, double, std::string, List, Object> held_;
-};
-
-struct Value::Member {
-    std::string name;
-    Value value;
-
-    Member(std::string_view member_name, Value member_value) : name(member_name), value(std::move(member_value)) {}
-    bool operator==(const Member& other) const { return name == other.name && value == other.value; }
 };
 
 }  // namespace rookery
