@@ -57,6 +57,7 @@ struct SaslContext {
     std::string fake_secret;  // random, kept as long as the server's accounts; fake salts come from it
     HashAlgorithm default_hash = HashAlgorithm::sha256;  // those of new accounts: what fake keys look like
     int default_iterations = 10'000;
+    bool downgrade_protection = true;  // XEP-0474; COMPAT: strophe.js 1.6.2 stumbles over it
 };
 
 struct SaslChallenge {
@@ -115,8 +116,11 @@ public:
 // nullptr: not among context.mechanisms, or not one we have (the stream answers invalid-mechanism, A4).
 std::unique_ptr<SaslMechanism> make_sasl_mechanism(std::string_view name, SaslContext context);
 
-// The mechanisms we can offer, strongest first: SCRAM-*-PLUS when there is a channel binding, PLAIN last.
-std::vector<std::string> available_sasl_mechanisms(const ChannelBindings& bindings);
+// The mechanisms we can offer, strongest first: SCRAM-*-PLUS when there is a channel binding, PLAIN last. Clients take
+// the strongest SCRAM offered, so it must be of a hash that the accounts hold keys of: stored_hashes.
+std::vector<std::string> available_sasl_mechanisms(
+    const ChannelBindings& bindings,
+    const std::vector<HashAlgorithm>& stored_hashes = {HashAlgorithm::sha1, HashAlgorithm::sha256, HashAlgorithm::sha512});
 
 // Content of <auth/>, <response/>: strict base64, "=" is empty (RFC 6120 6.4.2). nullopt: incorrect-encoding.
 std::optional<std::string> decode_sasl_message(std::string_view text);
