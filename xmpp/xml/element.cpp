@@ -18,6 +18,8 @@ constexpr std::string_view white_space = " \t\r\n";
 // What an ElementBuilder keeps allocated between two elements; beyond it the element takes the buffers along.
 constexpr std::size_t kept_text_bytes = 16'384;
 constexpr std::size_t kept_nodes = 512;
+constexpr std::size_t first_text_bytes = 1'024;
+constexpr std::size_t first_nodes = 32;
 
 struct Slice {
     std::uint32_t at;
@@ -79,6 +81,14 @@ Node text_node(Tape& tape, std::string_view text, std::uint32_t index) {
     node.name_at = slice.at;
     node.name_size = slice.size;
     return node;
+}
+
+void name_by_strings(Tape& tape, Node& element, Slice ns, std::string_view local) {
+    const auto name = append(tape, local);
+    element.ns_at = ns.at;
+    element.ns_size = ns.size;
+    element.name_at = name.at;
+    element.name_size = name.size;
 }
 
 // Index of the first node of an element's content.
@@ -285,10 +295,9 @@ View::Children::Iterator View::Children::end() const {
 Element::Element(Name name) { tape_.nodes.push_back(element_node(name.id(), 0)); }
 
 Element::Element(std::string_view ns, std::string_view local) {
-    ElementBuilder builder;
-    builder.open(Name::find(ns, local), ns, local);
-    builder.close();
-    *this = builder.take();
+    auto node = element_node(Name::find(ns, local), 0);
+    if (node.name == 0) name_by_strings(tape_, node, append(tape_, ns), local);
+    tape_.nodes.push_back(node);
 }
 
 Element::Element(View copy_of) {
@@ -395,14 +404,15 @@ std::size_t Element::memory_bytes() const {
 
 // ---- ElementBuilder
 
+// Powers of two from the start: a stanza at its limit then fills its buffer instead of half of it.
+ElementBuilder::ElementBuilder() { reset(); }
+
 void ElementBuilder::open(std::uint16_t interned, std::string_view ns, std::string_view local) {
     const auto index = size_of(tape_.nodes);
     auto node = element_node(interned, index);
     if (interned == 0) {
-        share_or_append_ns(node, ns);
-        const auto slice = append(tape_, local);
-        node.name_at = slice.at;
-        node.name_size = slice.size;
+        keep_ns(ns);
+        name_by_strings(tape_, node, {ns_at_, ns_size_}, local);
     }
     tape_.nodes.push_back(node);
     open_.push_back(index);
@@ -410,14 +420,11 @@ void ElementBuilder::open(std::uint16_t interned, std::string_view ns, std::stri
 }
 
 // Many elements of one unknown namespace must not cost its name each.
-void ElementBuilder::share_or_append_ns(Node& node, std::string_view ns) {
-    if (text_at(tape_, ns_at_, ns_size_) != ns) {
-        const auto slice = append(tape_, ns);
-        ns_at_ = slice.at;
-        ns_size_ = slice.size;
-    }
-    node.ns_at = ns_at_;
-    node.ns_size = ns_size_;
+void ElementBuilder::keep_ns(std::string_view ns) {
+    if (text_at(tape_, ns_at_, ns_size_) == ns) return;
+    const auto slice = append(tape_, ns);
+    ns_at_ = slice.at;
+    ns_size_ = slice.size;
 }
 
 void ElementBuilder::attribute(std::string_view ns, std::string_view name, std::string_view value) {
@@ -447,6 +454,10 @@ void ElementBuilder::close() {
     in_text_ = false;
 }
 
+std::string_view ElementBuilder::ns() const {
+    return open_.empty() ? std::string_view() : ns_of(tape_, tape_.nodes[open_.back()]);
+}
+
 std::size_t ElementBuilder::memory_bytes() const {
     return tape_.nodes.capacity() * sizeof(Node) + tape_.text.capacity() + open_.capacity() * sizeof(open_[0]);
 }
@@ -467,7 +478,9 @@ void ElementBuilder::reset() {
     if (tape_.text.capacity() > kept_text_bytes) tape_.text = std::string();
     if (tape_.nodes.capacity() > kept_nodes) tape_.nodes = std::vector<Node>();
     tape_.nodes.clear();
+    tape_.nodes.reserve(first_nodes);
     tape_.text.clear();
+    tape_.text.reserve(first_text_bytes);
     open_.clear();
     in_text_ = false;
     ns_at_ = ns_size_ = 0;

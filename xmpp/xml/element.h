@@ -174,6 +174,7 @@ private:
 // Building in document order, for the parser. Keeps its buffers from one element to the next, up to a bound.
 class ElementBuilder {
 public:
+    ElementBuilder();
     // `interned`: what Name::find says of the pair.
     void open(std::uint16_t interned, std::string_view ns, std::string_view local);
     void attribute(std::string_view ns, std::string_view name, std::string_view value);  // right after open
@@ -181,12 +182,13 @@ public:
     void close();
 
     std::size_t depth() const { return open_.size(); }
+    std::string_view ns() const;  // of the innermost open element; none open: empty
     std::size_t memory_bytes() const;
     Element take();  // REQUIRES: everything opened is closed; the builder is empty again
     void reset();
 
 private:
-    void share_or_append_ns(detail::Node& node, std::string_view ns);
+    void keep_ns(std::string_view ns);
 
     detail::Tape tape_;
     std::vector<std::uint32_t> open_;

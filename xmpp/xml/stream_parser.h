@@ -2,6 +2,8 @@
 // Refused: DTDs, entities, comments, processing instructions (restricted-xml), encodings but UTF-8, and whatever
 // passes the limits (policy-violation). Cost is linear in the input, however it is cut up.
 //
+// Three parts: Framer (framer.h) finds the ends of tokens and counts, expat judges, ElementBuilder keeps what was read.
+//
 // A stream is one document whose depth-1 elements are the stanzas. Between two of them ("at a boundary") every stream
 // with the same header namespaces is in the same state, so that a shard lends a few *primed* parsers
 // (ParserPool) to thousands of streams: see DESIGN 3.3.
@@ -23,16 +25,18 @@ namespace rookery::xml {
 struct ParserLimits {
     std::size_t max_bytes = 262'144;
     std::size_t max_elements = 10'000;
-    std::size_t max_depth = 128;
+    std::size_t max_depth = 128;             // the stanza itself is 1
     std::size_t max_attributes = 64;         // on one element
     std::size_t max_namespaces = 64;         // prefixes in scope
-    std::size_t max_whitespace = 0;          // white space between stanzas since the last one; 0: no bound
+    std::size_t max_whitespace = 0;          // white space between stanzas since the last one, and before the header;
+                                             // 0: no bound. Counted within one lease of the parser.
 };
 
 // The stream header as it came, and what identifies its namespace context.
 struct StreamHeader {
     std::string ns;               // of the root element
     std::string local;
+    std::string prefix;           // of the root element, as it was written
     std::string default_ns;       // content namespace (xmlns)
     std::vector<std::pair<std::string, std::string>> prefixes;  // declared on the root: prefix, URI
     std::vector<std::pair<std::string, std::string>> attributes;  // plain ones and xml:lang
@@ -46,7 +50,7 @@ enum class ParseStep {
     need_more,      // all input consumed; feed more
     stream_opened,  // header() is filled
     element,        // take_element() gives a whole depth-1 element
-    stream_closed,  // </stream:stream>; what follows is ignored
+    stream_closed,  // </stream:stream>; said once, what follows is ignored
     failed,         // error() says why; only reset() helps
 };
 
@@ -65,11 +69,11 @@ public:
     // Goes on in the input until something is complete.
     ParseStep next();
 
-    const StreamHeader& header() const;
-    Element take_element();
+    const StreamHeader& header() const;  // of a primed parser: the namespaces only
+    Element take_element();              // REQUIRES: next() has just said element
     StreamError error() const;
 
-    // True between stanzas, with no byte of the next one seen and no input left.
+    // True between two stanzas of an open stream, with no byte of the next one seen and no input left.
     bool at_boundary() const;
     // Bytes of fed input that were not looked at yet (after `element`): what a STARTTLS must not have behind it.
     std::string_view unread() const;
@@ -85,11 +89,14 @@ public:
     std::size_t names_seen() const;
 
 private:
+    friend class ParserPool;
+    friend std::optional<Element> parse_document(std::string_view text, const ParserLimits& limits);
     struct State;
     std::unique_ptr<State> state_;
 };
 
-// One per shard. Lends parsers; those returned at a boundary of a usual stream are kept as they are.
+// One per shard. Lends parsers; those returned at a boundary of a usual stream are kept as they are, but for what
+// belonged to the stream: its header's attributes, counters, limits. Every lease must come back.
 class ParserPool {
 public:
     explicit ParserPool(std::size_t max_lent = 4'096, std::size_t keep = 64);
@@ -108,6 +115,8 @@ public:
     std::size_t kept() const { return clean_.size(); }
 
 private:
+    Lease lend(const ParserLimits& limits);
+
     std::size_t max_lent_;
     std::size_t keep_;
     std::size_t lent_ = 0;
