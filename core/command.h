@@ -26,7 +26,7 @@ struct CommandContext {
 class ServerControl {
 public:
     virtual ~ServerControl() = default;
-    virtual Result<Value> reload() = 0;       // the differences, or the errors with file and line
+    virtual Task<Result<Value>> reload() = 0;  // the differences, or the errors with file and line
     virtual void stop() = 0;
     virtual Value status() const = 0;         // version, uptime, listeners, database
 };

@@ -1,0 +1,126 @@
+#include "admin/cli.h"
+
+#include <termios.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <iostream>
+#include <map>
+
+#include "admin/json.h"
+
+namespace rookery {
+namespace {
+
+Result<Value> typed(const CommandArg& arg, const std::string& text) {
+    if (arg.type == ArgType::text) return Value(text);
+    if (arg.type == ArgType::boolean) {
+        if (text == "true" || text == "false") return Value(text == "true");
+        return Error(ErrorCode::invalid, std::string("'") + arg.name + "' must be true or false");
+    }
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc{} && end == text.data() + text.size()) return Value(number);
+    return Error(ErrorCode::invalid, std::string("'") + arg.name + "' must be a whole number");
+}
+
+// Without echo, so that it stands neither on the screen nor in the shell's history.
+std::optional<std::string> ask_secret(const CommandArg& arg) {
+    termios before{};
+    if (!::isatty(STDIN_FILENO) || ::tcgetattr(STDIN_FILENO, &before) != 0) return std::nullopt;
+    termios silent = before;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &silent);
+    std::cerr << arg.name << ": " << std::flush;
+    std::string secret;
+    std::getline(std::cin, secret);
+    std::cerr << "\n";
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &before);
+    return secret;
+}
+
+std::string cell(const Value& value) {
+    if (const std::string* text = value.as_string()) return *text;
+    return to_json(value);
+}
+
+std::string columns(const Value::List& rows) {
+    std::vector<std::string> names;
+    for (const Value::Member& member : *rows.front().as_object()) names.push_back(member.name);
+    std::vector<std::size_t> widths;
+    for (const std::string& name : names) {
+        std::size_t width = name.size();
+        for (const Value& row : rows) width = std::max(width, cell(row[name]).size());
+        widths.push_back(width);
+    }
+    const auto line = [&](auto text_of) {
+        std::string out;
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            std::string text = text_of(names[i]);
+            if (i + 1 < names.size()) text.resize(widths[i] + 2, ' ');
+            out += text;
+        }
+        return out + "\n";
+    };
+    std::string out = line([](const std::string& name) { return name; });
+    for (const Value& row : rows) out += line([&row](const std::string& name) { return cell(row[name]); });
+    return out;
+}
+
+}  // namespace
+
+std::string usage(const Command& command) {
+    std::string text = std::string("rookery ") + command.name;
+    for (const CommandArg& arg : command.args) {
+        std::string name = arg.name;
+        std::ranges::transform(name, name.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+        text += arg.optional ? " [" + name + "]" : " " + name;
+    }
+    return text;
+}
+
+Result<Value> named_arguments(const Command& command, const std::vector<std::string>& given) {
+    if (given.size() > command.args.size()) return Error(ErrorCode::invalid, "usage: " + usage(command));
+    Value args = Value::object();
+    for (std::size_t i = 0; i < command.args.size(); ++i) {
+        const CommandArg& arg = command.args[i];
+        std::optional<std::string> text = i < given.size() ? std::optional(given[i]) : std::nullopt;
+        if (!text && arg.secret) text = ask_secret(arg);
+        if (!text && arg.optional) continue;
+        if (!text) return Error(ErrorCode::invalid, "usage: " + usage(command) + "\n" + arg.name + ": " + arg.doc);
+        Result<Value> value = typed(arg, *text);
+        if (!value.ok()) return value;
+        args.set(arg.name, std::move(*value));
+    }
+    return args;
+}
+
+std::string command_overview(const CommandTable& table) {
+    std::map<std::string, std::string> groups;
+    for (const Command& command : table.all()) {
+        std::string line = "  " + usage(command).substr(8);
+        line.resize(std::max<std::size_t>(line.size() + 2, 52), ' ');
+        groups[command.group] += line + command.summary + "\n";
+    }
+    std::string text;
+    for (const auto& [group, lines] : groups) text += group + ":\n" + lines;
+    return text;
+}
+
+std::string to_table(const Value& value) {
+    if (const Value::List* list = value.as_list()) {
+        if (!list->empty() && list->front().is_object()) return columns(*list);
+        std::string out;
+        for (const Value& item : *list) out += cell(item) + "\n";
+        return out;
+    }
+    if (const Value::Object* object = value.as_object()) {
+        std::string out;
+        for (const Value::Member& member : *object) out += member.name + ": " + cell(member.value) + "\n";
+        return out;
+    }
+    return value.is_null() ? std::string() : cell(value) + "\n";
+}
+
+}  // namespace rookery

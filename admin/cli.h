@@ -1,0 +1,22 @@
+// The command line's verbs: arguments by position as the table declares them, results as a table or as JSON.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/command.h"
+
+namespace rookery {
+
+// Positional arguments to named ones. A missing secret is asked for on the terminal. invalid: usage is the message.
+Result<Value> named_arguments(const Command& command, const std::vector<std::string>& given);
+
+// "rookery register USER HOST PASSWORD": what one types.
+std::string usage(const Command& command);
+// All verbs by group, one line each.
+std::string command_overview(const CommandTable& table);
+
+// Strings as they are, lists one item a line, lists of objects as columns, objects as `name: value` lines.
+std::string to_table(const Value& value);
+
+}  // namespace rookery
