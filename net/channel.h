@@ -138,20 +138,49 @@ private:
 
     Channel(ShardLoop::Impl& loop, Parked parked, ChannelHandler& handler);
 
+    // The loop's side.
+    void on_events(std::uint32_t events) override;
+    void flush() override;
+    void on_handshake_slot() override;
+
+    // Functions that make callbacks answer whether the channel is still there and not gone; if not, touch nothing.
+    template <class Call>
+    bool call_handler(Call call);
+    void read(bool may_have_ended);
+    bool feed(std::string_view bytes);
+    bool feed_tls(std::string_view bytes);
+    bool feed_record(std::string_view record);
+    bool end_handshake();
+    bool may_feed() const;
+    bool has_handshake_slot();
+
+    enum class Sent : std::uint8_t { all, blocked, failed };
+    Sent send_output();
+    Sent send_from(std::string& bytes, std::size_t& sent);
+    Sent send_bytes(std::string_view bytes, std::size_t& sent);
+    Sent seal_and_send();
+    void seal_close_notify();
+    void send_last_words(CloseReason reason);
+    void finish_closing();
+
+    void end(CloseReason reason);
+    int leave_loop();
+    void leave_handshake();
+
     ShardLoop::Impl& loop_;
     ChannelHandler& handler_;
     std::unique_ptr<TlsLayer> tls_;
-    std::string output_;        // plain bytes (before the records, under TLS); freed when drained
-    std::size_t sent_ = 0;      // of output_
-    bool* destroyed_ = nullptr;  // set while a callback runs: tells the caller that the channel is no more
+    std::string output_;         // plain bytes (under TLS: not yet sealed); freed when drained
+    std::size_t sent_ = 0;       // of output_
+    bool* destroyed_ = nullptr;  // set while a callback runs: where to say that the channel is no more
     TimerId close_timer_ = 0;
     Endpoint peer_;
     int descriptor_ = -1;
     State state_ = State::open;
     bool paused_ = false;
-
-    void on_events(std::uint32_t events) override;
-    void flush() override;
+    bool unread_ = false;         // the kernel may have input of which no event will tell
+    bool blocked_ = false;        // the kernel takes no output until EPOLLOUT
+    bool drain_awaited_ = false;  // the handler is owed an on_drained
 };
 
 }  // namespace rookery

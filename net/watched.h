@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "net/shard_loop.h"
+
 namespace rookery {
 
 class Watched {
@@ -11,9 +13,16 @@ public:
     virtual void on_events(std::uint32_t events) = 0;
     // The turn ends and ShardLoop::Impl::flush_later() was asked for.
     virtual void flush() {}
+    // The slot ShardLoop::Impl::take_handshake_slot() could not give is there. Make no callbacks from here.
+    virtual void on_handshake_slot() {}
 
 protected:
     ~Watched() = default;
+
+private:
+    friend class ShardLoop::Impl;
+    bool read_asked_ = false;
+    bool flush_asked_ = false;
 };
 
 }  // namespace rookery

@@ -1,0 +1,135 @@
+// What the rest of net/ sees of a ShardLoop: its epoll set, its queues of sockets with something to do, the buffers
+// everybody on its thread borrows, the limit on handshakes. Loop's thread, except post().
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "net/shard_loop.h"
+#include "net/timer_wheel.h"
+#include "net/watched.h"
+
+namespace rookery {
+
+class Lingering;
+class TlsWorkspace;
+
+// Sockets that asked for something once; may be changed while it runs.
+class WatchedQueue {
+public:
+    void add(Watched& item) { items_.push_back(&item); }
+    void remove(const Watched& item);
+    bool empty() const { return items_.empty(); }
+
+    template <class Visit>
+    void run(Visit visit) {
+        running_.swap(items_);
+        for (std::size_t i = 0; i < running_.size(); ++i) {
+            if (running_[i]) visit(*running_[i]);
+        }
+        running_.clear();
+    }
+
+private:
+    std::vector<Watched*> items_;
+    std::vector<Watched*> running_;  // removed ones are null
+};
+
+class ShardLoop::Impl {
+public:
+    Impl(ShardLoop& owner, ShardLoopOptions options);
+    ~Impl();
+
+    void run();
+    void stop();
+    void post(Callback work);
+    TimerId after(Duration delay, Callback work);
+    void cancel(TimerId timer) { timers_.cancel(timer); }
+    void at_turn_end(Callback work) { turn_end_.push_back(std::move(work)); }
+    const Clock& clock() const { return clock_; }
+    Gauges gauges() const;
+    boost::asio::io_context& io_context();
+
+    const ShardLoopOptions options;
+
+    // The epoll set. `events` says which and how (EPOLLET ...). False: the kernel refused (its limits).
+    bool watch(int descriptor, Watched& item, std::uint32_t events);
+    // The descriptor belongs to `to` from now on; what is ready already is reported to it.
+    bool change_watch(int descriptor, Watched& from, Watched& to, std::uint32_t events);
+    void unwatch(int descriptor, Watched& item);  // also forgets what `item` asked for
+    void forget(Watched& item);                   // read_again and flush_later
+
+    // on_events(EPOLLIN) in the next turn, which comes without sleeping.
+    void read_again(Watched& item);
+    // flush() at the end of this turn.
+    void flush_later(Watched& item);
+
+    // Handshakes in flight are few and served in order: take_slot says yes at once, or on_handshake_slot() follows.
+    // A slot had, or waited for, is given back once.
+    bool take_handshake_slot(Watched& item, std::uint64_t& ticket);
+    void give_up_handshake_slot(std::uint64_t ticket);  // stop waiting
+    void free_handshake_slot();
+    void adopt_handshake_slot() { ++handshakes_running_; }  // a handshake that came from another loop
+
+    // Shared by everybody on this thread, each for the time of one call.
+    std::span<char> read_buffer();
+    TlsWorkspace& tls_workspace();
+    Lingering& lingering() { return *lingering_; }
+
+    struct Counters {
+        std::atomic<std::uint64_t> turns{0}, events{0}, posts{0}, wakeups{0}, handshakes{0}, handshakes_failed{0},
+            sockets{0}, timers{0}, handshakes_running{0}, handshakes_waiting{0}, tls_sockets{0};
+    };
+    Counters counters;
+    // Counters have one writer, this thread.
+    static void count(std::atomic<std::uint64_t>& counter, std::int64_t by = 1);
+    void count_handshake(bool success);
+
+private:
+    struct AsioPart;
+    struct EpollEvents;
+    class WakeTimer;
+
+    void turn();
+    bool work_waits();
+    void sleep_until_event();
+    void wait_for_sockets();
+    void on_sockets_ready();
+    void run_posts();
+    void run_timers();
+    void end_turn();
+    void update_gauges();
+    void trim_memory();
+
+    ShardLoop& owner_;
+    SystemClock clock_;
+    std::unique_ptr<AsioPart> asio_;
+    int epoll_ = -1;  // owned by asio_
+    std::unique_ptr<EpollEvents> batch_;
+    std::unique_ptr<WakeTimer> wake_timer_;
+
+    std::mutex posts_mutex_;
+    std::vector<Callback> posts_;
+    bool may_sleep_ = false;  // a post has to wake the loop; under posts_mutex_
+
+    TimerWheel timers_;
+    std::vector<Callback> turn_end_;
+    WatchedQueue to_read_, to_flush_;
+    std::map<std::uint64_t, Watched*> slot_queue_;  // by ticket: first come, first served
+    std::uint64_t last_ticket_ = 0;
+    unsigned handshakes_running_ = 0;
+    unsigned handshakes_since_trim_ = 0;
+    bool trim_planned_ = false;
+    bool stopping_ = false;
+    std::vector<char> read_buffer_;
+    std::unique_ptr<TlsWorkspace> tls_workspace_;
+    std::unique_ptr<Lingering> lingering_;
+};
+
+}  // namespace rookery

@@ -1,0 +1,52 @@
+// TlsLayer: what a Channel has beside its socket when it speaks (or is about to speak) TLS.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "net/channel.h"
+#include "net/tls_contexts.h"
+#include "net/tls_session.h"
+
+namespace rookery {
+
+class TlsLayer {
+public:
+    TlsLayer(std::shared_ptr<const TlsContexts> server_contexts, AlpnList protocols)
+        : contexts(std::move(server_contexts)), alpn(std::move(protocols)) {}
+
+    enum class Slot : std::uint8_t { none, waited_for, held };  // of the handshakes in flight
+
+    // Until the first whole record is there and a slot is free, a connection costs no session.
+    std::shared_ptr<const TlsContexts> contexts;
+    AlpnList alpn;
+    std::unique_ptr<TlsSession> session;
+
+    std::string held;          // input not yet given to the session: the start of a record, or what a pause left
+    std::string_view unfed;    // the same while a callback runs from within feed_tls()
+    std::string sealed;        // bytes for the socket that come before Channel::output_
+    std::size_t sealed_sent = 0;
+    std::uint64_t slot_ticket = 0;
+    Slot slot = Slot::none;
+    bool secured = false;
+    bool close_sent = false;
+
+    // Records that carry nothing (KeyUpdate, renegotiation attempts, empty ones) are work without an end (L4).
+    bool quiet_record_allowed(SteadyTime now) {
+        constexpr std::uint8_t quiet_records_per_second = 10;
+        const auto second = std::chrono::duration_cast<Seconds>(now.time_since_epoch()).count();
+        if (second != quiet_second_) {
+            quiet_second_ = second;
+            quiet_records_ = 0;
+        }
+        return ++quiet_records_ <= quiet_records_per_second;
+    }
+
+private:
+    std::int64_t quiet_second_ = 0;
+    std::uint8_t quiet_records_ = 0;
+};
+
+}  // namespace rookery

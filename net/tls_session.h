@@ -1,0 +1,77 @@
+// TlsSession: one TLS connection as bytes to bytes: records in, records out. It has no socket and no buffer of its own.
+// Implementations: OpenSSL's SSL (here). A session that keeps only keys after the handshake can be another.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/channel.h"
+#include "net/tls_info.h"
+
+struct bio_st;
+struct bio_method_st;
+struct ssl_ctx_st;
+
+namespace rookery {
+
+class TlsContexts;
+
+// What every session of one thread borrows while it works: the BIO through which OpenSSL reads `input` and writes
+// `output`, and room for one record in clear.
+class TlsWorkspace {
+public:
+    static constexpr std::size_t max_plain_bytes = 16 * 1024;
+
+    TlsWorkspace();
+    ~TlsWorkspace();
+    TlsWorkspace(const TlsWorkspace&) = delete;
+    TlsWorkspace& operator=(const TlsWorkspace&) = delete;
+
+    std::string_view input;      // not yet read by the session
+    std::string output;          // records for the peer; the caller takes and clears it
+    std::vector<char> plain;     // max_plain_bytes
+    bio_st* bio() { return bio_; }
+
+private:
+    bio_method_st* method_;
+    bio_st* bio_;
+};
+
+class TlsSession {
+public:
+    enum class Status {
+        more,     // nothing for the application in this record
+        data,     // `plain` is, until the next call
+        secured,  // the handshake is done
+        closed,   // close_notify
+        failed,   // over; `output` may hold an alert
+    };
+    struct Step {
+        Status status;
+        std::string_view plain;
+    };
+
+    virtual ~TlsSession() = default;
+
+    // One whole record, header included; never less or more, so that a session buffers nothing.
+    virtual Step receive(std::string_view record, TlsWorkspace& workspace) = 0;
+    // After `secured`: seals all of it, in records of up to 16 kB. False: the session is broken.
+    virtual bool send(std::string_view plain, TlsWorkspace& workspace) = 0;
+    virtual void close_notify(TlsWorkspace& workspace) = 0;
+    virtual TlsInfo info() const = 0;
+    virtual const char* failure() const = 0;  // why it failed, for the log
+};
+
+// A session that waits for a ClientHello.
+std::unique_ptr<TlsSession> make_server_session(std::shared_ptr<const TlsContexts> contexts, AlpnList alpn);
+
+// SNI and ALPN are answered by the session: every context it may use carries these callbacks.
+void set_handshake_callbacks(ssl_ctx_st* context);
+
+// The length of the record at the front of `bytes`: 0 when not all of it is there; `not_a_record` when it cannot be one.
+inline constexpr std::size_t not_a_record = static_cast<std::size_t>(-1);
+std::size_t tls_record_length(std::string_view bytes);
+
+}  // namespace rookery
