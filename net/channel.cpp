@@ -1,7 +1,8 @@
 // How a channel is driven: its descriptor is in the loop's epoll set once and edge-triggered, for input and output, so
 // that reading, pausing and waiting for room cost no epoll_ctl. The rules that follow from it:
 // - after a read that filled the buffer there may be more (unread_): the loop is asked to come again;
-// - a pause only notes that there was an event (unread_), and resuming asks the loop to come again;
+// - a pause only notes that there was an event (unread_), and resuming asks the loop to come again; that event may
+//   have been the only one for a FIN, so reading goes on until the kernel has no more;
 // - a send that was refused waits for EPOLLOUT (blocked_), and until then nothing is tried.
 #include "net/channel.h"
 
@@ -211,14 +212,14 @@ void Channel::on_events(std::uint32_t events) {
 }
 
 void Channel::read(bool may_have_ended) {
-    unread_ = true;
+    const bool may_be_more = std::exchange(unread_, true) || may_have_ended;
     if (tls_ && !tls_->held.empty() && (!feed_tls({}) || !may_feed())) return;
     unread_ = false;
     const std::span<char> buffer = loop_.read_buffer();
     const ssize_t count = ::recv(descriptor_, buffer.data(), buffer.size(), 0);
     if (count > 0) {
         const std::string_view bytes(buffer.data(), static_cast<std::size_t>(count));
-        unread_ = may_have_ended || bytes.size() == buffer.size();
+        unread_ = may_be_more || bytes.size() == buffer.size();
         if (feed(bytes) && unread_ && may_feed()) loop_.read_again(*this);
         return;
     }

@@ -9,14 +9,13 @@
 
 namespace rookery {
 namespace {
-constexpr Duration linger_limit = Seconds(2);
 constexpr std::size_t discard_limit_bytes = 1 << 20;
 }  // namespace
 
 class Lingering::Socket final : public Watched {
 public:
     Socket(Lingering& owner, int descriptor) : owner_(owner), descriptor_(descriptor) {
-        timer_ = owner_.loop_.after(linger_limit, [this] { owner_.close(*this); });
+        timer_ = owner_.loop_.after(owner_.loop_.options.linger_timeout, [this] { owner_.close(*this); });
     }
     ~Socket() {
         owner_.loop_.cancel(timer_);

@@ -103,6 +103,7 @@ public:
     }
     ~Server() override {
         ::unlink(options_.path.c_str());
+        loop_.cancel(retry_timer_);
         acceptor_.close(ignored_);
         while (!connections_.empty()) (*connections_.begin())->close();
     }
@@ -113,9 +114,10 @@ public:
     const OnRequest& on_request() const { return on_request_; }
 
 private:
+    // `alive` is looked at first: a connection may have been accepted, and its handler queued, when the server goes.
     void accept() {
-        acceptor_.async_accept([this](const Failure& failure, Local::socket socket) {
-            if (failure == boost::asio::error::operation_aborted) return;  // the server is gone
+        acceptor_.async_accept([this, alive = std::weak_ptr<void>(alive_)](const Failure& failure, Local::socket socket) {
+            if (alive.expired()) return;
             if (failure) return accept_later(failure);
             welcome(std::move(socket));
             accept();
@@ -125,17 +127,8 @@ private:
     // Out of descriptors, most likely.
     void accept_later(const Failure& failure) {
         log_warning("control_socket", {{"error", failure.message()}});
-        retry_timer_ = std::make_shared<RetryTimer>(*this);
+        retry_timer_ = loop_.after(Seconds(1), [this] { accept(); });
     }
-
-    // Goes with the server, so that the timer never finds it gone.
-    struct RetryTimer {
-        explicit RetryTimer(Server& owner)
-            : server(owner), id(owner.loop_.after(Seconds(1), [&owner] { owner.accept(); })) {}
-        ~RetryTimer() { server.loop_.cancel(id); }
-        Server& server;
-        TimerId id;
-    };
 
     void welcome(Local::socket socket) {
         if (connections_.size() >= options_.max_connections) return;  // closes it
@@ -148,7 +141,8 @@ private:
     const ControlSocketOptions options_;
     const OnRequest on_request_;
     Local::acceptor acceptor_;
-    std::shared_ptr<RetryTimer> retry_timer_;
+    TimerId retry_timer_ = 0;
+    std::shared_ptr<void> alive_ = std::make_shared<char>();
     std::unordered_set<std::shared_ptr<Connection>> connections_;
     Failure ignored_;
 };

@@ -37,7 +37,7 @@ struct ControlSocketOptions {
 class ControlSocket {
 public:
     // Sends the reply of one request. Call it once, on the loop's thread, at any time; when the last copy goes away
-    // uncalled, the connection is closed. Harmless after the connection or the ControlSocket has gone.
+    // uncalled, the connection is closed. Harmless after the connection or the ControlSocket has gone (not the loop).
     using Reply = std::function<void(std::string reply)>;
     using OnRequest = std::function<void(std::string request, const PeerCredentials& peer, Reply reply)>;
 
