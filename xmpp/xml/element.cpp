@@ -194,6 +194,7 @@ bool same_node(const Tape& a, const Node& x, const Tape& b, const Node& y) {
 
 // ---- View
 
+std::uint16_t View::name_id() const { return tape_ ? node().name : std::uint16_t{0}; }
 bool View::is(Name name) const { return tape_ && node().name == name.id(); }
 bool View::is(std::string_view ns_wanted, std::string_view local_wanted) const {
     return tape_ && local() == local_wanted && ns() == ns_wanted;
