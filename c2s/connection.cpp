@@ -283,7 +283,8 @@ Task<void> Connection::check_password([[maybe_unused]] std::shared_ptr<Connectio
     if (c2s_.plain_cache().knows(account, check->password, check->keys)) {
         stream_.password_checked(true);
     } else {
-        Result<bool> matches = co_await c2s_.work().run([check] { return password_matches(check->keys, check->password); });
+        auto verify = [check] { return password_matches(check->keys, check->password); };  // named: docs/traps.md
+        Result<bool> matches = co_await c2s_.work().run(std::move(verify));
         if (!matches.ok()) {
             stream_.fail_auth(SaslCondition::temporary_auth_failure);
         } else {

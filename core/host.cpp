@@ -35,6 +35,10 @@ bool Host::allows(std::string_view rule, const Jid& who, std::string_view ip) co
     return options_->access->allows(rule, who, ip);
 }
 
+bool Host::allows(const AccessRule& rule, const Jid& who, std::string_view ip) const {
+    return options_->access->allows(rule, who, ip);
+}
+
 void Host::load(const HostOptions::ModuleOptions& wanted) {
     loading_ = wanted.spec->name;
     modules_.push_back(Loaded{wanted, wanted.spec->make(*this, wanted.options)});

@@ -13,6 +13,7 @@
 
 namespace rookery {
 
+class AccessRule;
 class AccessRules;
 class Module;
 class Router;
@@ -50,6 +51,7 @@ public:
 
     // Does access rule `rule` (or the built-in "all", "none") allow this address?
     bool allows(std::string_view rule, const Jid& who, std::string_view ip = {}) const;
+    bool allows(const AccessRule& rule, const Jid& who, std::string_view ip = {}) const;
 
     // Reload: modules gone or changed are destroyed, new or changed ones made; the rest is not touched.
     void apply(std::shared_ptr<const HostOptions> options);
