@@ -1,0 +1,31 @@
+// TestClient: a logged-in session on a TestServer, for C++ tests of modules. Its account is made when it is missing.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tests/support/test_server.h"
+
+namespace rookery::test {
+
+class TestClient {
+public:
+    // Connects, logs in, binds the address's resource. Throws std::runtime_error when that fails.
+    TestClient(TestServer& server, std::string_view full_jid);
+
+    void send(std::string_view xml) { wire_->send(xml); }
+    // Everything that has come since the last call, as sent. "" when nothing did.
+    std::string receive();
+    // <presence/>, and away with what comes back.
+    void become_available();
+    bool closed();
+    void drop() { wire_->drop(); }
+    // </stream:stream>
+    void leave();
+
+private:
+    std::unique_ptr<Wire> wire_;
+};
+
+}  // namespace rookery::test
