@@ -23,7 +23,6 @@ namespace {
 
 constexpr int accepts_per_turn = 64;
 constexpr Duration retry_interval = Milliseconds(250);  // T8: recovers within a second
-constexpr Duration shed_after = Seconds(2);
 constexpr Duration exhaustion_log_interval = Seconds(60);
 constexpr Duration proxy_log_interval = Seconds(10);
 
@@ -240,7 +239,7 @@ private:
         Endpoint peer;
         Descriptor connection = accept_one(peer);
         if (!connection && out_of_descriptors(errno)) {
-            if (loop_.clock().steady_now() - *exhausted_since_ > shed_after) shed_waiting();
+            if (loop_.clock().steady_now() - *exhausted_since_ > options_.shed_after) shed_waiting();
             errno = EMFILE;
             return back_off();
         }

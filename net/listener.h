@@ -2,8 +2,8 @@
 // Listener and the kernel spreads the connections.
 //
 // Out of descriptors (EMFILE, ENFILE): accepting pauses and is tried again every 250 ms, one log line a minute; what
-// already runs is not touched. When that lasts longer than 2 s, waiting clients are turned away by means of a
-// descriptor kept in reserve, so that they try elsewhere instead of hanging.
+// already runs is not touched. When that lasts, waiting clients are turned away by means of a descriptor kept in
+// reserve, so that they try elsewhere instead of hanging.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,7 @@ struct ListenerOptions {
     std::vector<IpRange> proxy_trusted;  // whose PROXY headers count; anybody else is closed without a reply
     Duration proxy_timeout = Seconds(5);
     unsigned max_proxy_pending = 1024;  // connections whose header has not arrived; past it the newest is closed
+    Duration shed_after = Seconds(2);   // out of descriptors for longer than that: clients that wait are turned away
 };
 
 class Listener {

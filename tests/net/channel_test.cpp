@@ -219,8 +219,8 @@ TEST_F(ChannelTest, MovesBetweenLoopsAndThePeerNoticesNothing) {
         EXPECT_TRUE(*parked);
         EXPECT_FALSE(self.channel->is_open());
         ++moves;
+        self.channel.reset();  // the other thread has the peer from here on
         there.loop.post([&self, &there, parked] { self.adopt(there.loop, std::move(*parked)); });
-        self.channel.reset();
     };
     thread.sync([&] { peer.data = bounce; });
     const std::string bytes = pattern(1 << 20);
