@@ -1,0 +1,62 @@
+// What the command line of bench_load says. One flat struct: every scenario reads what concerns it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace rookery::bench {
+
+enum class Protocol { xmpp, relay };
+enum class TlsUse { none, starttls, direct };
+enum class SaslChoice { plain, scram_sha_1, scram_sha_256 };
+
+struct Options {
+    std::string scenario;
+
+    // The server
+    std::uint32_t address = 0x7f000001;  // IPv4, host byte order
+    std::uint16_t port = 5222;
+    std::string domain = "localhost";
+    Protocol protocol = Protocol::xmpp;
+    TlsUse tls = TlsUse::none;
+    bool tls_1_2 = false;
+    std::string ciphersuites = "TLS_AES_128_GCM_SHA256";
+    std::vector<int> server_pids;
+
+    // The users: PREFIX0, PREFIX1, ... of the domain, with one password
+    std::string user_prefix = "u";
+    std::string password = "secret";
+    SaslChoice sasl = SaslChoice::plain;
+    std::uint32_t first_user = 0;
+    std::uint32_t users = 10'000;
+    std::uint32_t logins_in_flight = 256;
+    bool roster = true;
+    std::uint32_t source_address = 0;  // first of `source_addresses` consecutive ones; 0: the system's choice
+    std::uint32_t source_addresses = 1;
+
+    // idle
+    std::uint32_t warm_up_users = 200;
+    std::chrono::milliseconds settle{5000};
+
+    // chat
+    std::uint32_t pairs = 250;
+    std::uint32_t window = 1;
+    std::uint64_t messages = 100'000;
+    std::uint64_t warm_up_messages = 10'000;
+    std::uint32_t message_bytes = 300;
+    std::chrono::seconds silence{10};  // without any delivery: the run is over
+
+    std::chrono::seconds deadline{300};
+    bool json = false;
+};
+
+// The message of a refusal is for the person at the keyboard.
+Result<Options> parse_options(int count, char** arguments);
+std::string usage();
+
+}  // namespace rookery::bench

@@ -1,0 +1,31 @@
+// The result of a run: named values in order, as one JSON line and one line for people.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rookery::bench {
+
+class Report {
+public:
+    void add(std::string name, std::string_view text);
+    void add(std::string name, std::int64_t number);
+    void add(std::string name, double number);  // two digits after the point
+    void add_flag(std::string name, bool flag);
+
+    std::string json() const;
+    std::string line() const;
+
+private:
+    struct Value {
+        std::string name;
+        std::string text;
+        bool quoted;
+    };
+    std::vector<Value> values_;
+};
+
+}  // namespace rookery::bench
