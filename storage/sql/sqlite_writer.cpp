@@ -44,15 +44,14 @@ void SqliteWriter::run(JobQueue& queue) {
     for (;;) {
         std::vector<Job> batch = queue.take(max_batch_calls, max_batch_bytes);
         if (batch.empty()) return;
-        gauges_.oldest_in_work = batch.front().queued_at;
-        gauges_.calls_in_work = batch.size();
         commit(std::move(batch));
-        gauges_.calls_in_work = 0;
     }
 }
 
 void SqliteWriter::commit(std::vector<Job> batch) {
     const SteadyTime begun = SteadyTime::clock::now();
+    gauges_.oldest_in_work = batch.front().queued_at;
+    gauges_.calls_in_work = batch.size();
     Result<std::vector<Answer>> result = run_transaction(batch);
     note(result, batch.size(), SteadyTime::clock::now() - begun);
 
@@ -101,6 +100,7 @@ void SqliteWriter::note(const Result<std::vector<Answer>>& result, std::size_t c
         gauges_.writes += calls - failed;
     }
     if (took > gauges_.longest_commit.load()) gauges_.longest_commit = took;
+    gauges_.calls_in_work = 0;  // before anybody hears the answer
     note_health(failed == 0, result ? "a write failed" : result.error().message);
 }
 

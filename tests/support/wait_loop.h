@@ -100,9 +100,11 @@ private:
     std::vector<Callback> turn_end_;
 };
 
-// The value of a task that does not wait for a loop: in memory, or blocking because this thread has none.
+// The value of a task: by this thread's WaitLoop, or, when it has none, of a task that needs no loop (storage in
+// memory, or storage that blocks because of that).
 template <class T>
 T run_now(Task<T> task) {
+    if (auto* loop = dynamic_cast<WaitLoop*>(Loop::current())) return loop->wait(std::move(task));
     std::optional<T> value;
     auto store = [](Task<T> work, std::optional<T>* into) -> Task<void> { into->emplace(co_await work); };
     spawn(store(std::move(task), &value));
