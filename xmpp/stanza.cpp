@@ -94,8 +94,9 @@ public:
 
     std::optional<StanzaError> read(bool type_known) {
         read_texts();
-        const bool addressed = read_address(envelope_.from, into_.from) & read_address(envelope_.to, into_.to);
-        if (!addressed) return StanzaError(Condition::jid_malformed);
+        const bool from_fits = read_address(envelope_.from, into_.from);
+        const bool to_fits = read_address(envelope_.to, into_.to);
+        if (!from_fits || !to_fits) return StanzaError(Condition::jid_malformed);
         if (!texts_fit_) return StanzaError(Condition::bad_request, "id or xml:lang is too long");
         if (!type_known) return StanzaError(Condition::bad_request, "unknown type");
         if (into_.is_iq()) return check_iq();

@@ -16,6 +16,11 @@ bool starts_name(char c) {
     return (lower >= 'a' && lower <= 'z') || c == '_' || c == ':' || static_cast<unsigned char>(c) >= 0x80;
 }
 
+// What may stand between '&' and ';' (and, harmlessly, a little more).
+bool is_in_reference(char c) {
+    return starts_name(c) || (c >= '0' && c <= '9') || c == '#' || c == '-' || c == '.';
+}
+
 }  // namespace
 
 void Framer::reset(Shape shape) {
@@ -35,7 +40,8 @@ Framer::Frame Framer::scan(std::string_view bytes) {
     assert(!bytes.empty());
     if (idle() && root_seen_) bytes_ = elements_ = 0;
     const auto in = bytes.substr(0, limits_.max_bytes - std::min(bytes_, limits_.max_bytes));
-    at_ = complete_ = 0;
+    at_ = 0;
+    complete_.reset();
     auto event = Event::more;
     while (event == Event::more && at_ < in.size()) event = step(in);
     bytes_ += at_;
@@ -229,9 +235,11 @@ Framer::Event Framer::text(std::string_view in) {
         state_ = State::markup;
         return Event::more;
     }
-    at_ = complete_ = in.size();
-    const auto reference_at = in.substr(start).rfind('&');
-    if (reference_at != std::string_view::npos && in.find(';', start + reference_at) == std::string_view::npos) {
+    complete_ = at_ = in.size();
+    const auto run = in.substr(start);
+    const auto reference_at = run.rfind('&');
+    if (reference_at == std::string_view::npos) return Event::more;
+    if (std::all_of(run.begin() + reference_at + 1, run.end(), is_in_reference)) {
         complete_ = start + reference_at;
         state_ = State::reference;
     }
@@ -239,12 +247,9 @@ Framer::Event Framer::text(std::string_view in) {
 }
 
 Framer::Event Framer::reference(std::string_view in) {
-    const auto end = in.find_first_of(";<", at_);
-    if (end == std::string_view::npos) {
-        at_ = in.size();
-        return Event::more;
-    }
-    at_ = end + (in[end] == ';');
+    while (at_ < in.size() && is_in_reference(in[at_])) ++at_;
+    if (at_ == in.size()) return Event::more;
+    if (in[at_] == ';') ++at_;
     token_ends(State::text);
     return Event::more;
 }

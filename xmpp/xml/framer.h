@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "xmpp/stream_error.h"
@@ -28,8 +29,10 @@ public:
     };
 
     struct Frame {
-        std::size_t scanned;   // bytes looked at, up to and with what caused the event
-        std::size_t complete;  // of those, bytes that end a token; the rest is the start of an unfinished one
+        std::size_t scanned;  // bytes looked at, up to and with what caused the event
+        // Of those, bytes up to the end of the last complete token; the rest is the start of an unfinished one. None:
+        // the token that was unfinished before this scan still is. (0 differs: that token ended with the last scan.)
+        std::optional<std::size_t> complete;
         Event event;
     };
 
@@ -86,7 +89,7 @@ private:
     std::size_t elements_ = 0;
     std::size_t attributes_ = 0;
     std::size_t at_ = 0;        // in the input of this scan
-    std::size_t complete_ = 0;  // in the input of this scan
+    std::optional<std::size_t> complete_;  // in the input of this scan
     std::uint32_t depth_ = 0;   // open elements, the root of a stream included
     Shape shape_ = Shape::stream;
     State state_ = State::idle;

@@ -173,13 +173,18 @@ struct StreamParser::State {
 
     // Gives expat what is complete, keeps the start of an unfinished token.
     bool hand_over(const Framer::Frame& frame) {
-        auto complete = input_.substr(0, frame.complete);
-        if (!pending_.empty() && !complete.empty()) complete = pending_.append(complete);
-        if (frame.event == Framer::Event::header) header_.prefix = prefix_of_last_tag(complete);
-        if (!parse(complete)) return false;
-        if (frame.complete > 0) release_pending();
-        pending_.append(input_.substr(frame.complete, frame.scanned - frame.complete));
+        if (frame.complete && !parse_complete(input_.substr(0, *frame.complete), frame.event)) return false;
+        const auto unfinished = frame.complete.value_or(0);
+        pending_.append(input_.substr(unfinished, frame.scanned - unfinished));
         input_.remove_prefix(frame.scanned);
+        return true;
+    }
+
+    bool parse_complete(std::string_view bytes, Framer::Event event) {
+        if (!pending_.empty()) bytes = pending_.append(bytes);
+        if (event == Framer::Event::header) header_.prefix = prefix_of_last_tag(bytes);
+        if (!parse(bytes)) return false;
+        release_pending();
         return true;
     }
 
@@ -188,14 +193,20 @@ struct StreamParser::State {
         if (pending_.capacity() > max_kept_pending_bytes) pending_ = std::string();
     }
 
+    // Where the framer saw an end, expat may still wait for the rest of what is no character (a lead byte that is
+    // followed by '>'): then it was none.
     ParseStep on_event(Framer::Event event) {
         switch (event) {
             case Framer::Event::header:
+                if (level_ != 1) return fail(StreamCondition::not_well_formed);
                 usual_ = header_.usual();
                 return ParseStep::stream_opened;
             case Framer::Event::element:
-                return on_element();
+                if (!element_ready_ || level_ != root_level()) return fail(StreamCondition::not_well_formed);
+                if (shape_ == Framer::Shape::stream && is_worn()) replace_expat();
+                return ParseStep::element;
             case Framer::Event::root_end:
+                if (level_ != 0) return fail(StreamCondition::not_well_formed);
                 closed_ = true;
                 input_ = {};
                 return ParseStep::stream_closed;
@@ -206,13 +217,6 @@ struct StreamParser::State {
                 break;
         }
         return next();
-    }
-
-    ParseStep on_element() {
-        // Framer and expat agree on what is well-formed; were they ever not to, nothing may pass.
-        if (!element_ready_ || level_ != root_level()) return fail(StreamCondition::not_well_formed);
-        if (shape_ == Framer::Shape::stream && is_worn()) replace_expat();
-        return ParseStep::element;
     }
 
     // Text where only white space may be: which error it is depends on whether it is text at all. One byte after the

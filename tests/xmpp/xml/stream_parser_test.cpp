@@ -198,6 +198,8 @@ TEST(StreamParser, x3_no_entities) {
     EXPECT_EQ(last("<a>&foo;</a>"), "error not-well-formed");
     EXPECT_EQ(last("<a k='&foo;'/>"), "error not-well-formed");
     EXPECT_EQ(last("<a>a & b</a>"), "error not-well-formed");
+    EXPECT_EQ(last("<a>&b:c<d "), "error not-well-formed");
+    EXPECT_EQ(last("<a>&b c &d"), "error not-well-formed");
 }
 
 TEST(StreamParser, x4_no_comments_no_instructions) {
@@ -348,6 +350,9 @@ TEST(StreamParser, x13_only_utf8) {
         EXPECT_EQ(last("<a" + std::string(bytes) + "/>"), "error not-well-formed");
         EXPECT_EQ(last(std::string(bytes) + "x"), "error not-well-formed");
     }
+    EXPECT_EQ(last("<a\xF2/>"), "error not-well-formed");
+    EXPECT_EQ(last("</stream:stream\xF2>"), "error not-well-formed");
+    EXPECT_EQ(first("<a\xF2>"), "error not-well-formed");
     EXPECT_EQ(last("<a>\u20AC\U0001F600</a>"), "<a>\u20AC\U0001F600</a>");
 }
 

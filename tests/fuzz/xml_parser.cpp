@@ -1,0 +1,130 @@
+// Any bytes, cut anywhere: the first byte chooses the shape, the limits and the size of the pieces.
+// Oracles: the events do not depend on the cuts; what a stanza is written as is read back as the same stanza, and is
+// not much longer than it came; a parser that stands at a boundary reads a stanza like a fresh one.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "xmpp/stanza.h"
+#include "xmpp/xml/stream_parser.h"
+
+namespace {
+
+using namespace rookery;
+using namespace rookery::xml;
+
+void require(bool condition, const char* what) {
+    if (condition) return;
+    std::fprintf(stderr, "failed: %s\n", what);
+    std::abort();
+}
+
+ParserLimits limits_of(std::uint8_t choice) {
+    ParserLimits limits;
+    if (choice & 0x40) {
+        limits.max_bytes = 256;
+        limits.max_elements = 8;
+        limits.max_depth = 4;
+        limits.max_attributes = 4;
+        limits.max_namespaces = 3;
+        limits.max_whitespace = 16;
+    }
+    return limits;
+}
+
+void check_round_trip(View element, const ParserLimits& limits) {
+    std::string written;
+    write(written, element, {});
+    // Escaping makes at most 6 bytes of one, generated declarations are counted as the limits count them.
+    require(written.size() <= 16 * limits.max_bytes + 256, "size of the written form");
+    ParserLimits wide;
+    wide.max_bytes = 16 * limits.max_bytes + 256;
+    wide.max_attributes = wide.max_namespaces = 10'000;
+    const auto again = parse_document(written, wide);
+    require(again.has_value(), "the written form is well-formed");
+    require(again->view().equals(element), "parse(serialise(t)) == t");
+    require(Element(element.first_child() ? element.first_child() : element).view().equals(
+                element.first_child() ? element.first_child() : element), "a copy equals its original");
+}
+
+void check_stanza(const Element& element) {
+    const auto view = element.view();
+    if (view.ns() != "jabber:client") return;
+    if (view.local() != "message" && view.local() != "presence" && view.local() != "iq") return;
+    StanzaError why(Condition::undefined_condition);
+    auto remains = Stanza::message(MessageType::normal);
+    const auto stanza = Stanza::from_element(element, &why, &remains);
+    const auto text = stanza ? stanza->to_string() : remains.make_error(why).to_string();
+    const auto again = parse_document("<x xmlns='jabber:client'>" + text + "</x>", {1'000'000, 100'000, 1'000, 1'000, 1'000, 0});
+    require(again.has_value(), "a written stanza is well-formed");
+}
+
+struct Reader {
+    explicit Reader(std::uint8_t choice) : limits(limits_of(choice)) {
+        parser.set_limits(limits);
+        if (choice & 0x80) parser.prime_usual();
+    }
+
+    void read(std::string_view bytes, bool check) {
+        const std::string copy(bytes);
+        parser.feed(copy);
+        for (;;) {
+            switch (parser.next()) {
+                case ParseStep::need_more:
+                    return;
+                case ParseStep::stream_opened:
+                    events += "open " + parser.header().prefix + ":" + parser.header().local + "\n";
+                    if (check) check_priming();
+                    break;
+                case ParseStep::element: {
+                    const auto element = parser.take_element();
+                    element.write(events, "jabber:client");
+                    events += "\n";
+                    if (check) {
+                        check_round_trip(element, limits);
+                        check_stanza(element);
+                    }
+                    break;
+                }
+                case ParseStep::stream_closed:
+                    events += "close\n";
+                    break;
+                case ParseStep::failed:
+                    if (!failed) events += std::string("error ") + to_string(parser.error().condition) + "\n";
+                    failed = true;
+                    return;
+            }
+        }
+    }
+
+    void check_priming() {
+        StreamParser other;
+        other.prime(parser.header());
+        require(other.at_boundary(), "a parser can be primed with any header that was read");
+    }
+
+    ParserLimits limits;
+    StreamParser parser;
+    std::string events;
+    bool failed = false;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size == 0) return 0;
+    const auto choice = data[0];
+    std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
+    Reader whole(choice);
+    whole.read(text, true);
+    Reader pieces(choice);
+    const std::size_t piece = 1 + (choice & 0x3F);
+    for (auto rest = text; !rest.empty(); rest.remove_prefix(std::min(piece, rest.size()))) {
+        pieces.read(rest.substr(0, piece), false);
+    }
+    require(whole.events == pieces.events, "the same events however the input is cut");
+    require(whole.parser.at_boundary() == pieces.parser.at_boundary(), "the same place at the end");
+    if (const auto document = parse_document(text)) check_round_trip(*document, {});
+    return 0;
+}
