@@ -21,10 +21,10 @@ std::uint16_t id_of(xml::View payload) {
 
 bool Iq::own() const { return account && stanza->from.same_bare(account->jid()); }
 
-void Features::add_iq(IqType type, xml::Name payload, At where, std::string_view module, void* object,
+void Features::add_iq(IqType type, xml::Name payload, At where, Asker asker, std::string_view module, void* object,
                       IqHandler handler) {
-    const auto [at, fresh] =
-        answerers_.try_emplace(key_of(type, payload.id(), where), Answerer{object, handler, std::string(module)});
+    const auto [at, fresh] = answerers_.try_emplace(key_of(type, payload.id(), where),
+                                                    Answerer{object, handler, std::string(module), asker});
     if (!fresh)
         throw std::logic_error("both " + at->second.module + " and " + std::string(module) + " answer " +
                                std::string(payload.local()) + " of " + std::string(payload.ns()));

@@ -24,6 +24,12 @@ enum class At : std::uint8_t {
     stranger,  // on a client stream before login (registration); `from` and `to` mean nothing
 };
 
+// Whose requests a handler takes.
+enum class Asker : std::uint8_t {
+    anyone,
+    owner,  // At::account: of the account itself; others get `forbidden`, whether or not the account exists
+};
+
 // When a stream feature is offered.
 enum class StreamPhase : std::uint8_t { before_login, logged_in };
 
@@ -43,7 +49,8 @@ using IqHandler = IqReply (*)(void* object, Iq iq);
 class Features {
 public:
     // Two handlers for one (type, payload, where) are a bug: throws std::logic_error.
-    void add_iq(IqType type, xml::Name payload, At where, std::string_view module, void* object, IqHandler handler);
+    void add_iq(IqType type, xml::Name payload, At where, Asker asker, std::string_view module, void* object,
+                IqHandler handler);
     void add_feature(std::string_view ns, At where, void* object);
     // Offered in <stream:features/> (RFC 6120 4.3.2).
     void add_stream_feature(xml::Element feature, StreamPhase phase, void* object);
@@ -54,6 +61,7 @@ public:
         void* object;
         IqHandler handler;
         std::string module;
+        Asker asker;
     };
     // By the payload's own name, whatever else is in it. nullptr: nobody.
     const Answerer* find(IqType type, xml::View payload, At where) const;

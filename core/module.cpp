@@ -27,6 +27,6 @@ void Module::repeat(Duration period, std::function<void()> work) {
     *timer = loop().after(period, [tick] { (*tick)(); });
 }
 
-void Module::run(Task<void> task) { spawn(counted(tasks_, std::move(task))); }
+void Module::run(Task<void> task) { spawn(counted(Count(tasks_), std::move(task))); }
 
 }  // namespace rookery

@@ -56,8 +56,8 @@ protected:
 
     // Method: IqReply (Iq).
     template <auto Method>
-    void iq(IqType type, xml::Name payload, At where) {
-        host_.features.add_iq(type, payload, where, name_, this, &call_iq<Method>);
+    void iq(IqType type, xml::Name payload, At where, Asker asker = Asker::anyone) {
+        host_.features.add_iq(type, payload, where, asker, name_, this, &call_iq<Method>);
     }
     // Method: Outcome (Event&).
     template <auto Method, class Event>
@@ -79,6 +79,8 @@ protected:
     }
     // Lets a task run by itself; the module stays until it is through.
     void run(Task<void> task);
+    // The same for a task somebody else will run (Account::enqueue).
+    Task<void> kept(Task<void> task) { return counted(Count(tasks_), std::move(task)); }
 
 private:
     template <class Method>
@@ -94,28 +96,31 @@ private:
     static IqReply call_iq(void* object, Iq request) {
         Module* module = static_cast<Module*>(object);
         IqReply reply = (static_cast<OwnerOf<Method>*>(module)->*Method)(std::move(request));
-        if (reply.pending()) return counted(module->tasks_, reply.take_later());
+        if (reply.pending()) return counted(Count(module->tasks_), reply.take_later());
         return reply;
     }
     template <auto Method, class Event>
     static Outcome call_hook(void* object, Event& event) {
         Module* module = static_cast<Module*>(object);
         Outcome outcome = (static_cast<OwnerOf<Method>*>(module)->*Method)(event);
-        if (outcome.pending()) return counted(module->tasks_, outcome.take_later());
+        if (outcome.pending()) return counted(Count(module->tasks_), outcome.take_later());
         return outcome;
     }
 
     using Tasks = std::shared_ptr<std::size_t>;
     struct Count {
         explicit Count(Tasks tasks) : tasks_(std::move(tasks)) { ++*tasks_; }
-        Count(const Count&) = delete;
+        Count(Count&& other) noexcept : tasks_(std::move(other.tasks_)) {}
         Count& operator=(const Count&) = delete;
-        ~Count() { --*tasks_; }
+        ~Count() {
+            if (tasks_) --*tasks_;
+        }
         Tasks tasks_;
     };
+    // Counts from the call on, also while the task has not begun yet.
     template <class T>
-    static Task<T> counted(Tasks tasks, Task<T> task) {
-        const Count count(std::move(tasks));
+    static Task<T> counted(Count count, Task<T> task) {
+        (void)count;
         if constexpr (std::is_void_v<T>) {
             co_await task;
         } else {

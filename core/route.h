@@ -22,6 +22,15 @@ struct Route {
     // Editable in the *_sent hooks and in the rewrite stage of *_received; shared with the recipients afterwards.
     std::shared_ptr<Stanza> stanza;
 
+    // For changes in the *_received hooks: a fan-out's stanza is everybody's, so the recipient gets its own copy first.
+    Stanza& editable() {
+        if (stanza->to != to) {
+            stanza = std::make_shared<Stanza>(*stanza);
+            stanza->to = to;
+        }
+        return *stanza;
+    }
+
     // In *_sent hooks: the sender's. In *_received and message_undelivered: the recipient's. The hooks may keep them.
     std::shared_ptr<Account> account;
     // The session that sent it, in *_sent hooks only.

@@ -55,6 +55,14 @@ IqReply contained_reply(const Features::Answerer& answerer, Iq iq) {
     }
 }
 
+// What only its owner may ask is refused in the same words whether or not the account exists.
+Condition refusal(const Features& features, const Route& route) {
+    const Stanza& stanza = *route.stanza;
+    if (!stanza.is_request() || route.to.is_full()) return Condition::service_unavailable;
+    const Features::Answerer* answerer = features.find(stanza.iq_type(), stanza.payload(), At::account);
+    return answerer && answerer->asker == Asker::owner ? Condition::forbidden : Condition::service_unavailable;
+}
+
 }  // namespace
 
 // --- from a client ------------------------------------------------------------------------------------------------
@@ -197,7 +205,7 @@ Task<void> Router::deliver(const AccountPtr& account, RoutePtr route) {
             SessionPtr sender = stanza.from.same_bare(account->jid()) ? account->find_session(stanza.from.resource()) : nullptr;
             return answer(Iq{route->stanza, &account->host(), account, std::move(sender), {}}, At::account);
         }
-        case Verdict::refuse: refuse(*route, StanzaError(Condition::service_unavailable)); return {};
+        case Verdict::refuse: refuse(*route, StanzaError(refusal(account->host().features, *route))); return {};
         case Verdict::ignore: break;
     }
     return {};
@@ -252,6 +260,10 @@ Task<void> Router::answer(Iq iq, At where) {
     if (!answerer && where == At::account && request->to.empty() && features.knows(request->payload(), At::host)) {
         where = At::host;
         answerer = features.find(request->iq_type(), request->payload(), where);
+    }
+    if (answerer && answerer->asker == Asker::owner && !iq.own()) {
+        send_reply(*request, Condition::forbidden);
+        return {};
     }
     if (!answerer) {
         const bool other_type = features.knows(request->payload(), where);
