@@ -8,7 +8,7 @@
 namespace rookery {
 
 Shard::Shard(Shards& all, unsigned index, Loop& loop, Stores& stores, ShardOptions options)
-    : all_(all), index_(index), loop_(loop), stores_(stores), options_(options) {}
+    : all_(all), index_(index), loop_(loop), stores_(stores), options_(options), stamped_ids_(loop.clock(), index) {}
 
 Shard::~Shard() = default;
 

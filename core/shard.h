@@ -14,6 +14,7 @@
 
 #include "base/loop.h"
 #include "base/result.h"
+#include "base/stamped_id.h"
 #include "base/task.h"
 #include "core/account.h"
 #include "core/host.h"
@@ -86,6 +87,8 @@ public:
     void for_each_session(const std::function<void(Session&)>& visit) const;
 
     std::uint64_t next_session_id();
+    // For stanza ids: unique in the whole cluster, growing with time.
+    StampedIds& stamped_ids() { return stamped_ids_; }
 
     // Sends to another shard; when the ring is full the parcel is parked and `congested` holds until there is room.
     void send(unsigned to, Parcel parcel);
@@ -119,6 +122,7 @@ private:
     std::size_t parked_count_ = 0;
     std::vector<Callback> waiting_for_room_;
     std::uint64_t sessions_made_ = 0;
+    StampedIds stamped_ids_;
 };
 
 // All shards of this process. Immutable after start.
