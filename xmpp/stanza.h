@@ -76,6 +76,9 @@ private:
 
 using StanzaPtr = std::shared_ptr<const Stanza>;
 
+// Reads back what Stanza::write wrote (stored messages, pending requests). nullopt: it is not that.
+std::optional<Stanza> parse_stanza(std::string_view written);
+
 const char* to_string(StanzaKind kind);
 const char* to_string(MessageType type);
 const char* to_string(PresenceType type);  // available: ""

@@ -171,5 +171,24 @@ TEST(StreamError, is_written_with_the_stream_prefix) {
     EXPECT_STREQ(to_string(StreamCondition::see_other_host), "see-other-host");
 }
 
+TEST(Stanza, what_was_written_is_read_back) {
+    Stanza message = accept(client("message").set("from", "a@example.com/x").set("to", "b@example.com").set("type", "chat")
+                                .set("xml:lang", "de").add(xml::Element(ping).set("x", "'<&\"\n")).moved());
+    message.element().add_text_child(body, "a < b & \"c\"");
+    const auto read = parse_stanza(message.to_string());
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->to_string(), message.to_string());
+    EXPECT_EQ(read->message_type(), MessageType::chat);
+    EXPECT_EQ(read->to.str(), "b@example.com");
+    EXPECT_TRUE(read->element().view().is("jabber:client", "message"));
+}
+
+TEST(Stanza, what_is_no_stanza_is_not_read_back) {
+    EXPECT_FALSE(parse_stanza(""));
+    EXPECT_FALSE(parse_stanza("<message"));
+    EXPECT_FALSE(parse_stanza("<foo/>"));
+    EXPECT_FALSE(parse_stanza("<message xmlns='urn:x'/>"));
+}
+
 }  // namespace
 }  // namespace rookery
