@@ -26,6 +26,7 @@ struct HostOptions {
     std::string language = "en";
     std::size_t max_user_sessions = 10;                   // option max_user_sessions: the next bind is refused
     std::size_t max_waiting = 1'000;                      // stanzas that may wait for one account's storage
+    DocumentLimits documents{1'000, 4u << 20};            // vCard, private XML and the like, for each account together
     std::shared_ptr<const AccessRules> access;            // acl and access_rules
     struct ModuleOptions {
         const ModuleSpec* spec;
