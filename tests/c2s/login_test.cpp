@@ -52,9 +52,9 @@ TEST_P(Login, TwoClientsTalkByFullAddress) {
     ASSERT_TRUE(server.make_account("romeo", "localhost", "secret").ok());
     const auto juliet = log_in(server, "juliet", "balcony");
     const auto romeo = log_in(server, "romeo", "orchard");
-    juliet->send("<message to='romeo@localhost/orchard' type='chat' id='m1'><body>Wherefore &amp; why</body></message>");
+    juliet->send("<message to='romeo@localhost/orchard' type='headline' id='m1'><body>Wherefore &amp; why</body></message>");
     EXPECT_EQ(read(*romeo),
-              "<message from='juliet@localhost/balcony' to='romeo@localhost/orchard' id='m1' type='chat'>"
+              "<message from='juliet@localhost/balcony' to='romeo@localhost/orchard' id='m1' type='headline'>"
               "<body>Wherefore &amp; why</body></message>");
 }
 

@@ -34,9 +34,22 @@ TestClient::TestClient(TestServer& server, std::string_view full_jid) {
     const Result<void> made = server.make_account(jid->local(), jid->domain(), password);
     if (!made.ok() && made.error().code != ErrorCode::conflict) throw std::runtime_error(made.error().message);
     wire_ = server.connect({});
-    for (const std::string& step : {header(*jid), plain_auth(*jid), header(*jid), bind_request(*jid)}) wire_->send(step);
-    const std::string answers = receive();
+    for (const std::string& step : {header(*jid), plain_auth(*jid)}) wire_->send(step);
+    receive();
+    features_ = ask(header(*jid));
+    const std::string answers = ask(bind_request(*jid));
     if (answers.find("<jid>") == std::string::npos) throw std::runtime_error("no login: " + answers);
+}
+
+TestClient TestClient::stranger(TestServer& server, std::string_view domain) {
+    TestClient client(server.connect({}));
+    client.features_ = client.ask(header(Jid::parse(domain).value()));
+    return client;
+}
+
+std::string TestClient::ask(std::string_view xml) {
+    send(xml);
+    return receive();
 }
 
 std::string TestClient::receive() {

@@ -14,7 +14,11 @@ public:
     // Connects, logs in, binds the address's resource. Throws std::runtime_error when that fails.
     TestClient(TestServer& server, std::string_view full_jid);
 
+    // A stream to `domain` whose client has not logged in; features() is what it is offered.
+    static TestClient stranger(TestServer& server, std::string_view domain = "localhost");
+
     void send(std::string_view xml) { wire_->send(xml); }
+    std::string ask(std::string_view xml);  // send, receive
     // Everything that has come since the last call, as sent. "" when nothing did.
     std::string receive();
     // <presence/>, and away with what comes back.
@@ -23,9 +27,13 @@ public:
     void drop() { wire_->drop(); }
     // </stream:stream>
     void leave();
+    const std::string& features() const { return features_; }  // the latest <stream:features/>, with what came before
 
 private:
+    explicit TestClient(std::unique_ptr<Wire> wire) : wire_(std::move(wire)) {}
+
     std::unique_ptr<Wire> wire_;
+    std::string features_;
 };
 
 }  // namespace rookery::test
