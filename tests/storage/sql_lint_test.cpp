@@ -1,11 +1,14 @@
 // Rules of SQL text that a compiler does not see. (That no text is put together at run time, it does: Sql is
 // consteval.)
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <regex>
+
+#include "storage/sql/schema.h"
 
 namespace rookery {
 namespace {
@@ -48,6 +51,53 @@ TEST(SqlLint, PlaceholdersAreNumbered) {
             EXPECT_FALSE(std::regex_search(found->str(), bare)) << path << ": " << found->str();
         }
     }
+}
+
+struct NamedSql {
+    std::string name;
+    std::string text;
+};
+
+// What stands behind `constexpr Sql name = ...;`.
+std::vector<NamedSql> statements_of(const std::filesystem::path& path) {
+    const std::string text = content(path);
+    const std::regex declaration("constexpr Sql (\\w+) =\\s*((?:\"[^\"]*\"\\s*)+);");
+    const std::regex literal("\"([^\"]*)\"");
+    std::vector<NamedSql> found;
+    for (std::sregex_iterator at(text.begin(), text.end(), declaration), end; at != end; ++at) {
+        const std::string pieces = (*at)[2];
+        std::string sql;
+        for (std::sregex_iterator piece(pieces.begin(), pieces.end(), literal); piece != end; ++piece)
+            sql += (*piece)[1];
+        found.push_back(NamedSql{(*at)[1], sql});
+    }
+    return found;
+}
+
+// Tables grow with the number of accounts: a statement that walks through one of them would stop the server some day.
+TEST(SqlLint, EveryStatementFindsItsRowsByAnIndex) {
+    sqlite3* handle = nullptr;
+    ASSERT_EQ(sqlite3_open(":memory:", &handle), SQLITE_OK);
+    for (const Migration& migration : migrations()) sqlite3_exec(handle, migration.sqlite, nullptr, nullptr, nullptr);
+    int checked = 0;
+    for (const auto& path : sources("storage")) {
+        if (path.string().find("_store.cpp") == std::string::npos) continue;
+        for (const NamedSql& sql : statements_of(path)) {
+            ++checked;
+            std::string plan;
+            const auto note = [](void* into, int, char** columns, char**) {
+                *static_cast<std::string*>(into) += std::string(columns[3]) + "\n";
+                return 0;
+            };
+            const std::string explain = "EXPLAIN QUERY PLAN " + sql.text;
+            EXPECT_EQ(sqlite3_exec(handle, explain.c_str(), note, &plan, nullptr), SQLITE_OK)
+                << path << " " << sql.name << ": " << sqlite3_errmsg(handle);
+            const std::regex scan("SCAN (?!old\\b|CONSTANT)");  // `old` is a slice of bounded size
+            EXPECT_FALSE(std::regex_search(plan, scan)) << path << " " << sql.name << ":\n" << plan;
+        }
+    }
+    sqlite3_close(handle);
+    EXPECT_GT(checked, 30);
 }
 
 }  // namespace
