@@ -233,7 +233,9 @@ class Prosody(Server):
         encoded = "".join(c if c.isascii() and c.isalnum() else "".join(f"%{b:02x}" for b in c.encode()) for c in user)
         file = folder / f"{encoded}.dat"
         file.write_text(f'return {{ ["password"] = {json.dumps(password)}; }};\n')
-        file.chmod(0o644)
+        identity = self._identity()
+        for path in (folder.parent.parent, folder.parent, folder, file) if identity else ():
+            os.chown(path, identity["user"], identity["group"])
 
 
 EJABBERD_CONFIG = """
