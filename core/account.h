@@ -4,7 +4,9 @@
 #pragma once
 
 #include <deque>
+#include <exception>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -55,6 +57,9 @@ public:
     void receive(RoutePtr route);
     // Runs `work` in the same queue, alone: for module work that must not interleave with stanzas of this account.
     void enqueue(Task<void> work);
+    // The same for work with a result, handed to whoever awaits. Never awaited from within the queue: it would wait for itself.
+    template <class T>
+    Task<T> alone(Task<T> work);
     bool busy() const { return busy_; }
 
     // Bookkeeping of the shard's cache.
@@ -89,6 +94,36 @@ private:
 };
 
 using AccountPtr = std::shared_ptr<Account>;
+
+namespace detail {
+template <class T>
+struct Finished {
+    std::optional<T> value;
+    std::exception_ptr failure;
+};
+
+template <class T>
+Task<void> finish(Task<T> work, Completion<Finished<T>>& done) {
+    Finished<T> finished;
+    try {
+        T value = co_await work;
+        finished.value.emplace(std::move(value));
+    } catch (...) {
+        finished.failure = std::current_exception();
+    }
+    done.complete(std::move(finished));
+}
+}  // namespace detail
+
+template <class T>
+Task<T> Account::alone(Task<T> work) {
+    const auto self = shared_from_this();
+    Completion<detail::Finished<T>> done;
+    enqueue(detail::finish(std::move(work), done));
+    detail::Finished<T> finished = co_await done;
+    if (finished.failure) std::rethrow_exception(finished.failure);
+    co_return std::move(*finished.value);
+}
 
 // nullptr: not in the roster.
 const RosterItem* find_item(const Roster& roster, const Jid& contact);
