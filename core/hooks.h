@@ -49,7 +49,8 @@ struct Hooks {
 
     // A session was bound. It is not available yet.
     Hook<SessionEvent> session_bound{"session_bound"};
-    // Its first available presence (with priority >= 0 or below) has just been broadcast.
+    // Its first available presence (with priority >= 0 or below) has just been broadcast. Runs in the account's queue:
+    // what comes for the account meanwhile waits behind it.
     Hook<SessionEvent> session_available{"session_available"};
     // The binding is over, for whatever reason; the session's presence and slots are as they were.
     Hook<SessionEvent> session_closed{"session_closed"};

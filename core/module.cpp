@@ -27,6 +27,15 @@ void Module::repeat(Duration period, std::function<void()> work) {
     *timer = loop().after(period, [tick] { (*tick)(); });
 }
 
+void Module::after(Duration delay, std::function<void()> work) {
+    auto timer = std::make_shared<TimerId>(0);
+    timers_.push_back(timer);
+    *timer = loop().after(delay, [this, timer, work = std::move(work)] {
+        std::erase(timers_, timer);
+        work();
+    });
+}
+
 void Module::run(Task<void> task) { spawn(counted(Count(tasks_), std::move(task))); }
 
 }  // namespace rookery

@@ -77,6 +77,11 @@ protected:
     void every(Duration period) {
         repeat(period, [this] { (static_cast<OwnerOf<Method>*>(this)->*Method)(); });
     }
+    // Method: void (). Once, after this delay.
+    template <auto Method>
+    void once(Duration delay) {
+        after(delay, [this] { (static_cast<OwnerOf<Method>*>(this)->*Method)(); });
+    }
     // Lets a task run by itself; the module stays until it is through.
     void run(Task<void> task);
     // The same for a task somebody else will run (Account::enqueue).
@@ -130,6 +135,7 @@ private:
     }
 
     void repeat(Duration period, std::function<void()> work);
+    void after(Duration delay, std::function<void()> work);
 
     Host& host_;
     std::string name_;

@@ -8,7 +8,8 @@
 namespace rookery {
 
 Shard::Shard(Shards& all, unsigned index, Loop& loop, Stores& stores, ShardOptions options)
-    : all_(all), index_(index), loop_(loop), stores_(stores), options_(options), stamped_ids_(loop.clock(), index) {}
+    : all_(all), index_(index), loop_(loop), stores_(stores), options_(options), started_(loop.clock().steady_now()),
+      stamped_ids_(loop.clock(), index) {}
 
 Shard::~Shard() = default;
 

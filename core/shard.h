@@ -69,6 +69,7 @@ public:
     Shards& all() const { return all_; }
     Router& router() { return router_; }
     ShardCounters& counters() { return counters_; }
+    SteadyTime started() const { return started_; }
 
     Host* find_host(std::string_view domain) const;
     const std::vector<std::unique_ptr<Host>>& hosts() const { return hosts_; }
@@ -111,6 +112,7 @@ private:
     Loop& loop_;
     Stores& stores_;
     ShardOptions options_;
+    SteadyTime started_;
     Router router_{*this};
     ShardCounters counters_;
     std::vector<std::unique_ptr<Host>> hosts_;
