@@ -150,10 +150,16 @@ void Router::fan_out(std::shared_ptr<Stanza> stanza, std::vector<Jid> recipients
     }
 }
 
+// Presence for those who are online, and our own users' questions who is. Another server is told what it asks.
+bool Router::needs_somebody_online(const Stanza& stanza) const {
+    if (is_plain_presence(stanza)) return true;
+    return stanza.is_presence() && stanza.presence_type() == PresenceType::probe && shard_.find_host(stanza.from.domain());
+}
+
 void Router::arrive(RoutePtr route) {
     assert(shard_.all().home_of(route->to.bare_str()) == shard_.index());
     if (AccountPtr account = shard_.find_account(route->to.bare_str())) return account->receive(std::move(route));
-    if (is_plain_presence(*route->stanza)) return;  // nobody is in memory, so nobody is online to see it
+    if (needs_somebody_online(*route->stanza)) return;  // and nobody is, who is not in memory
     Jid bare = route->to.bare();
     spawn(load_and_receive(std::move(bare), std::move(route)));
 }
@@ -316,6 +322,7 @@ void Router::refuse(const Route& route, const StanzaError& error, bool even_pres
     Stanza answer = stanza.make_error(error);
     answer.from = route.to.empty() ? stanza.from.bare() : route.to;
     answer.to = stanza.from;
+    if (route.sender) return route.sender->deliver(std::make_shared<const Stanza>(std::move(answer)));
     send(std::move(answer));
 }
 

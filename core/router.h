@@ -39,7 +39,8 @@ public:
     void fan_out(std::shared_ptr<Stanza> stanza, std::vector<Jid> recipients);
 
     // The one exit for refusals: answers the sender with an error where RFC 6120/6121 allow one (never to an error,
-    // a result or, unless `even_presence`, a presence).
+    // a result or, unless `even_presence`, a presence). What a client could not even send is answered to it alone: no hook
+    // of its account takes that for a word of the addressee.
     void refuse(const Route& route, const StanzaError& error, bool even_presence = false);
     void reply(const Stanza& request, Stanza answer);
 
@@ -57,6 +58,7 @@ private:
     void dispatch(RoutePtr route, const SessionPtr& sender);
 
     void to_host(RoutePtr route, Host& host, const SessionPtr& sender);
+    bool needs_somebody_online(const Stanza& stanza) const;
     Task<void> load_and_receive(Jid bare, RoutePtr route);
 
     Task<void> deliver(const std::shared_ptr<Account>& account, RoutePtr route);
