@@ -1,5 +1,6 @@
 #include "tests/support/test_server.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "core/access.h"
@@ -33,13 +34,35 @@ std::shared_ptr<const void> parse_options(const ModuleSpec& spec, const ConfigVa
     return options;
 }
 
+// "key: value" lines, flat.
+ConfigValue read_lines(std::string_view text) {
+    std::vector<ConfigValue::Entry> entries;
+    while (!text.empty()) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(text.size(), line.size() + 1));
+        const auto colon = line.find(": ");
+        if (colon == std::string_view::npos) throw std::runtime_error("not an option: " + std::string(line));
+        entries.emplace_back(line.substr(0, colon), ConfigValue::scalar(line.substr(colon + 2)));
+    }
+    return ConfigValue::map(std::move(entries));
+}
+
+// nullopt: the module is off.
+std::optional<ConfigValue> options_of(const ModuleSpec& spec, const TestServerOptions& wanted) {
+    for (const auto& [name, text] : wanted.modules) {
+        if (name == spec.name) return read_lines(text);
+        if (name == "-" + spec.name) return std::nullopt;
+    }
+    return spec.default_on ? std::optional(ConfigValue::map({})) : std::nullopt;
+}
+
 std::shared_ptr<const HostOptions> host_options(const std::string& domain, const TestServerOptions& wanted) {
     auto options = std::make_shared<HostOptions>();
     options->domain = domain;
     options->max_user_sessions = wanted.max_user_sessions;
     options->access = std::make_shared<const AccessRules>();
     for (const ModuleSpec* spec : all_modules())
-        if (spec->default_on) options->modules.push_back({spec, parse_options(*spec, ConfigValue::map({})), {}});
+        if (const auto map = options_of(*spec, wanted)) options->modules.push_back({spec, parse_options(*spec, *map), {}});
     return options;
 }
 
