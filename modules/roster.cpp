@@ -1,0 +1,540 @@
+// The roster (RFC 6121 section 2, versions of 2.6) and subscriptions (section 3 and Appendix A, pre-approval of 3.4).
+// Everything that changes an account's roster runs in that account's queue, one after the other. What the tables of
+// Appendix A say is in core/subscription.h; here is what follows from it.
+#include <algorithm>
+#include <charconv>
+#include <variant>
+
+#include "base/log.h"
+#include "base/token_bucket.h"
+#include "core/module.h"
+#include "core/subscription.h"
+#include "xmpp/xml/stream_parser.h"
+
+namespace rookery {
+namespace {
+
+const xml::Name query_name{"jabber:iq:roster", "query"};
+const xml::Name item_name{"jabber:iq:roster", "item"};
+const xml::Name group_name{"jabber:iq:roster", "group"};
+const xml::Name versioning_name{"urn:xmpp:features:rosterver", "ver"};
+const xml::Name pre_approval_name{"urn:xmpp:features:pre-approval", "sub"};
+
+constexpr std::size_t max_text_bytes = 1'023;        // of a name or a group
+constexpr std::size_t max_catch_up = 50;             // changes sent one by one; past it the whole roster is sent
+constexpr std::size_t max_request_bytes = 4'096;     // of a stored request; past it what the asker added is left out
+constexpr std::size_t max_asked_again = 100;         // open requests of our own, repeated at login
+constexpr BucketRate request_rate{20, std::chrono::minutes(3)};  // R14: to strangers, of one account
+
+struct RosterOptions {
+    bool versioning = true;
+    std::size_t max_items = 10'000;
+    std::size_t max_groups = 32;
+    std::size_t max_requests = 1'000;
+    std::string access = "all";
+};
+
+struct RequestBucket {
+    TokenBucket bucket;
+};
+
+// --- what a client wants changed (2.3, 2.5) -----------------------------------------------------------------------
+
+struct Wish {
+    Jid contact;
+    bool remove = false;
+    std::string name;
+    std::vector<std::string> groups;
+};
+
+std::optional<StanzaError> read_groups(xml::View item, std::size_t max_groups, std::vector<std::string>& groups) {
+    for (xml::View child : item.children()) {
+        if (!child.is(group_name)) continue;
+        std::string group = child.text();
+        if (group.empty()) return StanzaError(Condition::not_acceptable, "a group has no name");
+        if (group.size() > max_text_bytes) return StanzaError(Condition::not_acceptable, "a group's name is too long");
+        if (std::ranges::find(groups, group) != groups.end()) return StanzaError(Condition::bad_request, "a group twice");
+        if (groups.size() >= max_groups) return StanzaError(Condition::not_acceptable, "too many groups");
+        groups.push_back(std::move(group));
+    }
+    return std::nullopt;
+}
+
+// RFC 6121 2.3.3.
+std::variant<Wish, StanzaError> read_wish(xml::View query, std::size_t max_groups) {
+    const auto items = query.children();
+    if (std::distance(items.begin(), items.end()) != 1) return StanzaError(Condition::bad_request, "not exactly one item");
+    const xml::View item = query.first_child();
+    const auto address = item.is(item_name) ? item.attr("jid") : std::nullopt;
+    if (!address) return StanzaError(Condition::bad_request, "an item without jid");
+    const std::optional<Jid> jid = Jid::parse(*address);
+    if (!jid) return StanzaError(Condition::jid_malformed);
+    Wish wish;
+    wish.contact = jid->bare();
+    wish.remove = item.attr_or("subscription", "") == "remove";
+    if (wish.remove) return wish;
+    wish.name = item.attr_or("name", "");
+    if (wish.name.size() > max_text_bytes) return StanzaError(Condition::not_acceptable, "the name is too long");
+    if (auto error = read_groups(item, max_groups, wish.groups)) return std::move(*error);
+    return wish;
+}
+
+// --- what clients are shown ---------------------------------------------------------------------------------------
+
+xml::Element item_xml(const RosterItem& item) {
+    xml::Element xml(item_name);
+    xml.set("jid", item.contact.str());
+    if (!item.name.empty()) xml.set("name", item.name);
+    xml.set("subscription", to_string(item.subscription));
+    if (item.ask_subscribe) xml.set("ask", "subscribe");
+    if (item.approved) xml.set("approved", "true");
+    for (const std::string& group : item.groups) xml.add_text_child(group_name, group);
+    return xml;
+}
+
+xml::Element removed_xml(const Jid& contact) {
+    return xml::Element(item_name).set("jid", contact.str()).set("subscription", "remove").moved();
+}
+
+std::optional<std::uint64_t> read_version(std::string_view text) {
+    std::uint64_t version = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return version;
+}
+
+// --- subscriptions ------------------------------------------------------------------------------------------------
+
+RosterItem item_or_new(const Roster& roster, const Jid& contact) {
+    const RosterItem* item = find_item(roster, contact);
+    return item ? *item : RosterItem(contact);
+}
+
+void set_state(RosterItem& item, const SubscriptionState& state) {
+    item.subscription = state.subscription;
+    item.ask_subscribe = state.pending_out;
+}
+
+// 3.4.2: an approval nobody asked for yet is kept; taking the subscription back takes it back too.
+bool approved_after(bool before, const SubscriptionState& state, PresenceType type) {
+    if (type == PresenceType::unsubscribed) return false;
+    const bool nobody_asked = !state.pending_in && !sees_us(state.subscription);
+    return before || (type == PresenceType::subscribed && nobody_asked);
+}
+
+Stanza make_presence(PresenceType type, const Jid& from, const Jid& to) {
+    Stanza stanza = Stanza::presence(type, to);
+    stanza.from = from;
+    return stanza;
+}
+
+// The request as it is shown and stored: from bare JID to bare JID (3.1.2).
+std::shared_ptr<Stanza> between_bare(const Stanza& stanza, const Jid& from, const Jid& to) {
+    auto copy = std::make_shared<Stanza>(stanza);
+    copy->from = from;
+    copy->to = to;
+    return copy;
+}
+
+std::string stored_form(const Stanza& request) {
+    std::string xml = request.to_string();
+    if (xml.size() <= max_request_bytes) return xml;
+    Stanza plain = make_presence(PresenceType::subscribe, request.from, request.to);
+    return plain.to_string();
+}
+
+StanzaPtr read_stored(const std::string& xml) {
+    const auto document = xml::parse_document("<r xmlns='jabber:client'>" + xml + "</r>");
+    if (!document || document->view().first_child().local() != "presence") return nullptr;
+    std::optional<Stanza> stanza = Stanza::from_element(xml::Element(document->view().first_child()), nullptr, nullptr);
+    return stanza ? std::make_shared<const Stanza>(std::move(*stanza)) : nullptr;
+}
+
+StanzaError storage_failed(const Account& account, const Error& error) {
+    if (error.code == ErrorCode::limit) return StanzaError(Condition::resource_constraint, "the roster is full");
+    log_error("roster_failed", {{"account", account.jid().str()}, {"error", error.message}});
+    return StanzaError(Condition::internal_server_error, ErrorType::wait);
+}
+
+class RosterModule final : public Module {
+public:
+    RosterModule(Host& our_host, const RosterOptions& options);
+
+private:
+    Outcome request_sent(Route& route);
+    Outcome request_received(Route& route);
+    IqReply get(Iq iq);
+    Task<IqReply> answer_get(Iq iq);
+    xml::Element whole(const Roster& roster, bool with_version) const;
+    Task<bool> can_catch_up(Jid owner, std::string known);
+    Task<void> catch_up_later(AccountPtr account, SessionPtr session, std::string known);
+    Task<Nothing> catch_up(AccountPtr account, SessionPtr session, std::string known);
+    IqReply set(Iq iq);
+    Task<IqReply> change(Iq iq, Wish wish);
+    Task<IqReply> remove(Iq iq, Jid contact);
+    void end_subscriptions(const Account& account, const Jid& contact, const SubscriptionState& state);
+
+    void push(const Account& account, const xml::Element& item, std::uint64_t version);
+    Task<Result<void>> store(AccountPtr account, RosterItem item);
+    void show(const Account& account, const StanzaPtr& stanza, bool (Session::*to_whom)() const) const;
+
+    Outcome sent(Route& route);
+    Task<Outcome> send_out(AccountPtr account, Route& route);
+    bool may_ask(Account& account) const;
+    Outcome received(Route& route);
+    Task<Outcome> take_in(AccountPtr account, StanzaPtr stanza);
+    Task<Outcome> asked(AccountPtr account, std::shared_ptr<Roster> roster, StanzaPtr request);
+    void approve(const Account& account, const Jid& contact);
+    Outcome available(SessionEvent& event);
+    Task<Outcome> available_later(AccountPtr account, SessionPtr session);
+    Outcome show_requests(const Account& account, const Roster& roster, Session& session);
+    void ask_again(const Account& account, const Roster& roster);
+    void send_presence(const Account& account, const Jid& contact);
+    void send_unavailable(const Account& account, const Jid& contact);
+
+    RosterOptions options_;
+};
+
+RosterModule::RosterModule(Host& our_host, const RosterOptions& options) : Module(our_host), options_(options) {
+    iq<&RosterModule::get>(IqType::get, query_name, At::account);
+    iq<&RosterModule::set>(IqType::set, query_name, At::account);
+    on<&RosterModule::request_sent>(our_host.hooks.iq_sent, Stage::guard);
+    on<&RosterModule::request_received>(our_host.hooks.iq_received, Stage::guard);
+    on<&RosterModule::sent>(our_host.hooks.presence_sent, Stage::deliver);
+    on<&RosterModule::received>(our_host.hooks.presence_received, Stage::deliver);
+    on<&RosterModule::available>(our_host.hooks.session_available, Stage::deliver);
+    if (options_.versioning) stream_feature(xml::Element(versioning_name), StreamPhase::logged_in);
+    stream_feature(xml::Element(pre_approval_name), StreamPhase::logged_in);
+}
+
+// --- whose roster -------------------------------------------------------------------------------------------------
+
+// R7, R8: nobody asks for or sends what only an account and its own server say to each other. Refused here, before
+// it matters whether the other one exists.
+Outcome RosterModule::request_sent(Route& route) {
+    if (!route.stanza->is_request() || !route.stanza->payload().is(query_name)) return Outcome::pass();
+    if (route.to.empty() || route.to == route.account->jid()) return Outcome::pass();
+    return Outcome::refuse(StanzaError(Condition::forbidden));
+}
+
+Outcome RosterModule::request_received(Route& route) {
+    if (!route.stanza->is_request() || !route.stanza->payload().is(query_name)) return Outcome::pass();
+    if (route.stanza->from.same_bare(route.account->jid())) return Outcome::pass();
+    return Outcome::refuse(StanzaError(Condition::service_unavailable));
+}
+
+// --- reading it (2.2, 2.6) ----------------------------------------------------------------------------------------
+
+IqReply RosterModule::get(Iq iq) {
+    if (iq.sender) iq.sender->set_interested();
+    return answer_get(std::move(iq));
+}
+
+Task<IqReply> RosterModule::answer_get(Iq iq) {
+    Result<std::shared_ptr<Roster>> roster = co_await iq.account->load_roster();
+    if (!roster.ok()) co_return storage_failed(*iq.account, roster.error());
+    const auto known = iq.payload().attr("ver");
+    if (!known || !options_.versioning) co_return whole(**roster, false);
+    if (*known == std::to_string((*roster)->version)) co_return IqReply();
+    Task<bool> checking = can_catch_up(iq.account->jid(), std::string(*known));
+    const bool possible = co_await checking;
+    if (!possible || !iq.sender) co_return whole(**roster, true);
+    run(catch_up_later(iq.account, iq.sender, std::string(*known)));
+    co_return IqReply();
+}
+
+xml::Element RosterModule::whole(const Roster& roster, bool with_version) const {
+    xml::Element query(query_name);
+    if (with_version) query.set("ver", std::to_string(roster.version));
+    for (const RosterItem& item : roster.items) query.add(item_xml(item));
+    return query;
+}
+
+Task<bool> RosterModule::can_catch_up(Jid owner, std::string known) {
+    const std::optional<std::uint64_t> version = read_version(known);
+    if (!version) co_return false;
+    Result<std::optional<RosterChanges>> changes = co_await stores().roster.load_since(std::move(owner), *version);
+    co_return changes.ok() && *changes && (*changes)->changed.size() + (*changes)->removed.size() <= max_catch_up;
+}
+
+// Behind the empty result, which is about to enter the account's queue.
+Task<void> RosterModule::catch_up_later(AccountPtr account, SessionPtr session, std::string known) {
+    Completion<bool> next_turn;
+    loop().post([&next_turn] { next_turn.complete(true); });
+    co_await next_turn;
+    Task<Nothing> work = account->alone(catch_up(account, session, known));
+    co_await work;
+}
+
+// Read anew, since the roster may have changed in between. Only the last push names the new version: a client that
+// is cut off before it keeps its old one and starts again from there.
+Task<Nothing> RosterModule::catch_up(AccountPtr account, SessionPtr session, std::string known) {
+    const Jid owner = account->jid();
+    Result<std::optional<RosterChanges>> since =
+        co_await stores().roster.load_since(owner, read_version(known).value_or(0));
+    if (!session->alive() || !since.ok() || !*since) co_return Nothing();
+    const RosterChanges& changes = **since;
+    std::vector<xml::Element> items;
+    for (const RosterItem& item : changes.changed) items.push_back(item_xml(item));
+    for (const Jid& contact : changes.removed) items.push_back(removed_xml(contact));
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        const bool last = i + 1 == items.size();
+        const std::string version = last ? std::to_string(changes.version) : known;
+        Stanza iq = Stanza::iq(IqType::set, "push" + std::to_string(changes.version) + "-" + std::to_string(i));
+        iq.element().add(xml::Element(query_name).set("ver", version).add(items[i]));
+        session->deliver(std::make_shared<const Stanza>(std::move(iq)), session->jid());
+    }
+    co_return Nothing();
+}
+
+// --- changing it (2.3 to 2.5) -------------------------------------------------------------------------------------
+
+IqReply RosterModule::set(Iq iq) {
+    if (!host().allows(options_.access, iq.account->jid())) return Condition::not_allowed;
+    auto read = read_wish(iq.payload(), options_.max_groups);
+    if (const StanzaError* error = std::get_if<StanzaError>(&read)) return *error;
+    Wish& wish = std::get<Wish>(read);
+    if (wish.contact == iq.account->jid()) return StanzaError(Condition::not_allowed, "nobody is his own contact");
+    if (wish.remove) return remove(std::move(iq), std::move(wish.contact));
+    return change(std::move(iq), std::move(wish));
+}
+
+Task<IqReply> RosterModule::change(Iq iq, Wish wish) {
+    Result<std::shared_ptr<Roster>> roster = co_await iq.account->load_roster();
+    if (!roster.ok()) co_return storage_failed(*iq.account, roster.error());
+    RosterItem item = item_or_new(**roster, wish.contact);
+    item.name = std::move(wish.name);
+    item.groups = std::move(wish.groups);
+    Result<void> stored = co_await store(iq.account, std::move(item));
+    if (!stored.ok()) co_return storage_failed(*iq.account, stored.error());
+    co_return IqReply();
+}
+
+Task<IqReply> RosterModule::remove(Iq iq, Jid contact) {
+    Result<std::shared_ptr<Roster>> roster = co_await iq.account->load_roster();
+    if (!roster.ok()) co_return storage_failed(*iq.account, roster.error());
+    if (!find_item(**roster, contact)) co_return Condition::item_not_found;
+    const SubscriptionState state = subscription_state(**roster, contact);
+    Result<std::uint64_t> version = co_await iq.account->remove_roster_item(contact);
+    if (!version.ok()) co_return storage_failed(*iq.account, version.error());
+    push(*iq.account, removed_xml(contact), *version);
+    end_subscriptions(*iq.account, contact, state);
+    co_return IqReply();
+}
+
+// 2.5.2, and the same for requests that were still open.
+void RosterModule::end_subscriptions(const Account& account, const Jid& contact, const SubscriptionState& state) {
+    if (sees_us(state.subscription)) send_unavailable(account, contact);
+    if (sees_us(state.subscription) || state.pending_in)
+        router().send(make_presence(PresenceType::unsubscribed, account.jid(), contact));
+    if (sees_them(state.subscription) || state.pending_out)
+        router().send(make_presence(PresenceType::unsubscribe, account.jid(), contact));
+}
+
+void RosterModule::push(const Account& account, const xml::Element& item, std::uint64_t version) {
+    xml::Element query(query_name);
+    if (options_.versioning) query.set("ver", std::to_string(version));
+    Stanza iq = Stanza::iq(IqType::set, "push" + std::to_string(version));
+    iq.element().add(query.add(item));
+    show(account, std::make_shared<const Stanza>(std::move(iq)), &Session::interested);
+}
+
+Task<Result<void>> RosterModule::store(AccountPtr account, RosterItem item) {
+    const xml::Element shown = item_xml(item);
+    Result<std::uint64_t> version = co_await account->put_roster_item(std::move(item), options_.max_items);
+    if (!version.ok()) co_return std::move(version).error();
+    push(*account, shown, *version);
+    co_return Result<void>();
+}
+
+void RosterModule::show(const Account& account, const StanzaPtr& stanza, bool (Session::*to_whom)() const) const {
+    for (const SessionPtr& session : account.sessions())
+        if ((*session.*to_whom)()) session->deliver(stanza, stanza->is_iq() ? session->jid() : account.jid());
+}
+
+// --- subscriptions, on their way out (A.2) ------------------------------------------------------------------------
+
+Outcome RosterModule::sent(Route& route) {
+    if (!is_subscription(route.stanza->presence_type())) return Outcome::pass();
+    if (route.to.empty() || route.to.same_bare(route.account->jid())) return Outcome::stop();
+    if (!host().allows(options_.access, route.account->jid())) return Outcome::refuse(StanzaError(Condition::not_allowed));
+    return route.account->alone(send_out(route.account, route));
+}
+
+// R14: strangers are asked at a bounded rate.
+bool RosterModule::may_ask(Account& account) const {
+    if (account.slots().get<RequestBucket>().bucket.take(request_rate, loop().clock().steady_now())) return true;
+    log_warning("subscription_flood", {{"account", account.jid().str()}});
+    return false;
+}
+
+Task<Outcome> RosterModule::send_out(AccountPtr account, Route& route) {
+    const Jid contact = route.to.bare();
+    const PresenceType type = route.stanza->presence_type();
+    Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
+    if (!roster.ok()) co_return Outcome::refuse(storage_failed(*account, roster.error()));
+    const SubscriptionState state = subscription_state(**roster, contact);
+    const SubscriptionStep step = outbound_step(state, type);
+    const bool asks_stranger = type == PresenceType::subscribe && state.subscription == Subscription::none;
+    if (asks_stranger && !may_ask(*account))
+        co_return Outcome::refuse(StanzaError(Condition::resource_constraint, "too many requests to strangers"));
+
+    const RosterItem before = item_or_new(**roster, contact);
+    RosterItem after = before;
+    set_state(after, step.next);
+    after.approved = approved_after(before.approved, state, type);
+    const bool denied = state.pending_in && type == PresenceType::unsubscribed;
+    if (denied) {
+        Result<bool> removed = co_await account->remove_request(contact);
+        if (!removed.ok()) co_return Outcome::refuse(storage_failed(*account, removed.error()));
+    }
+    if (after != before) {
+        Result<void> stored = co_await store(account, std::move(after));
+        if (!stored.ok()) co_return Outcome::refuse(storage_failed(*account, stored.error()));
+    }
+    if (!step.passes) co_return Outcome::stop();
+    if (type == PresenceType::unsubscribed && sees_us(state.subscription)) send_unavailable(*account, contact);
+    router().send(*between_bare(*route.stanza, account->jid(), contact));
+    if (type == PresenceType::subscribed) send_presence(*account, contact);
+    co_return Outcome::stop();
+}
+
+// --- subscriptions, coming in (A.3) -------------------------------------------------------------------------------
+
+// A user who does not exist says nothing, like one who does not answer (3.1.3).
+Outcome RosterModule::received(Route& route) {
+    if (!is_subscription(route.stanza->presence_type())) return Outcome::pass();
+    if (!route.account->exists() || route.stanza->from.same_bare(route.account->jid())) return Outcome::stop();
+    return take_in(route.account, between_bare(*route.stanza, route.stanza->from.bare(), route.account->jid()));
+}
+
+Task<Outcome> RosterModule::take_in(AccountPtr account, StanzaPtr stanza) {
+    const Jid contact = stanza->from;
+    const PresenceType type = stanza->presence_type();
+    Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
+    if (!roster.ok()) {
+        (void)storage_failed(*account, roster.error());
+        co_return Outcome::stop();
+    }
+    if (type == PresenceType::subscribe) {
+        Task<Outcome> answering = asked(account, *roster, stanza);
+        co_return co_await answering;
+    }
+    const SubscriptionState state = subscription_state(**roster, contact);
+    const SubscriptionStep step = inbound_step(state, type);
+    if (!step.passes) co_return Outcome::stop();
+
+    const RosterItem before = item_or_new(**roster, contact);
+    RosterItem after = before;
+    set_state(after, step.next);
+    if (state.pending_in && !step.next.pending_in) {
+        Result<bool> withdrawn = co_await account->remove_request(contact);
+        if (!withdrawn.ok()) (void)storage_failed(*account, withdrawn.error());
+    }
+    std::uint64_t version = 0;
+    if (after != before) {
+        Result<std::uint64_t> stored = co_await account->put_roster_item(after, options_.max_items);
+        if (!stored.ok()) {
+            (void)storage_failed(*account, stored.error());
+            co_return Outcome::stop();
+        }
+        version = *stored;
+    }
+    show(*account, stanza, &Session::interested);  // before the push (3.1.6, 3.2.3, 3.3.3)
+    if (after != before) push(*account, item_xml(after), version);
+    if (type == PresenceType::unsubscribe && sees_us(state.subscription)) send_unavailable(*account, contact);
+    co_return Outcome::stop();
+}
+
+// 3.1.3: whoever sees us already, or was approved beforehand, is answered at once; others wait for the user.
+Task<Outcome> RosterModule::asked(AccountPtr account, std::shared_ptr<Roster> roster, StanzaPtr request) {
+    const Jid contact = request->from;
+    const SubscriptionState state = subscription_state(*roster, contact);
+    if (sees_us(state.subscription)) {
+        approve(*account, contact);
+        co_return Outcome::stop();
+    }
+    RosterItem item = item_or_new(*roster, contact);
+    if (item.approved) {
+        item.subscription = sees_them(item.subscription) ? Subscription::both : Subscription::from;
+        Result<void> stored = co_await store(account, std::move(item));
+        if (stored.ok()) approve(*account, contact);
+        co_return Outcome::stop();
+    }
+    if (state.pending_in) co_return Outcome::stop();
+    PendingRequest pending(contact, stored_form(*request));
+    Result<void> kept = co_await account->put_request(std::move(pending), options_.max_requests);
+    if (kept.ok())
+        show(*account, request, &Session::available);
+    else if (kept.error().code == ErrorCode::limit)
+        log_warning("subscription_requests_full", {{"account", account->jid().str()}, {"from", contact.str()}});
+    else
+        (void)storage_failed(*account, kept.error());
+    co_return Outcome::stop();
+}
+
+void RosterModule::approve(const Account& account, const Jid& contact) {
+    router().send(make_presence(PresenceType::subscribed, account.jid(), contact));
+    send_presence(account, contact);
+}
+
+// --- when a session comes -----------------------------------------------------------------------------------------
+
+Outcome RosterModule::available(SessionEvent& event) {
+    if (const Roster* roster = event.account->roster()) return show_requests(*event.account, *roster, *event.session);
+    return available_later(event.account, event.session);
+}
+
+Task<Outcome> RosterModule::available_later(AccountPtr account, SessionPtr session) {
+    Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
+    if (!roster.ok() || !session->alive()) co_return Outcome::pass();
+    co_return show_requests(*account, **roster, *session);
+}
+
+// 3.1.3: again at each login, until they are answered.
+Outcome RosterModule::show_requests(const Account& account, const Roster& roster, Session& session) {
+    for (const PendingRequest& request : roster.requests)
+        if (StanzaPtr stanza = read_stored(request.stanza_xml)) session.deliver(stanza);
+    const auto there = std::ranges::count_if(account.sessions(), [](const SessionPtr& other) { return other->available(); });
+    if (there == 1) ask_again(account, roster);
+    return Outcome::pass();
+}
+
+// 3.1.2: our own requests that got no answer, in case they were lost.
+void RosterModule::ask_again(const Account& account, const Roster& roster) {
+    std::vector<Jid> asked;
+    for (const RosterItem& item : roster.items)
+        if (item.ask_subscribe && asked.size() < max_asked_again) asked.push_back(item.contact);
+    for (const Jid& contact : asked) router().send(make_presence(PresenceType::subscribe, account.jid(), contact));
+}
+
+// --- presence that follows from a subscription --------------------------------------------------------------------
+
+void RosterModule::send_presence(const Account& account, const Jid& contact) {
+    for (const SessionPtr& session : account.sessions()) {
+        if (!session->available()) continue;
+        Stanza copy = *session->presence();
+        copy.to = contact;
+        router().send(std::move(copy));
+    }
+}
+
+void RosterModule::send_unavailable(const Account& account, const Jid& contact) {
+    for (const SessionPtr& session : account.sessions())
+        if (session->available()) router().send(make_presence(PresenceType::unavailable, session->jid(), contact));
+}
+
+}  // namespace
+
+extern const ModuleSpec roster_module =
+    declare<RosterModule, RosterOptions>("roster", "Contact lists and subscriptions to presence (RFC 6121 sections 2, 3)")
+        .option("versioning", &RosterOptions::versioning,
+                "Send clients that know an older roster only what changed since (RFC 6121 section 2.6)")
+        .option("max_items", &RosterOptions::max_items, "Contacts in one roster", at_least(1))
+        .option("max_groups", &RosterOptions::max_groups, "Groups one contact can be in", at_least(1))
+        .option("max_requests", &RosterOptions::max_requests, "Subscription requests that wait for one user's answer",
+                at_least(1))
+        .option("access", &RosterOptions::access,
+                "Access rule: who may change his roster and ask for subscriptions");
+
+}  // namespace rookery
