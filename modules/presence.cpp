@@ -1,0 +1,360 @@
+// Presence (RFC 6121 section 4): broadcast to those who may see it, probes asked and answered, directed presence
+// remembered until it has to be taken back. What a session broadcasts runs in its account's queue.
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/token_bucket.h"
+#include "core/module.h"
+#include "core/services/block_list.h"
+#include "core/subscription.h"
+
+namespace rookery {
+namespace {
+
+struct PresenceOptions {
+    std::size_t max_directed = 1'000;
+    unsigned burst = 10;
+    Milliseconds then_every{500};
+};
+
+// Kept on a session that ever sent directed presence or changed its own.
+struct PresenceMarks {
+    std::vector<Jid> directed;        // who must hear that it is gone (4.6.3); sorted
+    TokenBucket changes;
+    std::shared_ptr<Stanza> waiting;  // came too soon after others; the latest wins
+};
+
+constexpr std::size_t max_kept_bytes = 4'096;  // of the last presence of an account that is offline
+
+// Who may be told of the account's presence (4.3.2). `roster`: the account's; null: there is no such account.
+bool may_see(const Account& account, const Roster* roster, const Jid& prober) {
+    if (prober.same_bare(account.jid())) return true;
+    const RosterItem* item = roster ? find_item(*roster, prober.bare()) : nullptr;
+    return item && sees_us(item->subscription);
+}
+
+bool has_something_to_tell(const Account& account) {
+    return account.has_available_session() || account.last_unavailable();
+}
+
+std::vector<Jid> contacts_who(bool (*condition)(Subscription), Account& account, const Roster& roster) {
+    std::vector<Jid> contacts;
+    for (const RosterItem& item : roster.items)
+        if (condition(item.subscription) && !is_blocked(account, item.contact)) contacts.push_back(item.contact);
+    return contacts;
+}
+
+bool sees_broadcasts(const Roster& roster, const Jid& who) {
+    const RosterItem* item = find_item(roster, who.bare());
+    return item && sees_us(item->subscription);
+}
+
+// Whom an unavailable presence goes to beside the subscribers; `roster`: those were told (null: they were not).
+std::vector<Jid> directed_only(Account& account, const std::vector<Jid>& directed, const Roster* roster) {
+    std::vector<Jid> targets;
+    for (const Jid& target : directed)
+        if (!is_blocked(account, target) && !(roster && sees_broadcasts(*roster, target))) targets.push_back(target);
+    return targets;
+}
+
+std::shared_ptr<Stanza> make_unavailable(const Jid& from) {
+    auto stanza = std::make_shared<Stanza>(Stanza::presence(PresenceType::unavailable));
+    stanza->from = from;
+    return stanza;
+}
+
+void show_to_own_sessions(const Account& account, const StanzaPtr& presence) {
+    for (const SessionPtr& session : account.sessions())
+        if (session->available()) session->deliver(presence, session->jid());
+}
+
+void show_own_sessions_to(const Account& account, Session& newcomer) {
+    for (const SessionPtr& session : account.sessions())
+        if (session->available() && session.get() != &newcomer) newcomer.deliver(session->presence(), newcomer.jid());
+}
+
+void remember_last(Account& account, const std::shared_ptr<Stanza>& presence) {
+    if (account.has_available_session()) return;
+    const bool small = presence->element().memory_bytes() <= max_kept_bytes;
+    account.set_last_unavailable(small ? presence : make_unavailable(presence->from));
+}
+
+class Presence final : public Module {
+public:
+    Presence(Host& our_host, const PresenceOptions& options) : Module(our_host), options_(options) {
+        on<&Presence::sent>(our_host.hooks.presence_sent, Stage::deliver);
+        on<&Presence::received>(our_host.hooks.presence_received, Stage::deliver);
+        on<&Presence::closed>(our_host.hooks.session_closed, Stage::deliver);
+    }
+
+private:
+    Outcome sent(Route& route);
+    Outcome received(Route& route);
+    Outcome closed(SessionEvent& event);
+
+    Outcome broadcast(Route& route);
+    bool comes_too_soon(Session& session, PresenceType type);
+    void keep_waiting(const SessionPtr& session, std::shared_ptr<Stanza> presence);
+    void announce_waiting();
+    Task<void> announce_later(AccountPtr account, SessionPtr session, std::shared_ptr<Stanza> presence);
+    Task<Outcome> announce(AccountPtr account, SessionPtr session, std::shared_ptr<Stanza> presence);
+    Task<void> appear(AccountPtr account, SessionPtr session, std::shared_ptr<Roster> roster,
+                      std::shared_ptr<Stanza> presence);
+    void probe_contacts(Account& account, const Session& session, const Roster& roster);
+    void depart(Account& account, Session& session, const Roster* roster, const std::shared_ptr<Stanza>& presence);
+    Task<Outcome> withdraw(AccountPtr account, SessionPtr session);
+
+    Outcome direct(Route& route);
+    Outcome may_probe(Route& route);
+    Task<Outcome> may_probe_later(AccountPtr account, Jid contact);
+    Outcome probed(Route& route);
+    Task<Outcome> answer_later(AccountPtr account, StanzaPtr probe, Jid to);
+    Outcome answer(Account& account, const Roster* roster, const Stanza& probe, const Jid& to);
+    void tell(const Stanza& presence, const Jid& to);
+
+    BucketRate rate() const { return BucketRate{options_.burst, options_.then_every}; }
+
+    PresenceOptions options_;
+    std::vector<std::weak_ptr<Session>> waiting_;  // sessions with a presence that waits
+};
+
+Outcome Presence::sent(Route& route) {
+    switch (route.stanza->presence_type()) {
+        case PresenceType::available:
+        case PresenceType::unavailable: return route.to.empty() ? broadcast(route) : direct(route);
+        case PresenceType::probe: return may_probe(route);
+        default: return Outcome::pass();
+    }
+}
+
+// --- one's own presence -------------------------------------------------------------------------------------------
+
+Outcome Presence::broadcast(Route& route) {
+    if (comes_too_soon(*route.sender, route.stanza->presence_type())) {
+        keep_waiting(route.sender, route.stanza);
+        return Outcome::stop();
+    }
+    return route.account->alone(announce(route.account, route.sender, route.stanza));
+}
+
+// R13. The first presence of a session that has nothing waiting always goes: it costs its way back a token.
+bool Presence::comes_too_soon(Session& session, PresenceType type) {
+    PresenceMarks* marks = session.slots().find<PresenceMarks>();
+    if (marks && marks->waiting) return true;
+    if (!session.available() && type == PresenceType::available) return false;
+    return !session.slots().get<PresenceMarks>().changes.take(rate(), loop().clock().steady_now());
+}
+
+void Presence::keep_waiting(const SessionPtr& session, std::shared_ptr<Stanza> presence) {
+    auto& waiting = session->slots().get<PresenceMarks>().waiting;
+    const bool first = !waiting;
+    waiting = std::move(presence);
+    if (!first) return;
+    if (waiting_.empty()) once<&Presence::announce_waiting>(options_.then_every);
+    waiting_.push_back(session);
+}
+
+void Presence::announce_waiting() {
+    std::vector<std::weak_ptr<Session>> still;
+    for (const std::weak_ptr<Session>& weak : std::exchange(waiting_, {})) {
+        const SessionPtr session = weak.lock();
+        if (!session || !session->alive()) continue;
+        PresenceMarks& marks = session->slots().get<PresenceMarks>();
+        if (!marks.changes.take(rate(), loop().clock().steady_now())) {
+            still.push_back(weak);
+            continue;
+        }
+        if (AccountPtr account = shard().find_account(session->jid().bare_str()))
+            run(announce_later(std::move(account), session, std::exchange(marks.waiting, nullptr)));
+    }
+    waiting_.insert(waiting_.end(), still.begin(), still.end());
+    if (!waiting_.empty()) once<&Presence::announce_waiting>(options_.then_every);
+}
+
+Task<void> Presence::announce_later(AccountPtr account, SessionPtr session, std::shared_ptr<Stanza> presence) {
+    Task<Outcome> work = account->alone(announce(account, session, std::move(presence)));
+    (void)co_await work;
+}
+
+Task<Outcome> Presence::announce(AccountPtr account, SessionPtr session, std::shared_ptr<Stanza> presence) {
+    Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
+    if (!session->alive()) co_return Outcome::stop();
+    if (!roster.ok()) {
+        log_error("roster_failed", {{"account", account->jid().str()}, {"error", roster.error().message}});
+        co_return Outcome::refuse(StanzaError(Condition::internal_server_error, ErrorType::wait));
+    }
+    if (presence->presence_type() == PresenceType::available) {
+        Task<void> appearing = appear(account, session, *roster, std::move(presence));
+        co_await appearing;
+        co_return Outcome::pass();
+    }
+    const Roster* told = session->available() ? roster->get() : nullptr;
+    session->set_presence(presence);
+    depart(*account, *session, told, presence);
+    session->deliver(presence, session->jid());  // 4.5.2: also to the one that left
+    co_return Outcome::pass();
+}
+
+// RFC 6121 4.2.2 and 4.4.2.
+Task<void> Presence::appear(AccountPtr account, SessionPtr session, std::shared_ptr<Roster> roster,
+                            std::shared_ptr<Stanza> presence) {
+    const bool first = !session->available();
+    session->set_presence(presence);
+    account->set_last_unavailable(nullptr);
+    router().fan_out(presence, contacts_who(sees_us, *account, *roster));
+    show_to_own_sessions(*account, presence);
+    if (!first) co_return;
+    show_own_sessions_to(*account, *session);
+    auto event = std::make_shared<SessionEvent>(SessionEvent{session, account});
+    Outcome outcome = host().hooks.session_available.run(*event);
+    if (outcome.pending()) {
+        Task<Outcome> rest = outcome.take_later();
+        (void)co_await rest;
+    }
+    probe_contacts(*account, *session, *roster);
+}
+
+// In a later turn: the answers must not pile up behind the account's queue, in which we still are.
+void Presence::probe_contacts(Account& account, const Session& session, const Roster& roster) {
+    std::vector<Jid> contacts = contacts_who(sees_them, account, roster);
+    if (contacts.empty()) return;
+    auto probe = std::make_shared<Stanza>(Stanza::presence(PresenceType::probe));
+    probe->from = session.jid();
+    loop().post([&router = router(), probe, contacts = std::move(contacts)]() mutable {
+        router.fan_out(probe, std::move(contacts));
+    });
+}
+
+// RFC 6121 4.5.2 and 4.6.3. `roster`: its subscribers have seen the session and must hear of it.
+void Presence::depart(Account& account, Session& session, const Roster* roster, const std::shared_ptr<Stanza>& presence) {
+    std::vector<Jid> recipients;
+    if (roster) recipients = contacts_who(sees_us, account, *roster);
+    if (PresenceMarks* marks = session.slots().find<PresenceMarks>()) {
+        const std::vector<Jid> directed = directed_only(account, std::exchange(marks->directed, {}), roster);
+        recipients.insert(recipients.end(), directed.begin(), directed.end());
+    }
+    remember_last(account, presence);
+    router().fan_out(presence, std::move(recipients));
+    if (roster) show_to_own_sessions(account, presence);
+}
+
+Outcome Presence::closed(SessionEvent& event) {
+    const PresenceMarks* marks = event.session->slots().find<PresenceMarks>();
+    const bool seen = event.session->available() || (marks && !marks->directed.empty());
+    if (!seen) return Outcome::pass();
+    return withdraw(event.account, event.session);
+}
+
+// The session ended without a word.
+Task<Outcome> Presence::withdraw(AccountPtr account, SessionPtr session) {
+    std::shared_ptr<Roster> subscribers;
+    if (session->available()) {
+        Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
+        if (roster.ok())
+            subscribers = std::move(*roster);
+        else
+            log_error("roster_failed", {{"account", account->jid().str()}, {"error", roster.error().message}});
+    }
+    depart(*account, *session, subscribers.get(), make_unavailable(session->jid()));
+    co_return Outcome::pass();
+}
+
+// --- directed presence (4.6) --------------------------------------------------------------------------------------
+
+Outcome Presence::direct(Route& route) {
+    if (route.to.same_bare(route.account->jid())) return Outcome::pass();
+    const bool available = route.stanza->presence_type() == PresenceType::available;
+    PresenceMarks* marks = route.sender->slots().find<PresenceMarks>();
+    if (!marks && !available) return Outcome::pass();
+    std::vector<Jid>& directed = route.sender->slots().get<PresenceMarks>().directed;
+    const auto at = std::ranges::lower_bound(directed, route.to);
+    const bool known = at != directed.end() && *at == route.to;
+    if (!available) {
+        if (known) directed.erase(at);
+        return Outcome::pass();
+    }
+    if (known) return Outcome::pass();
+    if (directed.size() >= options_.max_directed) return Outcome::refuse(StanzaError(Condition::resource_constraint));
+    directed.insert(at, route.to);
+    return Outcome::pass();
+}
+
+// --- probes (4.3) -------------------------------------------------------------------------------------------------
+
+Outcome Presence::received(Route& route) {
+    switch (route.stanza->presence_type()) {
+        case PresenceType::probe: return probed(route);
+        case PresenceType::error: break;
+        default: return Outcome::pass();
+    }
+    // Directed presence that bounced needs no taking back.
+    const SessionPtr session = route.to.is_full() ? route.account->find_session(route.to.resource()) : nullptr;
+    if (PresenceMarks* marks = session ? session->slots().find<PresenceMarks>() : nullptr)
+        std::erase(marks->directed, route.stanza->from);
+    return Outcome::pass();
+}
+
+// A client has no need to probe, but may (4.3.1). Among our own users only those it is subscribed to, so that it
+// learns nothing of the others, not even whether they exist.
+Outcome Presence::may_probe(Route& route) {
+    if (route.to.empty()) return Outcome::stop();
+    if (route.to.same_bare(route.account->jid()) || !shard().find_host(route.to.domain())) return Outcome::pass();
+    return may_probe_later(route.account, route.to.bare());
+}
+
+Task<Outcome> Presence::may_probe_later(AccountPtr account, Jid contact) {
+    Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
+    const RosterItem* item = roster.ok() ? find_item(**roster, contact) : nullptr;
+    if (item && sees_them(item->subscription)) co_return Outcome::pass();
+    co_return Outcome::stop();
+}
+
+Outcome Presence::probed(Route& route) {
+    Account& account = *route.account;
+    const bool ours = shard().find_host(route.stanza->from.domain()) != nullptr;
+    if (ours && !has_something_to_tell(account)) return Outcome::stop();
+    if (account.roster() || !account.exists()) return answer(account, account.roster(), *route.stanza, route.to);
+    return answer_later(route.account, route.stanza, route.to);
+}
+
+Task<Outcome> Presence::answer_later(AccountPtr account, StanzaPtr probe, Jid to) {
+    Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
+    if (!roster.ok()) co_return Outcome::stop();
+    co_return answer(*account, roster->get(), *probe, to);
+}
+
+// An account that is nobody's and one that hides from the asker answer alike (R16).
+Outcome Presence::answer(Account& account, const Roster* roster, const Stanza& probe, const Jid& to) {
+    if (!may_see(account, roster, probe.from)) {
+        Stanza refusal = Stanza::presence(PresenceType::unsubscribed, probe.from.bare());
+        refusal.from = to.bare();
+        router().send(std::move(refusal));
+        return Outcome::stop();
+    }
+    bool told = false;
+    for (const SessionPtr& session : account.sessions()) {
+        if (!session->available() || (to.is_full() && session->jid() != to)) continue;
+        tell(*session->presence(), probe.from);
+        told = true;
+    }
+    if (!told) tell(account.last_unavailable() ? *account.last_unavailable() : *make_unavailable(to), probe.from);
+    return Outcome::stop();
+}
+
+void Presence::tell(const Stanza& presence, const Jid& to) {
+    Stanza copy = presence;
+    copy.to = to;
+    router().send(std::move(copy));
+}
+
+}  // namespace
+
+extern const ModuleSpec presence_module =
+    declare<Presence, PresenceOptions>("presence", "Shows users who of their contacts is there (RFC 6121 section 4)")
+        .option("max_directed", &PresenceOptions::max_directed,
+                "How many addresses (rooms, for example) one session can send presence to by name")
+        .option("burst", &PresenceOptions::burst, "Changes of presence a session may send at once", at_least(1))
+        .option("then_every", &PresenceOptions::then_every,
+                "After a burst, how often a session's presence is passed on; the latest wins", at_least(Milliseconds(1)));
+
+}  // namespace rookery
