@@ -112,6 +112,13 @@ TEST_F(XmlMatch, StanzasMayCarryWhatServersAdd) {
     EXPECT_NE(compare("<message/>", "<message type='chat'/>"), "");
 }
 
+TEST_F(XmlMatch, WrittenStanzaIdsAreAllThereMayBe) {
+    constexpr auto one = "<message><stanza-id xmlns='urn:xmpp:sid:0' by='d@e' id='{any}'/></message>";
+    EXPECT_EQ(compare(one, "<message><stanza-id xmlns='urn:xmpp:sid:0' by='d@e' id='7'/></message>"), "");
+    EXPECT_NE(compare(one, "<message><stanza-id xmlns='urn:xmpp:sid:0' by='d@e' id='7'/>"
+                           "<stanza-id xmlns='urn:xmpp:sid:0' by='d@e' id='8'/></message>"), "");
+}
+
 TEST_F(XmlMatch, ErrorsAreComparedByTheirCondition) {
     constexpr auto expected =
         "<iq type='error'><error type='cancel'>"

@@ -220,10 +220,13 @@ private:
     }
 
     // A contact without resources may answer a probe with unavailable presence or not at all (RFC 6121 4.3.2), which
-    // says the same: such presence, from a bare JID, is passed over where it is not expected.
+    // says the same: such presence, from a bare JID, is passed over where it is not expected. So are pushes of privacy
+    // lists (XEP-0016), which some servers send to clients that know nothing of them.
     static bool says_nothing(const Element& element) {
-        return element.view().is("jabber:client", "presence") && element.attr("type") == "unavailable" &&
-               element.view().attr_or("from", "/").find('/') == std::string_view::npos;
+        const bool of_an_account = element.view().attr_or("from", "/").find('/') == std::string_view::npos;
+        if (element.view().is("jabber:client", "iq"))
+            return element.attr("type") == "set" && element.view().first_child().is("jabber:iq:privacy", "query");
+        return element.view().is("jabber:client", "presence") && element.attr("type") == "unavailable" && of_an_account;
     }
 
     // Servers that push to every connected resource are let be, unless a play is about that.

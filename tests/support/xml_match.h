@@ -5,7 +5,7 @@
 // and {...} as a child stands for any further children.
 //
 // What servers may add or leave out is not checked unless the play writes it: to, from and id of a stanza, xml:lang
-// everywhere, <stanza-id/>, <delay/> on presence, and in errors: the text, `by`, `code` and the echoed payload.
+// everywhere, <stanza-id/> (all of them, once one is written), <delay/> on presence, and in errors: the text, `by`, `code` and the echoed payload.
 #pragma once
 
 #include <map>
