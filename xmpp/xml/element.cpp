@@ -1,6 +1,7 @@
 #include "xmpp/xml/element.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstring>
 #include <limits>
@@ -405,7 +406,6 @@ std::size_t Element::memory_bytes() const {
 
 // ---- ElementBuilder
 
-// Powers of two from the start: a stanza at its limit then fills its buffer instead of half of it.
 ElementBuilder::ElementBuilder() { reset(); }
 
 void ElementBuilder::open(std::uint16_t interned, std::string_view ns, std::string_view local) {
@@ -428,8 +428,15 @@ void ElementBuilder::keep_ns(std::string_view ns) {
     ns_size_ = slice.size;
 }
 
+// To powers of two, as limits usually are: a stanza at its limit then fills its buffer instead of half of it.
+void ElementBuilder::make_room(std::size_t bytes) {
+    const auto size = tape_.text.size() + bytes;
+    if (size > tape_.text.capacity()) tape_.text.reserve(std::bit_ceil(size));
+}
+
 void ElementBuilder::attribute(std::string_view ns, std::string_view name, std::string_view value) {
     assert(!open_.empty());
+    make_room(ns.size() + name.size() + value.size());
     const auto index = size_of(tape_.nodes);
     const bool lang = ns == xml_ns && name == "lang";
     const auto node = lang ? attribute_node(tape_, {}, "xml:lang", value, index)
@@ -440,6 +447,7 @@ void ElementBuilder::attribute(std::string_view ns, std::string_view name, std::
 void ElementBuilder::text(std::string_view text) {
     assert(!open_.empty());
     if (text.empty()) return;
+    make_room(text.size());
     if (in_text_) {
         tape_.nodes.back().name_size += append(tape_, text).size;
         return;
@@ -476,8 +484,9 @@ Element ElementBuilder::take() {
 }
 
 void ElementBuilder::reset() {
-    if (tape_.text.capacity() > kept_text_bytes) tape_.text = std::string();
-    if (tape_.nodes.capacity() > kept_nodes) tape_.nodes = std::vector<Node>();
+    // swap: assigning an empty string keeps the memory.
+    if (tape_.text.capacity() > kept_text_bytes) std::string().swap(tape_.text);
+    if (tape_.nodes.capacity() > kept_nodes) std::vector<Node>().swap(tape_.nodes);
     tape_.nodes.clear();
     tape_.nodes.reserve(first_nodes);
     tape_.text.clear();

@@ -189,6 +189,7 @@ public:
 
 private:
     void keep_ns(std::string_view ns);
+    void make_room(std::size_t bytes);
 
     detail::Tape tape_;
     std::vector<std::uint32_t> open_;

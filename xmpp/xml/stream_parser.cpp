@@ -190,7 +190,7 @@ struct StreamParser::State {
 
     void release_pending() {
         pending_.clear();
-        if (pending_.capacity() > max_kept_pending_bytes) pending_ = std::string();
+        if (pending_.capacity() > max_kept_pending_bytes) std::string().swap(pending_);
     }
 
     // Where the framer saw an end, expat may still wait for the rest of what is no character (a lead byte that is
@@ -233,7 +233,7 @@ struct StreamParser::State {
     ParseStep fail(StreamError error) {
         if (!error_) error_ = std::move(error);
         input_ = {};
-        pending_.clear();
+        release_pending();
         builder_.reset();
         return ParseStep::failed;
     }
@@ -473,6 +473,7 @@ void StreamParser::prime_usual() {
     static const StreamHeader usual = usual_header();
     state_->start_primed(usual, usual_header_tag);
 }
+void StreamParser::start_document() { state_->start(Framer::Shape::document); }
 
 ParserPool::ParserPool(std::size_t max_lent, std::size_t keep) : max_lent_(max_lent), keep_(keep) {}
 ParserPool::~ParserPool() = default;
@@ -532,7 +533,7 @@ void ParserPool::give_back(Lease parser, bool clean) {
 std::optional<Element> parse_document(std::string_view text, const ParserLimits& limits) {
     StreamParser parser;
     parser.set_limits(limits);
-    parser.state_->start(Framer::Shape::document);
+    parser.start_document();
     parser.feed(text);
     if (parser.next() != ParseStep::element) return std::nullopt;
     auto element = parser.take_element();

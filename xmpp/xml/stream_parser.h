@@ -85,12 +85,14 @@ public:
     // reset, then stands behind a stream header with these namespaces, as if it had been read.
     void prime(const StreamHeader& like);
     void prime_usual();
+    // reset, then reads one whole document in place of a stream: its root is the one `element`, and only white space
+    // may follow (WebSocket frames, BOSH bodies). What parse_document does, without making a parser each time.
+    void start_document();
     // Approximate heap held, growing with the distinct names seen (expat never forgets them).
     std::size_t names_seen() const;
 
 private:
     friend class ParserPool;
-    friend std::optional<Element> parse_document(std::string_view text, const ParserLimits& limits);
     struct State;
     std::unique_ptr<State> state_;
 };
