@@ -37,6 +37,7 @@ struct ByteSize {
     std::int64_t bytes = 0;
     bool operator==(const ByteSize&) const = default;
 };
+inline constexpr ByteSize operator""_B(unsigned long long count) { return {static_cast<std::int64_t>(count)}; }
 inline constexpr ByteSize operator""_KB(unsigned long long count) { return {static_cast<std::int64_t>(count << 10)}; }
 inline constexpr ByteSize operator""_MB(unsigned long long count) { return {static_cast<std::int64_t>(count << 20)}; }
 

@@ -1,0 +1,361 @@
+#include "server/config.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+namespace rookery {
+namespace {
+
+struct EchoOptions {
+    bool loud = false;
+    std::string host;
+    AccessRule access;
+};
+
+// Modules that are never made: only their declarations matter here.
+class NoModule final : public Module {
+public:
+    NoModule(Host& host, const EchoOptions&) : Module(host) {}
+};
+class PlainModule final : public Module {
+public:
+    PlainModule(Host& host, const NoOptions&) : Module(host) {}
+};
+
+const ModuleSpec echo = declare<NoModule, EchoOptions>("echo", "Says it again")
+                            .implements(199, "2.0.1")
+                            .needs("helper")
+                            .option("loud", &EchoOptions::loud, "How it says it", alias("shout"))
+                            .option("host", &EchoOptions::host, "Where it says it")
+                            .option("access", &EchoOptions::access, "To whom");
+const ModuleSpec helper = declare<PlainModule, NoOptions>("helper", "Helps").off_by_default();
+const ModuleSpec roster = declare<PlainModule, NoOptions>("roster", "Contacts");
+const std::vector<const ModuleSpec*> modules{&echo, &helper, &roster};
+
+struct Loaded {
+    std::optional<Config> config;
+    ConfigProblems problems;
+};
+
+Loaded load(std::string text) {
+    ConfigWorld world;
+    world.read_file = [text](const std::string&) -> Result<std::string> { return text; };
+    world.environment = [](const std::string&) { return std::nullopt; };
+    Loaded loaded;
+    loaded.config = load_config("f.yml", modules, world, loaded.problems);
+    EXPECT_EQ(loaded.config.has_value(), loaded.problems.ok());
+    return loaded;
+}
+
+Config good(std::string text) {
+    Loaded loaded = load("hosts: [example.org]\n" + text);
+    EXPECT_TRUE(loaded.config) << (loaded.problems.ok() ? "" : loaded.problems.errors.front());
+    if (loaded.config) return std::move(*loaded.config);
+    throw std::runtime_error("not good");
+}
+
+std::string error_of(std::string text) {
+    const Loaded loaded = load("hosts: [example.org]\n" + text);
+    return loaded.problems.ok() ? "accepted" : loaded.problems.errors.front();
+}
+
+std::string warning_of(std::string text) {
+    const Loaded loaded = load("hosts: [example.org]\n" + text);
+    EXPECT_TRUE(loaded.problems.ok()) << loaded.problems.errors.front();
+    return loaded.problems.warnings.empty() ? "none" : loaded.problems.warnings.front();
+}
+
+std::vector<std::string> names_of(const HostOptions& host) {
+    std::vector<std::string> names;
+    for (const auto& module : host.modules) names.push_back(module.spec->name);
+    return names;
+}
+
+const EchoOptions& echo_of(const HostOptions& host) {
+    for (const auto& module : host.modules)
+        if (module.spec == &echo) return *static_cast<const EchoOptions*>(module.options.get());
+    throw std::runtime_error("no echo");
+}
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+TEST(Config, TwelveLinesAreEnough) {
+    const Config config = good("certfiles: [/etc/ssl/x.pem]\nlisten:\n  - port: 5222\n  - {port: 5223, tls: true}\n");
+    ASSERT_EQ(config.hosts.size(), 1u);
+    EXPECT_EQ(config.hosts[0]->domain, "example.org");
+    EXPECT_EQ(config.global.negotiation_timeout, Seconds(30));
+    EXPECT_EQ(config.global.auth_scram_iterations, 10'000);
+    EXPECT_EQ(names_of(*config.hosts[0]), (std::vector<std::string>{"echo", "roster", "helper"}));
+    ASSERT_EQ(config.global.listen.size(), 2u);
+    EXPECT_TRUE(config.global.listen[0].offers_starttls());
+    EXPECT_TRUE(config.global.listen[0].requires_starttls());
+    EXPECT_FALSE(config.global.listen[1].offers_starttls());
+    EXPECT_EQ(config.global.listen[0].pre_auth_max_stanza_size, 8_KB);
+    EXPECT_EQ(config.global.control_socket_path(), "/var/lib/rookery/control.sock");
+}
+
+TEST(Config, HostsAreNeededValidAndNormal) {
+    EXPECT_TRUE(contains(load("language: de\n").problems.errors.at(0), "'hosts' is missing"));
+    EXPECT_TRUE(contains(load("").problems.errors.at(0), "'hosts' is missing"));
+    EXPECT_TRUE(contains(load("hosts: []\n").problems.errors.at(0), "'hosts' is empty"));
+    EXPECT_TRUE(contains(load("hosts: [a@b]\n").problems.errors.at(0), "no domain name"));
+    EXPECT_TRUE(contains(load("hosts: [a.org, A.ORG]\n").problems.errors.at(0), "listed twice"));
+    EXPECT_EQ(load("hosts: Example.ORG\n").config->global.hosts, std::vector<std::string>{"example.org"});
+}
+
+TEST(Config, O1UnknownOptionsNameTheNearest) {
+    EXPECT_EQ(error_of("lisen: []\n"), "f.yml:2:1: unknown option 'lisen'; did you mean 'listen'?");
+    EXPECT_EQ(error_of("zzzzzzzz: 1\n"), "f.yml:2:1: unknown option 'zzzzzzzz'; remove it, or look the name up in the manual");
+    EXPECT_EQ(error_of("listen:\n  - port: 5222\n    starttls_require: true\n"),
+              "f.yml:4:5: unknown option 'starttls_require'; did you mean 'starttls_required'?");
+    EXPECT_EQ(error_of("modules:\n  rooster: {}\n"), "f.yml:3:3: unknown module 'rooster'; did you mean 'roster'?");
+    EXPECT_EQ(error_of("modules:\n  echo:\n    luod: true\n"), "f.yml:4:5: unknown option 'luod'; did you mean 'loud'?");
+}
+
+TEST(Config, O1AllFaultsAreToldAtOnce) {
+    const Loaded loaded = load("hosts: [a.org]\nloglevel: loud\nlisten: [{port: 0}]\nmax_user_sessions: ten\nbogus_thing: 1\n"
+                               "modules: {echo: {loud: maybe}}\naccess_rules: {x: {alow: all}}\n");
+    EXPECT_EQ(loaded.problems.errors.size(), 6u);
+    for (const std::string& error : loaded.problems.errors) EXPECT_EQ(error.rfind("f.yml:", 0), 0u) << error;
+}
+
+TEST(Config, O1MessagesNameTheCure) {
+    EXPECT_EQ(error_of("max_user_sessions: ten\n"),
+              "f.yml:2:20: 'max_user_sessions' must be a whole number from 1 to 1000, not 'ten'; write for example "
+              "'max_user_sessions: 10'");
+    EXPECT_TRUE(contains(error_of("negotiation_timeout: 2 fortnights\n"), "30 seconds"));
+    EXPECT_TRUE(contains(error_of("resource_conflict: closeolder\n"), "resource_conflict: closeold'"));
+}
+
+TEST(Config, AFaultOfAllHostsIsToldOnce) {
+    const Loaded loaded = load("hosts: [a.org, b.org, c.org]\nmodules: {echo: {loud: maybe}}\n");
+    EXPECT_EQ(loaded.problems.errors.size(), 1u);
+}
+
+TEST(Config, LoglevelInWordsAndNumbers) {
+    EXPECT_EQ(good("loglevel: debug\n").global.loglevel, LogLevel::debug);
+    EXPECT_EQ(good("loglevel: notice\n").global.loglevel, LogLevel::info);
+    EXPECT_EQ(good("loglevel: 3\n").global.loglevel, LogLevel::warning);
+    EXPECT_TRUE(contains(error_of("loglevel: chatty\n"), "one of none"));
+}
+
+TEST(Config, LoginOptions) {
+    const Config config = good("auth_scram_hash: sha512\ndisable_sasl_mechanisms: [digest-md5, PLAIN]\nauth_method: [sql, mnesia]\n"
+                               "auth_scram_iterations: 20000\nresource_conflict: setresource\nauth_password_format: scram\n");
+    EXPECT_EQ(config.global.auth_scram_hash, std::vector<HashAlgorithm>{HashAlgorithm::sha512});
+    EXPECT_EQ(config.global.disable_sasl_mechanisms, (std::vector<std::string>{"DIGEST-MD5", "PLAIN"}));
+    EXPECT_EQ(config.global.resource_conflict, ResourceConflict::setresource);
+    EXPECT_TRUE(contains(error_of("auth_method: ldap\n"), "'ldap' is not provided"));
+    EXPECT_TRUE(contains(error_of("auth_password_format: plain\n"), "scram"));
+    EXPECT_TRUE(contains(error_of("auth_scram_hash: md5\n"), "sha256"));
+    EXPECT_TRUE(contains(error_of("auth_scram_iterations: 100\n"), "4096"));
+}
+
+TEST(Listeners, TlsAndStarttlsGoTogether) {
+    const auto listener = [](std::string options) {
+        return good("listen: [{port: 1" + (options.empty() ? "" : ", " + options) + "}]\n").global.listen.at(0);
+    };
+    EXPECT_TRUE(listener("starttls_required: true").requires_starttls());
+    EXPECT_TRUE(listener("starttls: false, starttls_required: true").offers_starttls());
+    EXPECT_FALSE(listener("starttls: false").offers_starttls());
+    EXPECT_FALSE(listener("starttls: false").requires_starttls());
+    EXPECT_TRUE(listener("starttls_required: false").offers_starttls());
+    EXPECT_FALSE(listener("starttls_required: false").requires_starttls());
+    EXPECT_FALSE(listener("tls: true, starttls_required: true").requires_starttls());
+}
+
+TEST(Listeners, Errors) {
+    EXPECT_TRUE(contains(error_of("listen: 5222\n"), "list of listeners"));
+    EXPECT_TRUE(contains(error_of("listen: [5222]\n"), "a map of options"));
+    EXPECT_TRUE(contains(error_of("listen: [{}]\n"), "'port' is missing"));
+    EXPECT_TRUE(contains(error_of("listen: [{port: 'unix:/tmp/x'}]\n"), "Unix socket"));
+    EXPECT_TRUE(contains(error_of("listen: [{port: 1, ip: localhost}]\n"), "IP address"));
+    EXPECT_TRUE(contains(error_of("listen: [{port: 1}, {port: 1}]\n"), "two listeners on port 1"));
+    EXPECT_EQ(error_of("listen: [{port: 1, ip: 127.0.0.1}, {port: 1, ip: '::1'}]\n"), "accepted");
+    EXPECT_TRUE(contains(error_of("listen: [{port: 1, module: my_module}]\n"), "ejabberd_c2s"));
+    EXPECT_TRUE(contains(error_of("listen: [{port: 1, use_proxy_protocol: true}]\n"), "trusted_proxies: [10.0.0.5]"));
+    EXPECT_TRUE(contains(error_of("listen: [{port: 1, trusted_proxies: [10.0.0.1/8]}]\n"), "no network"));
+    EXPECT_EQ(error_of("listen: [{port: 1, access: c2s}]\n"),
+              "f.yml:2:28: there is no access rule 'c2s'; add it under access_rules, or write all or none");
+    EXPECT_TRUE(contains(error_of("shaper: {fast: 10}\nlisten: [{port: 1, shaper: fats}]\n"), "did you mean 'fast'"));
+}
+
+TEST(Listeners, ProxiesAndRules) {
+    const Config config = good("access_rules: {c2s: {deny: blocked, allow: all}}\nshaper: {fast: 1000}\n"
+                               "listen: [{port: 1, use_proxy_protocol: true, trusted_proxies: all, access: c2s, shaper: fast}]\n");
+    EXPECT_EQ(config.global.listen[0].trusted_proxies, (std::vector<std::string>{"0.0.0.0/0", "::/0"}));
+    EXPECT_TRUE(config.access().allows(config.global.listen[0].access, *Jid::parse("a@example.org")));
+    EXPECT_EQ(config.access().shaper("fast", Jid()), (ShaperRate{1'000, 0}));
+}
+
+TEST(Listeners, ThoseOfEjabberdsThatWeLackAreLeftOut) {
+    const Loaded loaded = load("hosts: [a.org]\nlisten:\n  - {port: 5269, module: ejabberd_s2s_in, max_stanza_size: 1}\n"
+                               "  - {port: 3478, module: ejabberd_stun, transport: udp}\n  - {port: 5222, zlib: true}\n");
+    ASSERT_TRUE(loaded.config);
+    EXPECT_EQ(loaded.config->global.listen.size(), 1u);
+    EXPECT_EQ(loaded.problems.warnings.size(), 3u);
+}
+
+TEST(Modules, BothNamesMeanTheSameOne) {
+    EXPECT_EQ(names_of(*good("modules: {mod_roster: {}}\n").hosts[0]), std::vector<std::string>{"roster"});
+    EXPECT_EQ(names_of(*good("modules: {roster:}\n").hosts[0]), std::vector<std::string>{"roster"});
+    EXPECT_TRUE(contains(error_of("modules: {roster: {}, mod_roster: {}}\n"), "listed twice"));
+    EXPECT_TRUE(contains(error_of("modules: [roster]\n"), "a map of modules"));
+}
+
+TEST(Modules, WhatAModuleNeedsComesWithIt) {
+    EXPECT_EQ(names_of(*good("modules: {echo: {}}\n").hosts[0]), (std::vector<std::string>{"echo", "helper"}));
+    EXPECT_TRUE(good("modules: {}\n").hosts[0]->modules.empty());
+}
+
+TEST(Modules, ThoseOfEjabberdsThatWeLackAreLeftOut) {
+    EXPECT_TRUE(contains(warning_of("modules: {mod_mqtt: {}}\n"), "'mod_mqtt' is left out"));
+    EXPECT_TRUE(contains(warning_of("modules: {roster: {}, mod_stun_disco: {anything: 1}}\n"), "coturn"));
+}
+
+TEST(Modules, CommonOptionsOfEjabberdsOnlyWarn) {
+    EXPECT_TRUE(contains(warning_of("modules: {roster: {db_type: sql, use_cache: true}}\n"), "'db_type' does nothing"));
+}
+
+TEST(Modules, OptionsAndTheirFingerprint) {
+    const Config loud = good("modules: {echo: {shout: true, host: 'echo.@HOST@'}}\n"), quiet = good("modules: {echo: {}}\n");
+    EXPECT_TRUE(echo_of(*loud.hosts[0]).loud);
+    EXPECT_EQ(echo_of(*loud.hosts[0]).host, "echo.example.org");
+    EXPECT_NE(loud.hosts[0]->modules[0].fingerprint, quiet.hosts[0]->modules[0].fingerprint);
+    EXPECT_EQ(quiet.hosts[0]->modules[0].fingerprint, good("modules:\n  echo: {}\n").hosts[0]->modules[0].fingerprint);
+}
+
+TEST(Modules, AccessRulesOfOptionsMustExist) {
+    EXPECT_TRUE(contains(error_of("modules: {echo: {access: frends}}\naccess_rules: {friends: {allow: all}}\n"), "did you mean 'friends'"));
+    const Config config = good("modules: {echo: {access: [{deny: blocked}, allow]}}\nacl: {blocked: {user: eve}}\n");
+    const AccessRule& rule = echo_of(*config.hosts[0]).access;
+    EXPECT_FALSE(config.access().allows(rule, *Jid::parse("eve@example.org")));
+    EXPECT_TRUE(config.access().allows(rule, *Jid::parse("bob@example.org")));
+}
+
+TEST(HostConfig, ReplacesForOneHost) {
+    const Loaded loaded = load("hosts: [a.org, b.org]\nlanguage: en\nmodules: {roster: {}, echo: {}}\n"
+                               "host_config:\n  B.org:\n    language: de\n    modules: {roster: {}}\n");
+    ASSERT_TRUE(loaded.config);
+    EXPECT_EQ(loaded.config->hosts[0]->language, "en");
+    EXPECT_EQ(loaded.config->hosts[1]->language, "de");
+    EXPECT_EQ(names_of(*loaded.config->hosts[0]), (std::vector<std::string>{"roster", "echo", "helper"}));
+    EXPECT_EQ(names_of(*loaded.config->hosts[1]), std::vector<std::string>{"roster"});
+}
+
+TEST(HostConfig, AppendsForOneHost) {
+    const Loaded loaded = load("hosts: [a.org, b.org]\nacl: {admin: {user: [x@a.org]}}\naccess_rules: {adm: {allow: admin}}\n"
+                               "modules: {echo: {host: h}}\n"
+                               "append_host_config:\n  b.org:\n    acl: {admin: {user: [y@b.org]}}\n    modules: {roster: {}, echo: {loud: true}}\n");
+    ASSERT_TRUE(loaded.config) << loaded.problems.errors.front();
+    const HostOptions& a = *loaded.config->hosts[0];
+    const HostOptions& b = *loaded.config->hosts[1];
+    EXPECT_FALSE(a.access->allows("adm", *Jid::parse("y@b.org")));
+    EXPECT_TRUE(b.access->allows("adm", *Jid::parse("y@b.org")));
+    EXPECT_TRUE(b.access->allows("adm", *Jid::parse("x@a.org")));
+    EXPECT_EQ(names_of(b), (std::vector<std::string>{"echo", "roster", "helper"}));
+    EXPECT_TRUE(echo_of(b).loud);
+    EXPECT_EQ(echo_of(b).host, "h");
+    EXPECT_FALSE(echo_of(a).loud);
+}
+
+TEST(HostConfig, RulesOfAHostStandBesideThoseOfAll) {
+    const Loaded loaded = load("hosts: [a.org]\naccess_rules: {x: {allow: all}, y: {allow: all}}\n"
+                               "host_config: {a.org: {access_rules: {y: {deny: all}}}}\n");
+    ASSERT_TRUE(loaded.config);
+    EXPECT_TRUE(loaded.config->access().allows("x", *Jid::parse("u@a.org")));
+    EXPECT_FALSE(loaded.config->access().allows("y", *Jid::parse("u@a.org")));
+}
+
+TEST(HostConfig, Errors) {
+    EXPECT_TRUE(contains(error_of("host_config: {exmple.org: {}}\n"), "did you mean 'example.org'"));
+    EXPECT_TRUE(contains(error_of("host_config: {example.org: {listen: []}}\n"), "move it to the top level"));
+    EXPECT_TRUE(contains(error_of("host_config: {example.org: {langage: de}}\n"), "did you mean 'language'"));
+    EXPECT_TRUE(contains(error_of("host_config: {example.org: 5}\n"), "a map"));
+    EXPECT_TRUE(contains(error_of("host_config: 5\n"), "a map of hosts"));
+}
+
+TEST(Config, EjabberdsOptionsThatDoNothingHereOnlyWarn) {
+    EXPECT_TRUE(contains(warning_of("c2s_ciphers: HIGH\n"), "'c2s_ciphers' does nothing here"));
+    EXPECT_TRUE(contains(warning_of("log_rotate_count: 0\n"), "logrotate"));
+    EXPECT_TRUE(contains(warning_of("ldap_servers: [x]\n"), "own accounts"));
+    EXPECT_TRUE(contains(warning_of("host_config: {example.org: {sql_type: pgsql}}\n"), "own database"));
+}
+
+// The shape of the file that ejabberd ships: every kind of rule it uses.
+TEST(Config, AFileWrittenForEjabberdLoads) {
+    const Loaded loaded = load(R"(
+hosts: [localhost]
+loglevel: info
+define_macro:
+  'CIPHERS': "HIGH:@STRENGTH"
+c2s_ciphers: 'CIPHERS'
+listen:
+  -
+    port: 5222
+    ip: "::"
+    module: ejabberd_c2s
+    max_stanza_size: 262144
+    shaper: c2s_shaper
+    access: c2s
+    starttls_required: true
+  - {port: 5443, module: ejabberd_http, tls: true, request_handlers: {/api: mod_http_api}}
+acl:
+  admin:
+     user:
+       - ""
+  local:
+    user_regexp: ""
+  loopback:
+    ip: [127.0.0.0/8, ::1/128]
+access_rules:
+  local: {allow: local}
+  c2s:
+    deny: blocked
+    allow: all
+api_permissions:
+  "console": {from: [ejabberd_ctl], who: all, what: "*"}
+shaper:
+  normal: {rate: 3000, burst_size: 20000}
+  fast: 200000
+shaper_rules:
+  max_user_sessions: 10
+  max_user_offline_messages: {5000: admin, 100: all}
+  c2s_shaper: {none: admin, normal: all}
+modules:
+  mod_roster: {versioning: true}
+  mod_caps: {}
+  mod_proxy65: {access: local, max_connections: 5}
+)");
+    ASSERT_EQ(loaded.problems.errors.size(), 1u);  // the roster of this test has no options
+    EXPECT_TRUE(contains(loaded.problems.errors[0], "versioning"));
+    EXPECT_EQ(loaded.problems.warnings.size(), 5u);
+}
+
+TEST(Config, ChangesNameWhatNeedsARestart) {
+    const Config before = good("loglevel: info\nshards: 2\nlanguage: en\n"), after = good("loglevel: debug\nshards: 4\n");
+    const auto changes = config_changes(before, after);
+    ASSERT_EQ(changes.size(), 3u);
+    EXPECT_EQ(changes[0].option, "language");
+    EXPECT_FALSE(changes[1].needs_restart);
+    EXPECT_EQ(changes[2].option, "shards");
+    EXPECT_TRUE(changes[2].needs_restart);
+    EXPECT_TRUE(config_changes(before, before).empty());
+}
+
+TEST(Config, TheReferenceNamesEveryOption) {
+    const std::string reference = config_reference(modules);
+    for (const char* part : {"# hosts:", "# negotiation_timeout: 30 seconds", "#     max_stanza_size: 256 KB", "# access_rules:",
+                             "#   echo:", "#     loud: false", "(XEP-0199 2.0.1)", "off by default", "also shout",
+                             "a change needs a restart", "# loglevel: info"})
+        EXPECT_TRUE(contains(reference, part)) << part << "\n" << reference;
+}
+
+TEST(Config, ABrokenFileIsNoConfig) {
+    EXPECT_FALSE(load("hosts: [a.org\n").config);
+    EXPECT_FALSE(load("\t- x\n").config);
+}
+
+}  // namespace
+}  // namespace rookery
