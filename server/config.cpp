@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t max_hosts = 10'000;
 
-// What a host may have of its own, as it stands in the file; the rest of a host's options is worked out of these.
+// What a host may have of its own. The maps are worked into its HostOptions, from the file itself.
 struct LocalConfig {
     std::string language = "en";
     std::size_t max_user_sessions = 10;
@@ -301,11 +301,12 @@ public:
         Config config;
         config.global = global_.parse(global, problems_).value_or(GlobalConfig());
         const StructuralConfig maps = structural_.parse(structural, problems_).value_or(StructuralConfig());
-        check_host_names(maps, config.global.hosts);
-        for (const std::string& host : config.global.hosts) config.hosts.push_back(make_host(host, local, maps, config.global.hosts));
+        const std::vector<std::string> hosts = hosts_to_check(file);
+        check_host_names(maps, hosts);
+        for (const std::string& host : hosts) config.hosts.push_back(make_host(host, local, maps, hosts));
         for (const ConfigValue::Entry& entry : file.entries) config.fingerprints[entry.key] = config_fingerprint(entry.value);
         const ConfigValue* listen = file.find("listen");
-        if (listen && !config.hosts.empty()) check_listeners(*listen, config.access());
+        if (listen) check_listeners(*listen, config.access());
         return config;
     }
 
@@ -334,6 +335,14 @@ private:
         const auto near = nearest(entry.key, names);
         problems_.error(entry.mark, "unknown option '" + entry.key + "'; " +
                                         (near ? "did you mean '" + std::string(*near) + "'?" : "remove it, or look the name up in the manual"));
+    }
+
+    // Also when something else is wrong: the hosts' options are judged in the same run.
+    static std::vector<std::string> hosts_to_check(const ConfigValue& file) {
+        ConfigProblems told_already;
+        const ConfigValue* given = file.find("hosts");
+        auto hosts = given ? read_hosts("hosts", *given, told_already) : std::nullopt;
+        return hosts && !hosts->empty() ? *hosts : std::vector<std::string>{"localhost"};
     }
 
     void check_host_names(const StructuralConfig& maps, const std::vector<std::string>& hosts) {
@@ -371,11 +380,17 @@ private:
         options->domain = host;
         options->language = parsed.language;
         options->max_user_sessions = parsed.max_user_sessions;
-        const AccessRules::Source source{parsed.acl, parsed.access_rules, maps.shaper, parsed.shaper_rules, hosts};
+        const AccessRules::Source source{given(local, "acl"), given(local, "access_rules"), maps.shaper,
+                                         given(local, "shaper_rules"), hosts};
         auto access = std::make_shared<const AccessRules>(AccessRules::parse(source, problems_));
-        options->modules = load_modules(parsed.modules, *access);
+        options->modules = load_modules(given(local, "modules"), *access);
         options->access = std::move(access);
         return options;
+    }
+
+    static ConfigValue given(const ConfigValue& map, std::string_view name) {
+        const ConfigValue* value = map.find(name);
+        return value ? *value : ConfigValue();
     }
 
     void add_own(ConfigValue& local, const ConfigValue& own, bool appended) {
