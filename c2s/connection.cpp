@@ -299,6 +299,7 @@ void Connection::login_failed() {
     const std::string address = transport_->peer().ip.to_string();
     const std::string account = stream_.auth_account();
     log_info("login_failed", {{"address", address}, {"account", account}, {"reason", stream_.close_reason()}});
+    if (account.empty()) return;  // nothing was guessed
     LoginEvent event{address, Jid::make(account, stream_.host()->domain()).value_or(Jid()), stream_.close_reason()};
     (void)stream_.host()->hooks.login_failed.run(event);
 }

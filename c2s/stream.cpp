@@ -40,6 +40,7 @@ struct Stream::Auth {
     std::optional<SaslCheckPassword> password;
     std::size_t bytes = 0;
     unsigned failures = 0;
+    unsigned false_starts = 0;
     std::optional<SaslCondition> verdict;  // what a right proof gets instead of success
 };
 
@@ -301,6 +302,7 @@ StreamEvent Stream::on_auth(xml::View element) {
     auth_->mechanism = make_sasl_mechanism(name, std::move(context));
     if (!auth_->mechanism) return auth_failed(SaslCondition::invalid_mechanism, "unknown mechanism");
     auth_->mechanism_name = name;
+    auth_->account.clear();
     state_ = State::authenticating;
     if (!element.text().empty()) return on_response(element);
     output_ += "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
@@ -364,7 +366,11 @@ StreamEvent Stream::auth_failed(SaslCondition condition, std::string_view why) {
     auth_->mechanism.reset();
     auth_->password.reset();
     state_ = State::negotiate;
-    if (++auth_->failures >= policy_->max_auth_failures)
+    // COMPAT: slixmpp 1.8.3 binds tls-unique to TLS 1.3 and tries every mechanism in turn before PLAIN: attempts that
+    // never came to a proof are no guesses, and have a bound of their own.
+    const bool guessed = !auth_->account.empty();
+    const unsigned failures = guessed ? ++auth_->failures : ++auth_->false_starts;
+    if (failures >= (guessed ? policy_->max_auth_failures : policy_->max_false_starts))
         return fail(StreamError(StreamCondition::policy_violation, "too many failed logins"));
     return StreamEvent::auth_failed;
 }

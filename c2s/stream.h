@@ -42,7 +42,8 @@ struct StreamPolicy {
     xml::ParserLimits before_login;      // also the bound of what is buffered for one stanza
     xml::ParserLimits after_login;
     std::size_t max_bytes_before_login = 65'536;
-    unsigned max_auth_failures = 5;      // RFC 6120 6.4.5
+    unsigned max_auth_failures = 5;      // wrong proofs, RFC 6120 6.4.5
+    unsigned max_false_starts = 10;      // attempts that failed before a proof
     std::vector<std::string> disabled_mechanisms;
     Seconds idle_limit{0};               // advertised by XEP-0478; 0: none
     // For fake keys of unknown accounts.
