@@ -12,6 +12,7 @@
 #include "c2s/stream.h"
 #include "c2s/transport.h"
 #include "core/shard.h"
+#include "core/access.h"
 #include "core/shaper.h"
 #include "xmpp/sasl/plain_cache.h"
 #include "xmpp/xml/stream_parser.h"
@@ -20,17 +21,20 @@ namespace rookery {
 
 class Connection;
 
+// RFC 6120 7.7.2.2: what happens when a resource is taken. The last: bind under another name.
+enum class ResourceConflict { closeold, closenew, setresource };
+
 // A listener's wishes and the limits of the service; immutable, new connections take the newest.
 struct C2sPolicy {
     std::shared_ptr<const StreamPolicy> stream;
     std::shared_ptr<const TlsContexts> contexts;  // null: no TLS
     bool direct_tls = false;
-    std::string access = "all";                   // access rule asked at login
-    ShaperRate shaper;                            // of a logged-in connection's input; unlimited by default
+    AccessRule access;                            // asked at login
+    std::string shaper = "none";                  // shaper or shaper rule, of a logged-in connection's input
     Duration silence_before_login = Seconds(10);
     Duration login_within = Seconds(30);          // option negotiation_timeout
     std::size_t max_output_bytes = 4u << 20;      // a client that takes nothing is closed past this
-    bool conflict_closes_old = true;              // option resource_conflict: closeold; else closenew
+    ResourceConflict conflict = ResourceConflict::closeold;
 };
 
 struct C2sLimits {

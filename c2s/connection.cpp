@@ -263,7 +263,7 @@ Task<void> Connection::load_credentials([[maybe_unused]] std::shared_ptr<Connect
     Result<Login> login = Error(ErrorCode::not_found, "no such name");
     if (account) {
         login = co_await host.stores().accounts.load_login(*account);
-        if (!host.allows(policy_->access, *account, address)) verdict = SaslCondition::not_authorized;
+        if (!host.options().access->allows(policy_->access, *account, address)) verdict = SaslCondition::not_authorized;
     }
     if (login.ok()) {
         if (login->disabled) verdict = SaslCondition::account_disabled;
@@ -335,7 +335,9 @@ void Connection::arrive_home(C2s& c2s, std::shared_ptr<Home> home) {
 
 void Connection::resume_after_login() {
     if (!stream_.host()) return close(StreamError(StreamCondition::host_gone));
-    if (policy_->shaper.limited()) shaper_ = std::make_unique<Shaper>(policy_->shaper, last_heard_);
+    const std::string address = transport_->peer().ip.to_string();
+    const ShaperRate rate = stream_.host()->options().access->shaper(policy_->shaper, stream_.jid(), address);
+    if (rate.limited()) shaper_ = std::make_unique<Shaper>(rate, last_heard_);
     resume();
 }
 
@@ -378,10 +380,14 @@ std::optional<Jid> Connection::choose_resource(Account& account) {
         stream_.refuse_bind(StanzaError(Condition::bad_request));
         return std::nullopt;
     }
-    const SessionPtr old = account.find_session(full->resource());
-    if (old && !policy_->conflict_closes_old) {
+    SessionPtr old = account.find_session(full->resource());
+    if (old && policy_->conflict == ResourceConflict::closenew) {
         stream_.refuse_bind(StanzaError(Condition::conflict));
         return std::nullopt;
+    }
+    if (old && policy_->conflict == ResourceConflict::setresource) {
+        full = bare.with_resource(random_token(12));
+        old = nullptr;
     }
     if (old) old->close(StreamError(StreamCondition::conflict, "replaced by a new connection"));
     if (account.sessions().size() >= account.host().options().max_user_sessions) {

@@ -58,6 +58,9 @@ struct Hooks {
     Hook<AccountEvent> account_created{"account_created"};
     // The account's rows are gone, its sessions closed.
     Hook<AccountEvent> account_removed{"account_removed"};
+
+    // One line for each hook somebody has joined: who sees it, in which order.
+    std::vector<std::string> explain() const;
 };
 
 }  // namespace rookery

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/options.h"
+#include "c2s/c2s.h"
 #include "core/access.h"
 #include "core/host.h"
 #include "core/module.h"
@@ -21,8 +22,6 @@
 #include "xmpp/sasl/credentials.h"
 
 namespace rookery {
-
-enum class ResourceConflict { closeold, closenew, setresource };  // RFC 6120 7.7.2.2; the last: bind under another name
 
 // One entry of `listen`, module ejabberd_c2s.
 struct ListenerConfig {

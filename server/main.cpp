@@ -1,0 +1,110 @@
+// rookery: the server and its command-line tool in one program.
+#include <CLI/CLI.hpp>
+
+#include <exception>
+#include <filesystem>
+#include <iostream>
+
+#include "admin/cli.h"
+#include "admin/commands.h"
+#include "admin/control.h"
+#include "admin/json.h"
+#include "base/version.h"
+#include "server/reference.h"
+#include "server/server.h"
+
+namespace rookery {
+namespace {
+
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 2;
+
+int serve(const ServerOptions& options) {
+    try {
+        Server server(options);
+        std::cout << server.greeting() << std::flush;
+        return server.run();
+    } catch (const std::exception& error) {
+        std::cerr << "rookery: " << error.what() << "\n";
+        return exit_failed;
+    }
+}
+
+int check(const ServerOptions& options) {
+    const Result<Plan> plan = make_plan(options.config, options.data);
+    if (!plan.ok()) {
+        std::cerr << plan.error().message << "\n";
+        return exit_failed;
+    }
+    for (const std::string& warning : plan->warnings) std::cout << "warning: " << warning << "\n";
+    const std::vector<std::string> findings = check_certificates(*plan, SystemClock().wall_now());
+    for (const std::string& finding : findings) std::cout << finding << "\n";
+    if (!findings.empty()) return exit_failed;
+    std::cout << "The configuration is fine.\n";
+    return 0;
+}
+
+int run_verb(const CommandTable& table, const std::string& data, bool json, const std::vector<std::string>& words) {
+    const Command* command = table.find(words.front());
+    if (!command) {
+        std::cerr << "rookery: " << table.unknown(words.front()) << " ('rookery --help' lists them)\n";
+        return exit_usage;
+    }
+    Result<Value> args = named_arguments(*command, {words.begin() + 1, words.end()});
+    if (!args.ok()) {
+        std::cerr << args.error().message << "\n";
+        return exit_usage;
+    }
+    const std::string path = (std::filesystem::path(data) / "control").string();
+    const Result<Value> result = ask_server(path, command->name, std::move(*args));
+    if (!result.ok()) {
+        std::cerr << "rookery: " << result.error().message << "\n";
+        return exit_failed;
+    }
+    std::cout << (json ? to_json(*result, 2) + "\n" : to_table(*result));
+    return 0;
+}
+
+// Where the server's data is when nobody says: the packaged place if it is there, else here.
+std::string default_data() {
+    const std::string packaged = "/var/lib/rookery";
+    return std::filesystem::exists(packaged + "/control") && !std::filesystem::exists("var") ? packaged : "var";
+}
+
+int run(int argc, char** argv) {
+    const CommandTable table = make_command_table();
+    CLI::App app("Rookery, an XMPP server. Verbs for a running server:\n" + command_overview(table));
+    app.set_version_flag("--version", std::string(version()));
+    app.require_subcommand(0, 1);
+    app.allow_extras();
+    ServerOptions options{"", default_data()};
+    bool json = false;
+    std::string target = ".";
+    app.add_option("--data", options.data, "Folder of the server's data")->capture_default_str();
+    app.add_flag("--json", json, "Answers as JSON");
+    CLI::App* serving = app.add_subcommand("serve", "Run the server in the foreground");
+    CLI::App* checking = app.add_subcommand("check", "Check the configuration and the certificates");
+    CLI::App* explaining = app.add_subcommand("explain", "Print in which order modules see stanzas");
+    CLI::App* documenting = app.add_subcommand("generate", "Write the generated example and reference (conf/, docs/)");
+    documenting->add_option("FOLDER", target, "Top folder of the source tree");
+    for (CLI::App* sub : {serving, checking, explaining}) {
+        sub->add_option("--config", options.config, "Configuration file (none: the defaults)");
+        sub->add_option("--data", options.data, "Folder of the server's data")->capture_default_str();
+    }
+    CLI11_PARSE(app, argc, argv);
+    if (serving->parsed()) return serve(options);
+    if (checking->parsed()) return check(options);
+    if (explaining->parsed()) return explain_hooks(options.config, options.data, std::cout);
+    if (documenting->parsed()) return generate_reference(target, table);
+    const std::vector<std::string> words = app.remaining();
+    if (words.empty()) {
+        std::cout << app.help();
+        return exit_usage;
+    }
+    return run_verb(table, options.data, json, words);
+}
+
+}  // namespace
+}  // namespace rookery
+
+int main(int argc, char** argv) { return rookery::run(argc, argv); }

@@ -1,0 +1,296 @@
+#include "server/plan.h"
+
+#include <fcntl.h>
+#include <glob.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+#include "base/bytes.h"
+#include "core/module.h"
+
+namespace rookery {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string chain_file = "localhost.crt";
+const std::string key_file = "localhost.key";
+constexpr std::size_t before_login_depth = 64;
+constexpr std::size_t before_login_whitespace = 1'024;
+
+Error fault(const std::string& message) { return Error(ErrorCode::invalid, message); }
+
+std::string errno_text() { return std::generic_category().message(errno); }
+
+// --- the data folder ----------------------------------------------------------------------------------------------
+
+Result<void> make_data_folder(const std::string& data) {
+    std::error_code error;
+    fs::create_directories(data, error);
+    if (error) return fault("cannot make the data folder '" + data + "': " + error.message() + "; make it, or name another with --data");
+    if (::access(data.c_str(), R_OK | W_OK | X_OK) != 0)
+        return fault("the data folder '" + data + "' may not be written: " + errno_text() + "; give it to the user that runs rookery");
+    return {};
+}
+
+// The secret behind fake salts lives as long as the accounts: else a stranger sees by a changed salt who is not there.
+Result<std::string> fake_secret(const std::string& data) {
+    const std::string path = data + "/secret";
+    std::ifstream in(path, std::ios::binary);
+    if (in) {
+        std::stringstream text;
+        text << in.rdbuf();
+        if (text.str().size() < 32) return fault("'" + path + "' is damaged; remove it and a new one is made");
+        return text.str();
+    }
+    const std::string secret = hex_encode(random_bytes(32));
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    const bool written = file >= 0 && ::write(file, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size()) &&
+                         ::fsync(file) == 0;
+    const std::string why = errno_text();
+    if (file >= 0) ::close(file);
+    if (!written) return fault("cannot write '" + path + "': " + why);
+    return secret;
+}
+
+// --- certificates -------------------------------------------------------------------------------------------------
+
+std::vector<std::string> expand(const std::string& pattern) {
+    glob_t found{};
+    std::vector<std::string> paths;
+    if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
+        for (std::size_t i = 0; i < found.gl_pathc; ++i) paths.emplace_back(found.gl_pathv[i]);
+    ::globfree(&found);
+    return paths;
+}
+
+bool file_says(const std::string& path, std::string_view words) {
+    std::ifstream in(path);
+    std::string line;
+    while (std::getline(in, line))
+        if (line.find(words) != std::string::npos) return true;
+    return false;
+}
+
+// ejabberd's certfiles: PEM files in any order; a certificate's key is in its own file, else in a listed one beside it.
+std::string key_for(const std::string& chain, const std::vector<std::string>& files) {
+    if (file_says(chain, "PRIVATE KEY-----")) return chain;
+    for (const std::string& file : files)
+        if (fs::path(file).parent_path() == fs::path(chain).parent_path() && file_says(file, "PRIVATE KEY-----")) return file;
+    for (const std::string& file : files)
+        if (file_says(file, "PRIVATE KEY-----")) return file;
+    return {};
+}
+
+Result<std::vector<CertificateFiles>> certificate_files(const std::vector<std::string>& patterns) {
+    std::vector<std::string> files;
+    for (const std::string& pattern : patterns) {
+        const std::vector<std::string> paths = expand(pattern);
+        if (paths.empty()) return fault("certfiles: there is no file '" + pattern + "'");
+        files.insert(files.end(), paths.begin(), paths.end());
+    }
+    std::vector<CertificateFiles> pairs;
+    for (const std::string& file : files) {
+        if (!file_says(file, "BEGIN CERTIFICATE-----")) continue;
+        const std::string key = key_for(file, files);
+        if (key.empty()) return fault("certfiles: no private key for '" + file + "'; list its file too");
+        pairs.push_back(CertificateFiles{file, key, {}});
+    }
+    if (pairs.empty()) return fault("certfiles: no certificate in the files listed");
+    return pairs;
+}
+
+Result<std::shared_ptr<const TlsContexts>> load_contexts(const GlobalConfig& config, const std::string& data) {
+    if (!config.certfiles.empty()) {
+        Result<std::vector<CertificateFiles>> files = certificate_files(config.certfiles);
+        if (!files.ok()) return std::move(files).error();
+        return TlsContexts::load(*files);
+    }
+    const std::string chain = data + "/" + chain_file;
+    const std::string key = data + "/" + key_file;
+    if (!fs::exists(chain)) {
+        Result<void> made = make_self_signed(chain, key, config.hosts);
+        if (!made.ok()) return std::move(made).error();
+    }
+    return TlsContexts::load({CertificateFiles{chain, key, {}}});
+}
+
+// --- listeners ----------------------------------------------------------------------------------------------------
+
+xml::ParserLimits limits_before_login(const ListenerConfig& listener) {
+    xml::ParserLimits limits;
+    limits.max_bytes = static_cast<std::size_t>(listener.pre_auth_max_stanza_size.bytes);
+    limits.max_elements = listener.pre_auth_max_stanza_elements;
+    limits.max_depth = before_login_depth;
+    limits.max_whitespace = before_login_whitespace;
+    return limits;
+}
+
+xml::ParserLimits limits_after_login(const ListenerConfig& listener) {
+    xml::ParserLimits limits;
+    limits.max_bytes = static_cast<std::size_t>(listener.max_stanza_size.bytes);
+    limits.max_elements = listener.max_stanza_elements;
+    return limits;
+}
+
+std::shared_ptr<const StreamPolicy> stream_policy(const GlobalConfig& config, const ListenerConfig& listener,
+                                                  const std::string& secret) {
+    auto policy = std::make_shared<StreamPolicy>();
+    policy->starttls = listener.offers_starttls();
+    policy->starttls_required = listener.tls || listener.requires_starttls();
+    policy->before_login = limits_before_login(listener);
+    policy->after_login = limits_after_login(listener);
+    policy->disabled_mechanisms = config.disable_sasl_mechanisms;
+    policy->fake_secret = secret;
+    policy->default_hash = config.auth_scram_hash.front();
+    policy->default_iterations = config.auth_scram_iterations;
+    return policy;
+}
+
+Result<std::vector<IpRange>> ranges(const std::vector<std::string>& texts) {
+    std::vector<IpRange> ranges;
+    for (const std::string& text : texts) {
+        const std::optional<IpRange> range = IpRange::parse(text);
+        if (!range) return fault("trusted_proxies: '" + text + "' is not a network; write for example 10.0.0.0/8");
+        ranges.push_back(*range);
+    }
+    return ranges;
+}
+
+Result<ListenerPlan> plan_listener(const Config& config, const ListenerConfig& listener, const std::string& secret,
+                                   std::shared_ptr<const TlsContexts> contexts) {
+    auto policy = std::make_shared<C2sPolicy>();
+    policy->stream = stream_policy(config.global, listener, secret);
+    policy->contexts = std::move(contexts);
+    policy->direct_tls = listener.tls;
+    policy->access = listener.access;
+    policy->shaper = listener.shaper;
+    policy->login_within = config.global.negotiation_timeout;
+    policy->conflict = config.global.resource_conflict;
+    ListenerPlan plan;
+    plan.socket.address = listener.ip;
+    plan.socket.port = listener.port;
+    plan.socket.backlog = listener.backlog;
+    plan.socket.direct_tls = listener.tls;
+    if (listener.tls) plan.socket.alpn = std::make_shared<const std::vector<std::string>>(1, "xmpp-client");
+    plan.socket.use_proxy_protocol = listener.use_proxy_protocol;
+    Result<std::vector<IpRange>> trusted = ranges(listener.trusted_proxies);
+    if (!trusted.ok()) return std::move(trusted).error();
+    plan.socket.proxy_trusted = std::move(*trusted);
+    plan.policy = std::move(policy);
+    return plan;
+}
+
+// What is served without a file.
+constexpr const char* default_text = R"(
+hosts: [localhost]
+listen:
+  - {port: 5222, ip: "::", module: ejabberd_c2s}
+  - {port: 5223, ip: "::", module: ejabberd_c2s, tls: true}
+)";
+
+std::optional<Config> load(const std::string& file, ConfigProblems& problems) {
+    ConfigWorld world = ConfigWorld::real();
+    if (!file.empty()) return load_config(file, all_modules(), world, problems);
+    world.read_file = [](const std::string&) -> Result<std::string> { return std::string(default_text); };
+    return load_config("defaults", all_modules(), world, problems);
+}
+
+std::string lines_of(const std::vector<std::string>& errors) {
+    std::string text;
+    for (const std::string& error : errors) text += (text.empty() ? "" : "\n") + error;
+    return text;
+}
+
+}  // namespace
+
+Result<Plan> make_plan(const std::string& file, const std::string& data) {
+    ConfigProblems problems;
+    std::optional<Config> config = load(file, problems);
+    if (!config) return fault(lines_of(problems.errors));
+    Result<void> folder = make_data_folder(data);
+    if (!folder.ok()) return std::move(folder).error();
+    Result<std::string> secret = fake_secret(data);
+    if (!secret.ok()) return std::move(secret).error();
+    auto contexts = load_contexts(config->global, data);
+    if (!contexts.ok()) return std::move(contexts).error();
+    Plan plan;
+    plan.contexts = std::move(*contexts);
+    for (const ListenerConfig& listener : config->global.listen) {
+        Result<ListenerPlan> planned = plan_listener(*config, listener, *secret, plan.contexts);
+        if (!planned.ok()) return std::move(planned).error();
+        plan.listeners.push_back(std::move(*planned));
+    }
+    plan.control_path = data + "/control";
+    plan.database_path = data + "/rookery.db";
+    plan.warnings = std::move(problems.warnings);
+    plan.config = std::move(*config);
+    return plan;
+}
+
+std::vector<std::string> check_certificates(const Plan& plan, WallTime now) {
+    std::vector<std::string> findings;
+    for (const CertificateInfo& certificate : plan.contexts->certificates())
+        if (!certificate.valid_at(now)) findings.push_back(certificate.chain_file + ": the certificate is not valid today; renew it");
+    for (const std::string& host : plan.config.global.hosts)
+        if (!plan.contexts->covers(host)) findings.push_back("no certificate names the host " + host + "; add one to 'certfiles'");
+    return findings;
+}
+
+namespace {
+
+void compare_modules(const HostOptions& before, const HostOptions& after, std::vector<std::string>& lines) {
+    const auto find = [](const HostOptions& host, const ModuleSpec* spec) {
+        const auto at = std::ranges::find(host.modules, spec, &HostOptions::ModuleOptions::spec);
+        return at == host.modules.end() ? nullptr : &*at;
+    };
+    for (const auto& old : before.modules)
+        if (!find(after, old.spec)) lines.push_back(before.domain + ": module " + old.spec->name + " off");
+    for (const auto& now : after.modules) {
+        const auto* old = find(before, now.spec);
+        if (!old)
+            lines.push_back(after.domain + ": module " + now.spec->name + " on");
+        else if (old->fingerprint != now.fingerprint)
+            lines.push_back(after.domain + ": module " + now.spec->name + " changed");
+    }
+}
+
+const HostOptions* find_host(const Plan& plan, const std::string& domain) {
+    for (const auto& host : plan.config.hosts)
+        if (host->domain == domain) return host.get();
+    return nullptr;
+}
+
+bool same_files(const Plan& before, const Plan& after) {
+    const auto& a = before.contexts->certificates();
+    const auto& b = after.contexts->certificates();
+    return std::ranges::equal(a, b, [](const CertificateInfo& x, const CertificateInfo& y) {
+        return x.chain_file == y.chain_file && x.not_after == y.not_after && x.names == y.names;
+    });
+}
+
+}  // namespace
+
+std::vector<std::string> differences(const Plan& before, const Plan& after) {
+    std::vector<std::string> lines;
+    for (const auto& host : before.config.hosts)
+        if (!find_host(after, host->domain)) lines.push_back("host " + host->domain + " removed");
+    for (const auto& host : after.config.hosts) {
+        if (const HostOptions* old = find_host(before, host->domain))
+            compare_modules(*old, *host, lines);
+        else
+            lines.push_back("host " + host->domain + " added");
+    }
+    if (!same_files(before, after)) lines.push_back("certificates changed");
+    for (const ConfigChange& change : config_changes(before.config, after.config))
+        lines.push_back(change.option + (change.needs_restart ? " changed: needs a restart" : " changed"));
+    return lines;
+}
+
+}  // namespace rookery

@@ -1,0 +1,46 @@
+// Plan: a configuration made ready to run: everything checked, certificates loaded, module options parsed. Making one
+// has no effect on a running server, so a reload that fails changes nothing.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "c2s/c2s.h"
+#include "core/host.h"
+#include "core/shard.h"
+#include "net/listener.h"
+#include "net/tls_contexts.h"
+#include "server/config.h"
+
+namespace rookery {
+
+struct ListenerPlan {
+    ListenerOptions socket;
+    std::shared_ptr<const C2sPolicy> policy;
+
+    std::string name() const { return socket.address + " port " + std::to_string(socket.port); }
+};
+
+struct Plan {
+    Config config;
+    std::vector<ListenerPlan> listeners;
+    std::shared_ptr<const TlsContexts> contexts;
+    std::string control_path;
+    std::string database_path;
+    std::vector<std::string> warnings;
+};
+
+// Reads and checks. `file`: empty for the defaults. Makes what a first start needs in `data`: the folder, a
+// certificate, the secret behind fake salts. The error has one line for each fault, with file, line and cure.
+Result<Plan> make_plan(const std::string& file, const std::string& data);
+
+// Certificates that are not valid now, and hosts without one; for `rookery check`.
+std::vector<std::string> check_certificates(const Plan& plan, WallTime now);
+
+// What a reload changes, one line each ("module ping: changed"); what needs a restart says so.
+std::vector<std::string> differences(const Plan& before, const Plan& after);
+
+}  // namespace rookery

@@ -1,0 +1,253 @@
+#include "server/server.h"
+
+#include <csignal>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <stdexcept>
+
+#include "admin/commands.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "xmpp/sasl/credentials.h"
+
+namespace rookery {
+namespace {
+
+constexpr Seconds shutdown_limit{8};  // for clients to take what is left for them; the process ends within 10 s
+constexpr std::size_t max_queued_work = 10'000;
+
+sigset_t our_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    return set;
+}
+
+std::string join(const std::vector<std::string>& lines, const char* between) {
+    std::string text;
+    for (const std::string& line : lines) text += (text.empty() ? "" : between) + line;
+    return text;
+}
+
+// How this program was started, for command lines shown to people.
+std::string program_path() {
+    std::error_code error;
+    const std::filesystem::path path = std::filesystem::read_symlink("/proc/self/exe", error);
+    return error ? "rookery" : path.string();
+}
+
+void warn_about_certificates(const TlsContexts& contexts, WallTime now) {
+    for (const CertificateInfo& certificate : contexts.certificates())
+        if (!certificate.valid_at(now))
+            log_error("certificate_not_valid", {{"file", certificate.chain_file}, {"days_left", certificate.days_left(now)}});
+}
+
+}  // namespace
+
+Server::Server(ServerOptions options) : options_(std::move(options)), commands_(make_command_table()) {
+    // Blocked before any thread is made, so that only wait_for_signals gets them.
+    const sigset_t signals = our_signals();
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    Result<Plan> plan = make_plan(options_.config, options_.data);
+    if (!plan.ok()) throw std::runtime_error(plan.error().message);
+    plan_ = std::make_unique<Plan>(std::move(*plan));
+    start();
+}
+
+void Server::start() {
+    set_log_level(plan_->config.global.loglevel);
+    if (!plan_->config.global.log_file.empty()) log_to_file(plan_->config.global.log_file);
+    for (const std::string& warning : plan_->warnings) log_warning("config", {{"message", warning}});
+    const SystemClock clock;
+    started_ = clock.wall_now();
+    warn_about_certificates(*plan_->contexts, started_);
+    SqliteOptions database(plan_->database_path);
+    database.durability = plan_->config.global.durability;
+    if (database.durability == Durability::process)
+        log_warning("durability", {{"message", "durability: process survives a crash of the server, not power loss"}});
+    storage_ = open_sqlite(std::move(database));
+    const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+    const GlobalConfig& config = plan_->config.global;
+    work_ = std::make_unique<WorkPool>(config.work_threads ? config.work_threads : std::max(1u, cores / 2), max_queued_work);
+    const unsigned count = config.shards ? config.shards : cores;
+    std::vector<Loop*> loops;
+    for (unsigned i = 0; i < count; ++i) {
+        runtimes_.push_back(Runtime{std::make_unique<ShardLoop>(), {}, {}});
+        loops.push_back(runtimes_.back().loop.get());
+    }
+    AssemblyOptions options;
+    options.c2s.max_strangers_per_address = std::max(1u, config.pre_auth_max_connections_per_ip / count);
+    assembly_ = std::make_unique<Assembly>(std::move(loops), storage_->stores(), *work_, options);
+    assembly_->shards().set_hasher(*this);
+    for (unsigned i = 0; i < count; ++i) assembly_->shards().at(i).apply(plan_->config.hosts);
+    for (unsigned i = 0; i < count; ++i) open_listeners(i);
+    CommandContext context{assembly_->shards(), assembly_->stores(), *this};
+    auto control = serve_control(*runtimes_[0].loop, plan_->control_path, commands_, context);
+    if (!control.ok()) throw std::runtime_error(control.error().message);
+    control_ = std::move(*control);
+}
+
+void Server::open_listeners(unsigned shard) {
+    Runtime& runtime = runtimes_[shard];
+    C2s& c2s = assembly_->c2s(shard);
+    for (const ListenerPlan& plan : plan_->listeners) {
+        auto listening = std::make_unique<Listening>();
+        listening->name = plan.name();
+        listening->policy = plan.policy;
+        Listening* const here = listening.get();
+        auto admit = [&c2s](const Endpoint& peer) { return c2s.admits(peer.ip); };
+        auto accept = [&c2s, here](Parked connection) { c2s.accept(socket_transport(std::move(connection)), here->policy); };
+        auto opened = Listener::open(*runtime.loop, plan.socket, plan_->contexts, std::move(admit), std::move(accept));
+        if (!opened.ok()) throw std::runtime_error(opened.error().message);
+        listening->listener = std::move(*opened);
+        runtime.listening.push_back(std::move(listening));
+    }
+}
+
+// --- running ------------------------------------------------------------------------------------------------------
+
+int Server::run() {
+    for (Runtime& runtime : runtimes_) runtime.thread = std::thread([&runtime] { runtime.loop->run(); });
+    log_info("started", {{"version", version()}, {"shards", runtimes_.size()}, {"pid", ::getpid()}});
+    wait_for_signals();
+    shut_down();
+    return 0;
+}
+
+void Server::wait_for_signals() {
+    const sigset_t signals = our_signals();
+    while (true) {
+        int signal = 0;
+        if (sigwait(&signals, &signal) != 0) continue;
+        if (signal != SIGHUP) return log_info("stopping", {{"signal", signal}});
+        log_reopen();
+        runtimes_[0].loop->post([this] {
+            spawn([](Server& server) -> Task<void> {
+                Task<Result<Value>> reloading = server.reload();
+                (void)co_await reloading;
+            }(*this));
+        });
+    }
+}
+
+void Server::stop() { ::kill(::getpid(), SIGTERM); }
+
+// Streams end with system-shutdown, then whoever is slow has some seconds to take his last bytes.
+void Server::shut_down() {
+    const StreamError error(StreamCondition::system_shutdown);
+    for (unsigned i = 0; i < runtimes_.size(); ++i) {
+        runtimes_[i].loop->post([this, i, error] {
+            runtimes_[i].listening.clear();
+            assembly_->c2s(i).close_strangers(error);
+            assembly_->shards().at(i).close_sessions(error);
+        });
+    }
+    const auto end = std::chrono::steady_clock::now() + shutdown_limit;
+    while (connections_left() > 0 && std::chrono::steady_clock::now() < end)
+        std::this_thread::sleep_for(Milliseconds(20));
+    for (Runtime& runtime : runtimes_) runtime.loop->stop();
+    for (Runtime& runtime : runtimes_) runtime.thread.join();
+    log_info("stopped");
+}
+
+std::size_t Server::connections_left() {
+    std::size_t left = 0;
+    for (const Runtime& runtime : runtimes_) left += runtime.loop->gauges().sockets;
+    return left;
+}
+
+// What waits for storage or the pool ends before the shards it points to.
+Server::~Server() {
+    control_.reset();
+    for (Runtime& runtime : runtimes_) runtime.listening.clear();
+    work_.reset();
+    storage_.reset();
+    assembly_.reset();
+}
+
+// --- what commands ask --------------------------------------------------------------------------------------------
+
+Task<Result<Value>> Server::reload() {
+    const std::string config = options_.config;
+    const std::string data = options_.data;
+    auto work = work_->run([config, data] { return make_plan(config, data); });
+    Result<Plan> plan = co_await work;
+    if (!plan.ok()) {
+        log_error("reload_refused", {{"error", plan.error().message}});
+        co_return std::move(plan).error();
+    }
+    const std::vector<std::string> changes = differences(*plan_, *plan);
+    plan_ = std::make_unique<Plan>(std::move(*plan));
+    set_log_level(plan_->config.global.loglevel);
+    for (unsigned i = 0; i < runtimes_.size(); ++i) {
+        auto apply = [this, i](Shard&) { apply_on(i); };
+        auto applied = assembly_->shards().on(i, apply);
+        co_await applied;
+    }
+    log_info("reloaded", {{"changes", join(changes, "; ")}});
+    Value lines = Value::list();
+    for (const std::string& change : changes) lines.append(change);
+    if (changes.empty()) lines.append("nothing has changed");
+    co_return lines;
+}
+
+void Server::apply_on(unsigned shard) {
+    assembly_->shards().at(shard).apply(plan_->config.hosts);
+    for (const std::unique_ptr<Listening>& listening : runtimes_[shard].listening) {
+        for (const ListenerPlan& plan : plan_->listeners) {
+            if (plan.name() != listening->name) continue;
+            listening->policy = plan.policy;
+            listening->listener->set_contexts(plan_->contexts);
+        }
+    }
+}
+
+Value Server::status() const {
+    const SystemClock clock;
+    Value listeners = Value::list();
+    for (const ListenerPlan& plan : plan_->listeners) listeners.append(plan.name());
+    Value result = Value::object();
+    result.set("status", "running");
+    result.set("version", version());
+    result.set("uptime_seconds", std::chrono::duration_cast<Seconds>(clock.wall_now() - started_).count());
+    result.set("shards", runtimes_.size());
+    result.set("listeners", std::move(listeners));
+    result.set("database", plan_->database_path);
+    Value certificates = Value::list();
+    for (const CertificateInfo& certificate : plan_->contexts->certificates())
+        certificates.append(certificate.chain_file + ": " + std::to_string(certificate.days_left(clock.wall_now())) + " days left");
+    result.set("certificates", std::move(certificates));
+    return result;
+}
+
+Task<Result<Credentials>> Server::make_keys(std::string password) {
+    std::optional<std::string> prepared = prepare_password(password);
+    wipe(password);
+    if (!prepared) co_return Error(ErrorCode::invalid, "that is not fit to be a password");
+    const std::vector<HashAlgorithm> hashes = plan_->config.global.auth_scram_hash;
+    const int iterations = plan_->config.global.auth_scram_iterations;
+    auto work = work_->run([hashes, iterations, secret = std::move(*prepared)]() mutable {
+        Credentials keys;
+        for (HashAlgorithm hash : hashes)
+            keys.push_back(make_scram_keys(hash, secret, random_bytes(scram_salt_bytes), iterations));
+        wipe(secret);
+        return keys;
+    });
+    Result<Credentials> keys = co_await work;
+    co_return keys;
+}
+
+std::string Server::greeting() const {
+    std::vector<std::string> lines = {"Rookery " + std::string(version()) + " serves " + join(plan_->config.global.hosts, ", ") + "."};
+    for (const ListenerPlan& plan : plan_->listeners)
+        lines.push_back("  clients: " + plan.name() + (plan.socket.direct_tls ? " (direct TLS)" : " (STARTTLS)"));
+    lines.push_back("  data:    " + options_.data);
+    lines.push_back("Make the first account in another terminal:");
+    lines.push_back("  " + program_path() + " register NAME " + plan_->config.global.hosts.front() + " PASSWORD --data " + options_.data);
+    return join(lines, "\n") + "\n";
+}
+
+}  // namespace rookery

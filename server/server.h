@@ -1,0 +1,77 @@
+// Server: the running program: threads, loops, listeners, signals, reload and the orderly end.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "admin/control.h"
+#include "base/work_pool.h"
+#include "core/command.h"
+#include "core/password_hasher.h"
+#include "net/shard_loop.h"
+#include "server/assembly.h"
+#include "server/plan.h"
+#include "storage/stores.h"
+
+namespace rookery {
+
+struct ServerOptions {
+    std::string config;  // file; empty: the defaults
+    std::string data;    // folder
+};
+
+class Server final : public ServerControl, public PasswordHasher {
+public:
+    // Throws std::runtime_error with what went wrong and how to cure it; nothing half-started is left.
+    explicit Server(ServerOptions options);
+    ~Server() override;
+
+    // Serves until SIGTERM, SIGINT or the stop command. SIGHUP reloads. The exit code.
+    int run();
+
+    // ServerControl
+    Task<Result<Value>> reload() override;
+    void stop() override;
+    Value status() const override;
+
+    // PasswordHasher
+    Task<Result<Credentials>> make_keys(std::string password) override;
+
+    // What listens where and what to do next, for a person in front of a terminal.
+    std::string greeting() const;
+
+private:
+    // One shard's thread and what listens on it.
+    struct Listening {
+        std::string name;
+        std::shared_ptr<const C2sPolicy> policy;  // for the next connection; replaced by a reload
+        std::unique_ptr<Listener> listener;
+    };
+    struct Runtime {
+        std::unique_ptr<ShardLoop> loop;
+        std::vector<std::unique_ptr<Listening>> listening;
+        std::thread thread;
+    };
+
+    void start();
+    void open_listeners(unsigned shard);
+    void apply_on(unsigned shard);
+    void wait_for_signals();
+    void shut_down();
+    std::size_t connections_left();
+
+    ServerOptions options_;
+    std::unique_ptr<Plan> plan_;
+    CommandTable commands_;
+    std::unique_ptr<Storage> storage_;
+    std::unique_ptr<WorkPool> work_;
+    std::vector<Runtime> runtimes_;
+    std::unique_ptr<Assembly> assembly_;
+    std::unique_ptr<ControlSocket> control_;
+    WallTime started_;
+};
+
+}  // namespace rookery
