@@ -55,7 +55,7 @@ int hex_value(char c) {
 }
 
 struct Utf8Lead {
-    std::size_t length;     // 0: not a lead byte
+    std::size_t length;       // 0: not a lead byte
     unsigned char low, high;  // range of the second byte: excludes overlong forms, surrogates, > U+10FFFF
 };
 

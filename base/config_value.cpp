@@ -169,16 +169,21 @@ ConfigValue ConfigValue::map(std::vector<Entry> entries, Mark mark) {
 }
 
 const ConfigValue* ConfigValue::find(std::string_view key) const {
-    const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.key == key; });
+    const auto found =
+        std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.key == key; });
     return found == entries.end() ? nullptr : &found->value;
 }
 
 std::string ConfigValue::shown() const {
     switch (kind) {
-        case Kind::null: return "nothing";
-        case Kind::scalar: return quote(text);
-        case Kind::list: return "a list";
-        case Kind::map: return "a map";
+        case Kind::null:
+            return "nothing";
+        case Kind::scalar:
+            return quote(text);
+        case Kind::list:
+            return "a list";
+        case Kind::map:
+            return "a map";
     }
     return "";
 }

@@ -72,9 +72,11 @@ struct ConfigValue::Entry {
 struct ConfigProblems {
     std::vector<std::string> errors;
     std::vector<std::string> warnings;
+    bool lenient = false;  // names nobody knows are warned of, not refused: a file written for another server is judged
 
     void error(const Mark& mark, std::string_view message);
     void warning(const Mark& mark, std::string_view message);
+    void unknown(const Mark& mark, std::string_view message) { lenient ? warning(mark, message) : error(mark, message); }
     bool ok() const { return errors.empty(); }
 };
 

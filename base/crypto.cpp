@@ -60,9 +60,12 @@ unsigned char* data_of(std::string& bytes) { return reinterpret_cast<unsigned ch
 
 std::size_t hash_size(HashAlgorithm algorithm) {
     switch (algorithm) {
-        case HashAlgorithm::sha1: return 20;
-        case HashAlgorithm::sha256: return 32;
-        case HashAlgorithm::sha512: return 64;
+        case HashAlgorithm::sha1:
+            return 20;
+        case HashAlgorithm::sha256:
+            return 32;
+        case HashAlgorithm::sha512:
+            return 64;
     }
     std::abort();
 }

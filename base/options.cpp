@@ -84,15 +84,18 @@ std::vector<MatchedEntry> match_entries(const ConfigValue& map, const std::vecto
     }
     std::vector<bool> given(infos.size());
     for (const ConfigValue::Entry& entry : map.entries) {
-        const auto found = std::find_if(infos.begin(), infos.end(), [&](const auto& i) { return is_named(i, entry.key); });
-        const auto skipped = std::find_if(ignored.begin(), ignored.end(), [&](const auto& i) { return i.name == entry.key; });
+        const auto found =
+            std::find_if(infos.begin(), infos.end(), [&](const auto& i) { return is_named(i, entry.key); });
+        const auto skipped =
+            std::find_if(ignored.begin(), ignored.end(), [&](const auto& i) { return i.name == entry.key; });
         const auto index = static_cast<std::size_t>(found - infos.begin());
         if (skipped != ignored.end()) {
             problems.warning(entry.mark, "'" + entry.key + "' does nothing here: " + skipped->why);
         } else if (found == infos.end()) {
-            problems.error(entry.mark, unknown_option(entry.key, infos));
+            problems.unknown(entry.mark, unknown_option(entry.key, infos));
         } else if (given[index]) {
-            problems.error(entry.mark, "'" + entry.key + "' is given twice ('" + found->name + "' is its other name); remove one");
+            problems.error(entry.mark,
+                           "'" + entry.key + "' is given twice ('" + found->name + "' is its other name); remove one");
         } else {
             given[index] = true;
             matched.push_back({index, &entry});

@@ -17,7 +17,7 @@ struct AccessRules::Asked {
 
 namespace {
 
-constexpr int max_acl_depth = 8;         // acl naming acl naming acl ...
+constexpr int max_acl_depth = 8;                     // acl naming acl naming acl ...
 constexpr std::int32_t max_regex_milliseconds = 10;  // ICU's unit is about that; the texts come from strangers
 constexpr std::size_t address_bytes = 16;
 
@@ -76,10 +76,13 @@ struct TextPattern {
 
     bool matches(std::string_view candidate) const {
         switch (kind) {
-            case Kind::exactly: return candidate == text;
-            case Kind::regex: return regex_finds(candidate);
+            case Kind::exactly:
+                return candidate == text;
+            case Kind::regex:
+                return regex_finds(candidate);
             case Kind::anything:
-            case Kind::served_host: break;
+            case Kind::served_host:
+                break;
         }
         return true;
     }
@@ -123,8 +126,9 @@ using Conditions = std::vector<std::shared_ptr<const AccessCondition>>;
 // --- reading conditions -------------------------------------------------------------------------------------------
 
 constexpr std::array<std::string_view, 14> condition_names{
-    "acl",      "ip",        "user",          "user_regexp",     "user_glob",     "server",       "server_regexp",
-    "server_glob", "resource", "resource_regexp", "resource_glob", "node_regexp", "node_glob", "shared_group"};
+    "acl",           "ip",          "user",     "user_regexp",     "user_glob",     "server",
+    "server_regexp", "server_glob", "resource", "resource_regexp", "resource_glob", "node_regexp",
+    "node_glob",     "shared_group"};
 
 bool is_condition(std::string_view name) {
     return std::find(condition_names.begin(), condition_names.end(), name) != condition_names.end();
@@ -175,9 +179,12 @@ enum class Compare { exact, regex, glob };
 
 TextPattern make_pattern(Compare compare, std::string_view text) {
     switch (compare) {
-        case Compare::exact: return exactly(text);
-        case Compare::regex: return make_regex(text);
-        case Compare::glob: return make_regex(glob_to_regex(text));
+        case Compare::exact:
+            return exactly(text);
+        case Compare::regex:
+            return make_regex(text);
+        case Compare::glob:
+            return make_regex(glob_to_regex(text));
     }
     return {};
 }
@@ -330,7 +337,8 @@ void add_access_sections(const ConfigValue& value, AccessSections& sections, Con
         for (const ConfigValue& item : value.items) add_access_sections(item, sections, problems);
         return;
     }
-    const bool plain = value.is_scalar() || (value.is_map() && !value.entries.empty() && is_condition(value.entries[0].key));
+    const bool plain =
+        value.is_scalar() || (value.is_map() && !value.entries.empty() && is_condition(value.entries[0].key));
     if (plain) sections.push_back(make_section("allow", value, problems));
     if (plain || value.is_scalar()) return;
     for (const ConfigValue::Entry& entry : value.entries) {
@@ -361,12 +369,13 @@ void add_shaper_section(std::string_view verdict, const ConfigValue& conditions,
         return;
     }
     const auto near = nearest(verdict, shapers);
-    problems.error(mark, "'" + std::string(verdict) + "' is neither a number nor one of the names under 'shaper'" +
-                             (near ? "; did you mean '" + std::string(*near) + "'?" : "; add it there or write a number"));
+    problems.error(mark,
+                   "'" + std::string(verdict) + "' is neither a number nor one of the names under 'shaper'" +
+                       (near ? "; did you mean '" + std::string(*near) + "'?" : "; add it there or write a number"));
 }
 
-void add_shaper_sections(const ConfigValue& value, const std::vector<std::string_view>& shapers, AccessSections& sections,
-                         ConfigProblems& problems) {
+void add_shaper_sections(const ConfigValue& value, const std::vector<std::string_view>& shapers,
+                         AccessSections& sections, ConfigProblems& problems) {
     if (value.is_scalar()) add_shaper_section(value.text, ConfigValue(), value.mark, shapers, sections, problems);
     for (const ConfigValue& item : value.items) add_shaper_sections(item, shapers, sections, problems);
     for (const ConfigValue::Entry& entry : value.entries)
@@ -426,7 +435,8 @@ bool built_in(std::string_view rule) { return rule == "all" || rule == "none"; }
 }  // namespace
 
 Result<AccessRule> OptionType<AccessRule>::read(std::string_view name, const ConfigValue& value) {
-    if (value.is_scalar()) return AccessRule(value.text == "allow" ? "all" : value.text == "deny" ? "none" : value.text);
+    if (value.is_scalar())
+        return AccessRule(value.text == "allow" ? "all" : value.text == "deny" ? "none" : value.text);
     if (value.is_null()) return config_mismatch(name, value, "the name of an access rule", "all");
     ConfigProblems problems;
     auto sections = std::make_shared<AccessSections>();
@@ -446,7 +456,8 @@ AccessRules AccessRules::parse(const Source& source, ConfigProblems& problems) {
                                       {"shaper_rules", &source.shaper_rules}})
         expect_map(name, *value, problems);
     for (const ConfigValue::Entry& entry : source.acl.entries) {
-        if (built_in(entry.key)) problems.error(entry.mark, "the acl '" + entry.key + "' is built in; choose another name");
+        if (built_in(entry.key))
+            problems.error(entry.mark, "the acl '" + entry.key + "' is built in; choose another name");
         add_conditions(entry.value, rules.acls_[entry.key], problems);
     }
     const std::vector<std::string_view> acls = names_of(rules.acls_);
@@ -483,7 +494,8 @@ bool AccessRules::any_of_acl(std::string_view acl, const Asked& asked, int depth
     const auto found = acls_.find(acl);
     if (found == acls_.end() || depth > max_acl_depth) return false;
     const Conditions& conditions = found->second;
-    return std::any_of(conditions.begin(), conditions.end(), [&](const auto& each) { return holds(*each, asked, depth); });
+    return std::any_of(conditions.begin(), conditions.end(),
+                       [&](const auto& each) { return holds(*each, asked, depth); });
 }
 
 const std::string* AccessRules::first_verdict(const detail::AccessSections& sections, const Asked& asked) const {

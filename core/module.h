@@ -209,6 +209,12 @@ public:
         return std::move(*this);
     }
 
+    // An option of ejabberd's that is taken with a warning and does nothing.
+    Declaration&& ignored(const char* name, const char* why) && {
+        table_.ignored(name, why);
+        return std::move(*this);
+    }
+
     operator ModuleSpec() && {
         spec_.options = table_.list();
         spec_.parse = [table = table_](const ConfigValue& map, ConfigProblems& problems) -> std::shared_ptr<const void> {

@@ -8,6 +8,32 @@
 #include "server/ejabberd_names.h"
 
 namespace rookery {
+
+// auth_scram_hash, in ejabberd's words.
+template <>
+struct OptionType<std::vector<HashAlgorithm>> {
+    static constexpr std::string_view type = "list of hashes";
+    static constexpr std::array<std::string_view, 3> names{"sha", "sha256", "sha512"};  // in the order of HashAlgorithm
+
+    static Result<std::vector<HashAlgorithm>> read(std::string_view name, const ConfigValue& value) {
+        std::vector<HashAlgorithm> hashes;
+        const std::vector<ConfigValue> items = value.is_list() ? value.items : std::vector<ConfigValue>{value};
+        for (const ConfigValue& item : items) {
+            const Result<std::size_t> index = read_choice(name, item, names);
+            if (!index) return index.error();
+            const auto hash = static_cast<HashAlgorithm>(*index);
+            if (std::find(hashes.begin(), hashes.end(), hash) == hashes.end()) hashes.push_back(hash);
+        }
+        if (hashes.empty()) return config_mismatch(name, value, "one or more of sha, sha256, sha512", "[sha256, sha]");
+        return hashes;
+    }
+    static std::string show(const std::vector<HashAlgorithm>& hashes) {
+        std::vector<std::string> words;
+        for (HashAlgorithm hash : hashes) words.emplace_back(names[static_cast<std::size_t>(hash)]);
+        return detail::list_text(words);
+    }
+};
+
 namespace {
 
 constexpr std::size_t max_hosts = 10'000;
@@ -28,7 +54,8 @@ struct StructuralConfig {
 // --- readers of single options ------------------------------------------------------------------------------------
 
 std::string upper_case(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
     return text;
 }
 
@@ -39,7 +66,8 @@ std::optional<T> reported(Result<T> read, ConfigProblems& problems) {
     return std::nullopt;
 }
 
-std::optional<std::vector<std::string>> read_hosts(std::string_view name, const ConfigValue& value, ConfigProblems& problems) {
+std::optional<std::vector<std::string>> read_hosts(std::string_view name, const ConfigValue& value,
+                                                   ConfigProblems& problems) {
     const auto names = reported(read_strings(name, value), problems);
     if (!names) return std::nullopt;
     std::vector<std::string> hosts;
@@ -64,39 +92,34 @@ std::optional<std::vector<std::string>> read_mechanisms(std::string_view name, c
     return names;
 }
 
-std::optional<std::vector<HashAlgorithm>> read_hashes(std::string_view name, const ConfigValue& value,
-                                                      ConfigProblems& problems) {
-    constexpr std::array<std::string_view, 3> allowed{"sha", "sha256", "sha512"};
-    constexpr std::array<HashAlgorithm, 3> meant{HashAlgorithm::sha1, HashAlgorithm::sha256, HashAlgorithm::sha512};
-    std::vector<HashAlgorithm> hashes;
-    const std::vector<ConfigValue> items = value.is_list() ? value.items : std::vector<ConfigValue>{value};
-    for (const ConfigValue& item : items) {
-        const auto index = reported(read_choice(name, item, allowed), problems);
-        if (!index) return std::nullopt;
-        if (std::find(hashes.begin(), hashes.end(), meant[*index]) == hashes.end()) hashes.push_back(meant[*index]);
-    }
-    if (hashes.empty()) problems.errors.push_back(config_mismatch(name, value, "one or more of sha, sha256, sha512", "[sha256, sha]").message);
-    return hashes;
-}
-
 std::optional<std::vector<std::string>> read_auth_method(std::string_view name, const ConfigValue& value,
                                                          ConfigProblems& problems) {
     auto methods = reported(read_strings(name, value), problems);
     constexpr std::array<std::string_view, 3> own{"internal", "mnesia", "sql"};
     for (const std::string& method : methods.value_or(std::vector<std::string>()))
         if (std::find(own.begin(), own.end(), method) == own.end())
-            problems.error(value.mark, "auth_method '" + method + "' is not provided; only the server's own accounts "
+            problems.error(value.mark, "auth_method '" + method +
+                                           "' is not provided; only the server's own accounts "
                                            "can log in: write 'auth_method: internal'");
     return methods;
 }
 
 // ejabberd's words and its old numbers lead to the nearest of ours.
-const std::vector<std::pair<std::string, LogLevel>> loglevels{
-    {"none", LogLevel::none},       {"critical", LogLevel::critical}, {"error", LogLevel::error},
-    {"warning", LogLevel::warning}, {"info", LogLevel::info},         {"debug", LogLevel::debug},
-    {"notice", LogLevel::info},     {"alert", LogLevel::critical},    {"emergency", LogLevel::critical},
-    {"0", LogLevel::none},          {"1", LogLevel::critical},        {"2", LogLevel::error},
-    {"3", LogLevel::warning},       {"4", LogLevel::info},            {"5", LogLevel::debug}};
+const std::vector<std::pair<std::string, LogLevel>> loglevels{{"none", LogLevel::none},
+                                                              {"critical", LogLevel::critical},
+                                                              {"error", LogLevel::error},
+                                                              {"warning", LogLevel::warning},
+                                                              {"info", LogLevel::info},
+                                                              {"debug", LogLevel::debug},
+                                                              {"notice", LogLevel::info},
+                                                              {"alert", LogLevel::critical},
+                                                              {"emergency", LogLevel::critical},
+                                                              {"0", LogLevel::none},
+                                                              {"1", LogLevel::critical},
+                                                              {"2", LogLevel::error},
+                                                              {"3", LogLevel::warning},
+                                                              {"4", LogLevel::info},
+                                                              {"5", LogLevel::debug}};
 
 std::optional<std::uint16_t> read_port(std::string_view name, const ConfigValue& value, ConfigProblems& problems) {
     if (value.is_scalar() && value.text.starts_with("unix:")) {
@@ -114,18 +137,22 @@ std::optional<std::vector<std::string>> read_networks(std::string_view name, con
     if (*texts == std::vector<std::string>{"all"}) return std::vector<std::string>{"0.0.0.0/0", "::/0"};
     for (const std::string& text : *texts)
         if (!IpRange::parse(text))
-            problems.error(value.mark, "'" + text + "' is no network; write for example 'trusted_proxies: [127.0.0.1, 10.0.0.0/8]'");
+            problems.error(
+                value.mark,
+                "'" + text + "' is no network; write for example 'trusted_proxies: [127.0.0.1, 10.0.0.0/8]'");
     return texts;
 }
 
 std::optional<std::string> refuse_address(const std::string& text) {
-    return IpAddress::parse(text) ? std::nullopt
-                                  : std::optional<std::string>("must be an IP address, like \"::\" or 127.0.0.1; not '" + text + "'");
+    return IpAddress::parse(text)
+               ? std::nullopt
+               : std::optional<std::string>("must be an IP address, like \"::\" or 127.0.0.1; not '" + text + "'");
 }
 
 std::optional<std::string> refuse_proxies(const ListenerConfig& listener) {
     if (!listener.use_proxy_protocol || !listener.trusted_proxies.empty()) return std::nullopt;
-    return "'use_proxy_protocol' needs 'trusted_proxies': whose word counts for the client's address; write for example "
+    return "'use_proxy_protocol' needs 'trusted_proxies': whose word counts for the client's address; write for "
+           "example "
            "'trusted_proxies: [10.0.0.5]'";
 }
 
@@ -142,15 +169,18 @@ OptionTable<ListenerConfig> listener_table() {
         .option("starttls_required", &L::starttls_required, "Nobody logs in without TLS; on unless starttls is off")
         .option("access", &L::access, "Access rule: who may log in here")
         .option("shaper", &L::shaper, "Shaper or shaper rule for what clients send")
-        .option("max_stanza_size", &L::max_stanza_size, "Largest stanza of a client that has logged in", between(10'000_B, 16_MB))
+        .option("max_stanza_size", &L::max_stanza_size, "Largest stanza of a client that has logged in",
+                between(10'000_B, 16_MB))
         .option("max_stanza_elements", &L::max_stanza_elements, "Most elements in one stanza", between(100, 1'000'000))
-        .option("pre_auth_max_stanza_size", &L::pre_auth_max_stanza_size, "Largest element before login", between(4_KB, 256_KB))
+        .option("pre_auth_max_stanza_size", &L::pre_auth_max_stanza_size, "Largest element before login",
+                between(4_KB, 256_KB))
         .option("pre_auth_max_stanza_elements", &L::pre_auth_max_stanza_elements, "Most elements in one before login",
                 between(8, 1'000))
         .option("send_timeout", &L::send_timeout, "A client that takes nothing for so long is disconnected",
                 between(Seconds(1), Seconds(3'600)))
         .option("backlog", &L::backlog, "Connections that may wait to be accepted", between(1, 65'535))
-        .option("use_proxy_protocol", &L::use_proxy_protocol, "Behind a proxy that sends the PROXY protocol, version 1 or 2")
+        .option("use_proxy_protocol", &L::use_proxy_protocol,
+                "Behind a proxy that sends the PROXY protocol, version 1 or 2")
         .option("trusted_proxies", &L::trusted_proxies, "Networks of those proxies; others are disconnected",
                 read_with("list of networks, or all", read_networks))
         .ignored("accept_interval", "connections are accepted as they come")
@@ -170,11 +200,13 @@ OptionTable<ListenerConfig> listener_table() {
     return table;
 }
 
-std::optional<std::vector<ListenerConfig>> read_listeners(std::string_view name, const ConfigValue& value, ConfigProblems& problems) {
+std::optional<std::vector<ListenerConfig>> read_listeners(std::string_view name, const ConfigValue& value,
+                                                          ConfigProblems& problems) {
     const OptionTable<ListenerConfig> table = listener_table();
     std::vector<ListenerConfig> listeners;
     std::set<std::pair<std::string, int>> taken;
-    if (!value.is_list()) problems.errors.push_back(config_mismatch(name, value, "a list of listeners", "[{port: 5222}]").message);
+    if (!value.is_list())
+        problems.errors.push_back(config_mismatch(name, value, "a list of listeners", "[{port: 5222}]").message);
     for (const ConfigValue& item : value.items) {
         const ConfigValue* module = item.find("module");
         const auto hint = module ? ejabberd_listener_hint(module->text) : std::nullopt;
@@ -183,11 +215,13 @@ std::optional<std::vector<ListenerConfig>> read_listeners(std::string_view name,
             continue;
         }
         if (module && module->text != "ejabberd_c2s")
-            problems.error(module->mark, "unknown listener module '" + module->text + "'; write 'module: ejabberd_c2s'");
+            problems.error(module->mark,
+                           "unknown listener module '" + module->text + "'; write 'module: ejabberd_c2s'");
         auto listener = table.parse(item, problems);
         if (!listener) continue;
         if (!taken.emplace(listener->ip, listener->port).second)
-            problems.error(item.mark, "two listeners on port " + std::to_string(listener->port) + " of " + listener->ip);
+            problems.error(item.mark,
+                           "two listeners on port " + std::to_string(listener->port) + " of " + listener->ip);
         listeners.push_back(std::move(*listener));
     }
     return listeners;
@@ -205,31 +239,41 @@ struct ListenerModifier {
 OptionTable<GlobalConfig> global_table() {
     using G = GlobalConfig;
     OptionTable<G> table;
-    table.option("hosts", &G::hosts, "The domains served; the first is the default one", required(), read_with("list of domains", read_hosts))
+    table
+        .option("hosts", &G::hosts, "The domains served; the first is the default one", required(),
+                read_with("list of domains", read_hosts))
         .option("loglevel", &G::loglevel, "How much is logged", one_of(loglevels))
         .option("log_file", &G::log_file, "Where the log goes; nothing: standard error")
         .option("data_dir", &G::data_dir, "Where the server keeps its database and its secrets", needs_restart())
-        .option("control_socket", &G::control_socket, "Socket for the command line; nothing: control.sock in data_dir", needs_restart())
-        .option("durability", &G::durability, "full: what is acknowledged survives power loss; process: only the death of the program",
+        .option("control_socket", &G::control_socket, "Socket for the command line; nothing: control.sock in data_dir",
+                needs_restart())
+        .option("durability", &G::durability,
+                "full: what is acknowledged survives power loss; process: only the death of the program",
                 one_of<Durability>({{"full", Durability::full}, {"process", Durability::process}}), needs_restart())
-        .option("shards", &G::shards, "Threads that serve connections; 0: one for each processor core", at_most(256), needs_restart())
-        .option("work_threads", &G::work_threads, "Threads for password checks; 0: half as many as cores", at_most(256), needs_restart())
+        .option("shards", &G::shards, "Threads that serve connections; 0: one for each processor core", at_most(256),
+                needs_restart())
+        .option("work_threads", &G::work_threads, "Threads for password checks; 0: half as many as cores", at_most(256),
+                needs_restart())
         .option("certfiles", &G::certfiles, "PEM files with certificate chains and keys; * and ? are understood")
         .option("listen", &G::listen, "Where connections are taken", ListenerModifier())
         .option("auth_method", &G::auth_method, "Where accounts are: internal is the server's own database",
                 read_with("list of texts", read_auth_method))
-        .option("auth_password_format", &G::auth_password_format, "Passwords are never kept, only SCRAM keys", one_of({"scram"}))
-        .option("auth_scram_hash", &G::auth_scram_hash, "Hashes that new passwords are kept for: sha, sha256, sha512; login is offered by these",
-                read_with("list of hashes", read_hashes))
-        .option("auth_scram_iterations", &G::auth_scram_iterations, "PBKDF2 rounds of new passwords: what guessing costs a thief of the database",
+        .option("auth_password_format", &G::auth_password_format, "Passwords are never kept, only SCRAM keys",
+                one_of({"scram"}))
+        .option("auth_scram_hash", &G::auth_scram_hash,
+                "Hashes that new passwords are kept for: sha, sha256, sha512; login is offered by these")
+        .option("auth_scram_iterations", &G::auth_scram_iterations,
+                "PBKDF2 rounds of new passwords: what guessing costs a thief of the database",
                 between(4'096, 10'000'000))
         .option("disable_sasl_mechanisms", &G::disable_sasl_mechanisms, "Login mechanisms that are not offered",
                 read_with("list of texts", read_mechanisms))
         .option("disable_sasl_scram_downgrade_protection", &G::disable_sasl_scram_downgrade_protection,
                 "For clients that stumble over XEP-0474 (strophe.js 1.6.2)")
-        .option("negotiation_timeout", &G::negotiation_timeout, "From connecting to having logged in", between(Seconds(1), Seconds(3'600)))
+        .option("negotiation_timeout", &G::negotiation_timeout, "From connecting to having logged in",
+                between(Seconds(1), Seconds(3'600)))
         .option("resource_conflict", &G::resource_conflict, "Who gives way when a resource is bound twice",
-                one_of<ResourceConflict>({{"closeold", ResourceConflict::closeold}, {"closenew", ResourceConflict::closenew},
+                one_of<ResourceConflict>({{"closeold", ResourceConflict::closeold},
+                                          {"closenew", ResourceConflict::closenew},
                                           {"setresource", ResourceConflict::setresource}}))
         .option("pre_auth_max_connections_per_ip", &G::pre_auth_max_connections_per_ip,
                 "Connections of one address (IPv6: of one /64) that have not logged in", between(1u, 1'000'000u));
@@ -240,20 +284,25 @@ OptionTable<LocalConfig> local_table() {
     using L = LocalConfig;
     OptionTable<L> table;
     table.option("language", &L::language, "Language of texts for clients that name none")
-        .option("max_user_sessions", &L::max_user_sessions, "Sessions one account may have at once; shaper_rules may say otherwise for some",
-                between(1, 1'000))
+        .option("max_user_sessions", &L::max_user_sessions,
+                "Sessions one account may have at once; shaper_rules may say otherwise for some", between(1, 1'000))
         .option("acl", &L::acl, "Named sets of addresses: {admin: {user: [bob@example.org]}}")
         .option("access_rules", &L::access_rules, "Named decisions: {c2s: {deny: blocked, allow: all}}")
-        .option("shaper_rules", &L::shaper_rules, "Named choices of a shaper or number: {c2s_shaper: {none: admin, normal: all}}")
-        .option("modules", &L::modules, "What the server can do, each with its options; not given: what is on by default");
+        .option("shaper_rules", &L::shaper_rules,
+                "Named choices of a shaper or number: {c2s_shaper: {none: admin, normal: all}}")
+        .option("modules", &L::modules,
+                "What the server can do, each with its options; not given: what is on by default");
     return table;
 }
 
 OptionTable<StructuralConfig> structural_table() {
     using S = StructuralConfig;
     OptionTable<S> table;
-    table.option("shaper", &S::shaper, "Named rates in bytes per second: {normal: {rate: 3000, burst_size: 20000}, fast: 50000}")
-        .option("host_config", &S::host_config, "Options of one host instead of those above: {example.org: {language: de}}")
+    table
+        .option("shaper", &S::shaper,
+                "Named rates in bytes per second: {normal: {rate: 3000, burst_size: 20000}, fast: 50000}")
+        .option("host_config", &S::host_config,
+                "Options of one host instead of those above: {example.org: {language: de}}")
         .option("append_host_config", &S::append_host_config, "Options of one host in addition to those above");
     return table;
 }
@@ -272,7 +321,8 @@ void append(ConfigValue& into, const ConfigValue& from) {
         into.items.insert(into.items.end(), from.items.begin(), from.items.end());
     } else if (into.is_map() && from.is_map()) {
         for (const ConfigValue::Entry& entry : from.entries) {
-            const auto mine = std::find_if(into.entries.begin(), into.entries.end(), [&](const auto& e) { return e.key == entry.key; });
+            const auto mine = std::find_if(into.entries.begin(), into.entries.end(),
+                                           [&](const auto& e) { return e.key == entry.key; });
             if (mine == into.entries.end())
                 into.entries.push_back(entry);
             else
@@ -293,7 +343,8 @@ void override_names(ConfigValue& into, const ConfigValue& from) {
 
 class Loader {
 public:
-    Loader(std::span<const ModuleSpec* const> modules, ConfigProblems& problems) : modules_(modules), problems_(problems) {}
+    Loader(std::span<const ModuleSpec* const> modules, ConfigProblems& problems)
+        : modules_(modules), problems_(problems) {}
 
     Config load(const ConfigValue& file) {
         ConfigValue global = ConfigValue::map({}, file.mark), local = global, structural = global;
@@ -304,7 +355,8 @@ public:
         const std::vector<std::string> hosts = hosts_to_check(file);
         check_host_names(maps, hosts);
         for (const std::string& host : hosts) config.hosts.push_back(make_host(host, local, maps, hosts));
-        for (const ConfigValue::Entry& entry : file.entries) config.fingerprints[entry.key] = config_fingerprint(entry.value);
+        for (const ConfigValue::Entry& entry : file.entries)
+            config.fingerprints[entry.key] = config_fingerprint(entry.value);
         const ConfigValue* listen = file.find("listen");
         if (listen) check_listeners(*listen, config.access());
         return config;
@@ -333,8 +385,9 @@ private:
         for (const auto* infos : {&global_.list(), &local_.list(), &structural_.list()})
             for (const OptionInfo& info : *infos) names.push_back(info.name);
         const auto near = nearest(entry.key, names);
-        problems_.error(entry.mark, "unknown option '" + entry.key + "'; " +
-                                        (near ? "did you mean '" + std::string(*near) + "'?" : "remove it, or look the name up in the manual"));
+        problems_.unknown(entry.mark, "unknown option '" + entry.key + "'; " +
+                                          (near ? "did you mean '" + std::string(*near) + "'?"
+                                                : "remove it, or look the name up in the manual"));
     }
 
     // Also when something else is wrong: the hosts' options are judged in the same run.
@@ -370,8 +423,8 @@ private:
         return nullptr;
     }
 
-    std::shared_ptr<const HostOptions> make_host(const std::string& host, ConfigValue local, const StructuralConfig& maps,
-                                                 const std::vector<std::string>& hosts) {
+    std::shared_ptr<const HostOptions> make_host(const std::string& host, ConfigValue local,
+                                                 const StructuralConfig& maps, const std::vector<std::string>& hosts) {
         if (const ConfigValue* own = of_host(maps.host_config, host)) add_own(local, *own, false);
         if (const ConfigValue* more = of_host(maps.append_host_config, host)) add_own(local, *more, true);
         replace_host(local, host);
@@ -397,7 +450,8 @@ private:
         if (!own.is_map() && !own.is_null())
             problems_.error(own.mark, "a host's options are a map ('name: value' lines), not " + own.shown());
         for (const ConfigValue::Entry& entry : own.entries) {
-            const auto mine = std::find_if(local.entries.begin(), local.entries.end(), [&](const auto& e) { return e.key == entry.key; });
+            const auto mine = std::find_if(local.entries.begin(), local.entries.end(),
+                                           [&](const auto& e) { return e.key == entry.key; });
             const bool rules = entry.key == "acl" || entry.key == "access_rules" || entry.key == "shaper_rules";
             if (!has_option(local_.list(), entry.key))
                 report_not_local(entry);
@@ -423,7 +477,9 @@ private:
 
     const ModuleSpec* find_module(std::string_view name) const {
         for (const ModuleSpec* spec : modules_)
-            if (spec->name == name || std::find(spec->aliases.begin(), spec->aliases.end(), name) != spec->aliases.end()) return spec;
+            if (spec->name == name ||
+                std::find(spec->aliases.begin(), spec->aliases.end(), name) != spec->aliases.end())
+                return spec;
         return nullptr;
     }
 
@@ -433,14 +489,16 @@ private:
             for (const ModuleSpec* spec : modules_)
                 if (spec->default_on) load_module(*spec, ConfigValue::map({}, wanted.mark), access, loaded);
         } else if (!wanted.is_map()) {
-            problems_.errors.push_back(config_mismatch("modules", wanted, "a map of modules to their options", "{ping: {}}").message);
+            problems_.errors.push_back(
+                config_mismatch("modules", wanted, "a map of modules to their options", "{ping: {}}").message);
         }
         for (const ConfigValue::Entry& entry : wanted.entries) {
             const ModuleSpec* spec = find_module(entry.key);
             if (!spec)
                 report_module(entry);
             else if (is_loaded(loaded, *spec))
-                problems_.error(entry.mark, "the module '" + spec->name + "' is listed twice ('" + entry.key + "' is the same one)");
+                problems_.error(entry.mark, "the module '" + spec->name + "' is listed twice ('" + entry.key +
+                                                "' is the same one)");
             else
                 load_module(*spec, entry.value, access, loaded);
         }
@@ -456,7 +514,8 @@ private:
                      std::vector<HostOptions::ModuleOptions>& loaded) {
         drop_common_options(spec, options);
         check_access_names(spec.options, options, access);
-        if (auto parsed = spec.parse(options, problems_)) loaded.push_back({&spec, std::move(parsed), config_fingerprint(options)});
+        if (auto parsed = spec.parse(options, problems_))
+            loaded.push_back({&spec, std::move(parsed), config_fingerprint(options)});
     }
 
     void add_needed(const AccessRules& access, std::vector<HostOptions::ModuleOptions>& loaded) {
@@ -478,8 +537,9 @@ private:
             names.insert(names.end(), spec->aliases.begin(), spec->aliases.end());
         }
         const auto near = nearest(entry.key, names);
-        problems_.error(entry.mark, "unknown module '" + entry.key + "'" +
-                                        (near ? "; did you mean '" + std::string(*near) + "'?" : "; remove it, or look the name up in the manual"));
+        problems_.unknown(entry.mark, "unknown module '" + entry.key + "'" +
+                                          (near ? "; did you mean '" + std::string(*near) + "'?"
+                                                : "; remove it, or look the name up in the manual"));
     }
 
     void drop_common_options(const ModuleSpec& spec, ConfigValue& options) {
@@ -491,10 +551,12 @@ private:
         });
     }
 
-    void check_access_names(const std::vector<OptionInfo>& infos, const ConfigValue& options, const AccessRules& access) {
+    void check_access_names(const std::vector<OptionInfo>& infos, const ConfigValue& options,
+                            const AccessRules& access) {
         for (const ConfigValue::Entry& entry : options.entries) {
             const auto found = std::find_if(infos.begin(), infos.end(), [&](const OptionInfo& info) {
-                return info.name == entry.key || std::find(info.aliases.begin(), info.aliases.end(), entry.key) != info.aliases.end();
+                return info.name == entry.key ||
+                       std::find(info.aliases.begin(), info.aliases.end(), entry.key) != info.aliases.end();
             });
             if (found != infos.end() && found->type == OptionType<AccessRule>::type && entry.value.is_scalar())
                 check_access_name(entry.value.text, entry.value.mark, access);
@@ -505,7 +567,8 @@ private:
         if (access.has_access_rule(name) || name == "allow" || name == "deny") return;
         const auto near = nearest(name, access.access_rule_names());
         problems_.error(mark, "there is no access rule '" + name + "'" +
-                                  (near ? "; did you mean '" + std::string(*near) + "'?" : "; add it under access_rules, or write all or none"));
+                                  (near ? "; did you mean '" + std::string(*near) + "'?"
+                                        : "; add it under access_rules, or write all or none"));
     }
 
     // --- what listeners name
@@ -552,7 +615,8 @@ std::string describe(const OptionInfo& info) {
 void write_options(const std::vector<OptionInfo>& infos, std::string_view indent, std::string& out) {
     for (const OptionInfo& info : infos) {
         out += "# " + std::string(indent) + "# " + describe(info) + "\n";
-        out += "# " + std::string(indent) + info.name + ":" + (info.default_text.empty() ? "" : " " + info.default_text) + "\n";
+        out += "# " + std::string(indent) + info.name + ":" +
+               (info.default_text.empty() ? "" : " " + info.default_text) + "\n";
         if (info.type == "list of maps") out += "# " + std::string(indent) + "  -\n";
         write_options(info.nested, std::string(indent) + "    ", out);
     }
@@ -602,8 +666,9 @@ std::vector<ConfigChange> config_changes(const Config& before, const Config& aft
 }
 
 std::string config_reference(std::span<const ModuleSpec* const> modules) {
-    std::string out = "# Every option there is, with its default. Made from the program by `rookery reference`: do not edit,\n"
-                      "# copy what you need into your own file and remove the first '# '.\n#\n";
+    std::string out =
+        "# Every option there is, with its default. Made from the program by `rookery reference`: do not edit,\n"
+        "# copy what you need into your own file and remove the first '# '.\n#\n";
     write_options(global_table().list(), "", out);
     write_options(structural_table().list(), "", out);
     write_options(local_table().list(), "", out);

@@ -69,7 +69,9 @@ struct GlobalConfig {
     ResourceConflict resource_conflict = ResourceConflict::closeold;
     unsigned pre_auth_max_connections_per_ip = 200;
 
-    std::string control_socket_path() const { return control_socket.empty() ? data_dir + "/control.sock" : control_socket; }
+    std::string control_socket_path() const {
+        return control_socket.empty() ? data_dir + "/control.sock" : control_socket;
+    }
 };
 
 struct Config {

@@ -28,8 +28,9 @@ bool among(const std::array<std::string_view, N>& names, std::string_view name) 
 
 // Maps of named things: several files may add to them.
 bool adds_up(std::string_view option) {
-    constexpr std::array<std::string_view, 9> names{"acl",     "access_rules", "shaper",           "shaper_rules", "modules",
-                                                    macro_key, keyword_key,    "host_config", "append_host_config"};
+    constexpr std::array<std::string_view, 9> names{"acl",          "access_rules", "shaper",
+                                                    "shaper_rules", "modules",      macro_key,
+                                                    keyword_key,    "host_config",  "append_host_config"};
     return among(names, option);
 }
 
@@ -88,7 +89,8 @@ public:
         std::optional<ConfigValue> map = parse_yaml(*text, path, problems_);
         if (map && map->is_null()) map = ConfigValue::map({}, Mark(path, 1, 1));
         if (map && !map->is_map()) {
-            problems_.error(map->mark, "a configuration is a map of options ('name: value' lines), not " + map->shown());
+            problems_.error(map->mark,
+                            "a configuration is a map of options ('name: value' lines), not " + map->shown());
             return std::nullopt;
         }
         if (map) check_repeated(*map, -1, problems_);
@@ -132,7 +134,9 @@ private:
     }
 
     static bool permitted(const Inclusion& inclusion, std::string_view option) {
-        const auto has = [&](const auto& names) { return std::find(names.begin(), names.end(), option) != names.end(); };
+        const auto has = [&](const auto& names) {
+            return std::find(names.begin(), names.end(), option) != names.end();
+        };
         return !has(inclusion.disallow) && (inclusion.allow_only.empty() || has(inclusion.allow_only));
     }
 
@@ -141,7 +145,8 @@ private:
             const auto mine = std::find_if(map.entries.begin(), map.entries.end(),
                                            [&](const auto& each) { return each.key == entry.key; });
             if (!permitted(inclusion, entry.key))
-                problems_.error(entry.mark, "'" + entry.key + "' is not allowed in this file, see " + inclusion.mark.str());
+                problems_.error(entry.mark,
+                                "'" + entry.key + "' is not allowed in this file, see " + inclusion.mark.str());
             else if (mine == map.entries.end())
                 map.entries.push_back(std::move(entry));
             else if (adds_up(entry.key) && mine->value.is_map() && entry.value.is_map())
@@ -181,7 +186,8 @@ public:
     void run(ConfigValue& map) {
         for (const ConfigValue::Entry& entry : map.entries)
             if (entry.key == macro_key || entry.key == keyword_key) define(entry);
-        std::erase_if(map.entries, [](const auto& entry) { return entry.key == macro_key || entry.key == keyword_key; });
+        std::erase_if(map.entries,
+                      [](const auto& entry) { return entry.key == macro_key || entry.key == keyword_key; });
         expand(map, 0);
     }
 
@@ -201,7 +207,8 @@ private:
             problems_.error(definitions.value.mark, "'" + definitions.key + "' must be a map of names to values");
         for (const ConfigValue::Entry& entry : definitions.value.entries) {
             if (!macro && !entry.value.is_scalar())
-                problems_.error(entry.value.mark, "the keyword '" + entry.key + "' must be a text; use define_macro for other values");
+                problems_.error(entry.value.mark,
+                                "the keyword '" + entry.key + "' must be a text; use define_macro for other values");
             definitions_.insert_or_assign(entry.key, Definition{entry.value, macro});
         }
     }
@@ -272,7 +279,8 @@ private:
             out += text.substr(at, open - at);
             if (close == text.npos) return out + std::string(text.substr(open));
             const Definition* found = find(text.substr(open + 1, close - open - 1));
-            const bool usable = found && found->value.is_scalar() && affordable(mark, depth + 1, found->value.text.size());
+            const bool usable =
+                found && found->value.is_scalar() && affordable(mark, depth + 1, found->value.text.size());
             if (usable) out += expand_text(std::string(found->value.text), mark, depth + 1);
             if (!usable) out += text.substr(open, close - open);  // the closing sign may open the next one
             at = usable ? close + 1 : close;
@@ -291,13 +299,16 @@ private:
 
 Result<std::string> read_whole_file(const std::string& path) {
     std::error_code error;
-    if (std::filesystem::is_directory(path, error)) return Error(ErrorCode::invalid, path + " is a directory, not a file");
+    if (std::filesystem::is_directory(path, error))
+        return Error(ErrorCode::invalid, path + " is a directory, not a file");
     std::ifstream file(path, std::ios::binary);
-    if (!file) return Error(ErrorCode::not_found, "cannot read " + path + ": " + std::generic_category().message(errno));
+    if (!file)
+        return Error(ErrorCode::not_found, "cannot read " + path + ": " + std::generic_category().message(errno));
     std::string text(max_config_bytes + 1, '\0');
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(file.gcount()));
-    if (text.size() > max_config_bytes) return Error(ErrorCode::limit, path + " is larger than " + size_text(max_config_bytes));
+    if (text.size() > max_config_bytes)
+        return Error(ErrorCode::limit, path + " is larger than " + size_text(max_config_bytes));
     return text;
 }
 
@@ -320,7 +331,8 @@ ConfigWorld ConfigWorld::real() {
     return world;
 }
 
-std::optional<ConfigValue> load_config_file(const std::string& path, const ConfigWorld& world, ConfigProblems& problems) {
+std::optional<ConfigValue> load_config_file(const std::string& path, const ConfigWorld& world,
+                                            ConfigProblems& problems) {
     const std::size_t errors_before = problems.errors.size();
     std::optional<ConfigValue> map = Includer(world, problems).load(path, Mark());
     if (map) Expander(world, problems).run(*map);
@@ -345,13 +357,16 @@ std::string config_fingerprint(const ConfigValue& value) {
     const auto counted = [](std::string_view text) { return std::to_string(text.size()) + ":" + std::string(text); };
     std::string out;
     switch (value.kind) {
-        case ConfigValue::Kind::null: return "~";
-        case ConfigValue::Kind::scalar: return counted(value.text);
+        case ConfigValue::Kind::null:
+            return "~";
+        case ConfigValue::Kind::scalar:
+            return counted(value.text);
         case ConfigValue::Kind::list:
             for (const ConfigValue& item : value.items) out += config_fingerprint(item) + ",";
             return "[" + out + "]";
         case ConfigValue::Kind::map:
-            for (const ConfigValue::Entry& entry : value.entries) out += counted(entry.key) + "=" + config_fingerprint(entry.value) + ",";
+            for (const ConfigValue::Entry& entry : value.entries)
+                out += counted(entry.key) + "=" + config_fingerprint(entry.value) + ",";
             return "{" + out + "}";
     }
     return out;

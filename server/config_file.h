@@ -25,7 +25,8 @@ inline constexpr int max_macro_depth = 16;  // macros in macros
 
 // The world outside, replaceable in tests.
 struct ConfigWorld {
-    std::function<Result<std::string>(const std::string& path)> read_file;  // refuses what is larger than max_config_bytes
+    std::function<Result<std::string>(const std::string& path)>
+        read_file;  // refuses what is larger than max_config_bytes
     std::function<std::optional<std::string>(const std::string& name)> environment;
     std::string hostname;
     std::string version;
@@ -34,7 +35,8 @@ struct ConfigWorld {
 };
 
 // nullopt: `problems` says why. A faulty included file is reported together with what else is wrong.
-std::optional<ConfigValue> load_config_file(const std::string& path, const ConfigWorld& world, ConfigProblems& problems);
+std::optional<ConfigValue> load_config_file(const std::string& path, const ConfigWorld& world,
+                                            ConfigProblems& problems);
 
 // Replaces @HOST@ in all texts below.
 void replace_host(ConfigValue& value, std::string_view host);

@@ -176,8 +176,8 @@ constexpr std::array listeners{
 };
 
 constexpr std::array module_options{
-    Name{"db_type", own_database},        Name{"ram_db_type", own_database},  Name{"use_cache", own_caches},
-    Name{"cache_size", own_caches},       Name{"cache_missed", own_caches},   Name{"cache_life_time", own_caches},
+    Name{"db_type", own_database},  Name{"ram_db_type", own_database}, Name{"use_cache", own_caches},
+    Name{"cache_size", own_caches}, Name{"cache_missed", own_caches},  Name{"cache_life_time", own_caches},
     Name{"queue_type", own_queues},
 };
 

@@ -49,7 +49,8 @@ public:
         add(std::move(null), anchor, mark);
     }
 
-    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
+    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  const std::string& text) override {
         check_tag(tag, mark);
         const bool quoted = tag == "!";
         if (!quoted && is_null_word(text)) return OnNull(mark, anchor);
@@ -135,7 +136,8 @@ private:
             if (!value.is_scalar()) throw Refused{value.mark, "a key must be a plain text, not " + value.shown()};
             parent.key = std::move(value);
         } else {
-            parent.value.entries.emplace_back(std::move(parent.key->text), std::move(parent.key->mark), std::move(value));
+            parent.value.entries.emplace_back(std::move(parent.key->text), std::move(parent.key->mark),
+                                              std::move(value));
             parent.key.reset();
         }
     }
@@ -164,8 +166,7 @@ std::optional<Mark> find_tab(std::string_view text, const std::string& file) {
 
 std::optional<Refused> refuse_text(std::string_view text, const std::string& file) {
     const Mark start(file, 1, 1);
-    if (text.size() > max_config_bytes)
-        return Refused{start, "the file is larger than " + size_text(max_config_bytes)};
+    if (text.size() > max_config_bytes) return Refused{start, "the file is larger than " + size_text(max_config_bytes)};
     if (!is_valid_utf8(text) || text.find('\0') != text.npos) return Refused{start, "the file is not UTF-8 text"};
     if (const auto tab = find_tab(text, file)) return Refused{*tab, "a tab in the indentation; use spaces"};
     return std::nullopt;

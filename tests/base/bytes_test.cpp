@@ -28,9 +28,9 @@ class Base64Refuses : public testing::TestWithParam<std::string_view> {};
 TEST_P(Base64Refuses, WhatEncodeWouldNotWrite) { EXPECT_EQ(base64_decode(GetParam()), std::nullopt); }
 
 INSTANTIATE_TEST_SUITE_P(A5, Base64Refuses,
-                         testing::Values("Zg", "Zg=", "Zg===", "=", "====", "Z===", "Zm9v====", " Zg==", "Zg== ", "Z g=",
-                                         "Zm9v\n", "Zm9\n", "Zh==", "Zm9=", "Zg==Zg==", "Zm-v", "Zm_v", "Zm9\xC3",
-                                         "Z=g=", "=g==", std::string_view("Zm9\0", 4)));
+                         testing::Values("Zg", "Zg=", "Zg===", "=", "====", "Z===", "Zm9v====", " Zg==", "Zg== ",
+                                         "Z g=", "Zm9v\n", "Zm9\n", "Zh==", "Zm9=", "Zg==Zg==", "Zm-v", "Zm_v",
+                                         "Zm9\xC3", "Z=g=", "=g==", std::string_view("Zm9\0", 4)));
 
 TEST(Hex, RoundTripsAndRefusesOddAndForeign) {
     EXPECT_EQ(hex_encode(std::string_view("\x00\xFF\x1a", 3)), "00ff1a");
@@ -41,7 +41,8 @@ TEST(Hex, RoundTripsAndRefusesOddAndForeign) {
 
 TEST(Utf8, AcceptsTheEdgesOfEachLength) {
     EXPECT_TRUE(is_valid_utf8(""));
-    EXPECT_TRUE(is_valid_utf8("a\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80\xED\x9F\xBF\xEE\x80\x80\xEF\xBF\xBF\xF0\x90\x80\x80\xF4\x8F\xBF\xBF"));
+    EXPECT_TRUE(is_valid_utf8(
+        "a\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80\xED\x9F\xBF\xEE\x80\x80\xEF\xBF\xBF\xF0\x90\x80\x80\xF4\x8F\xBF\xBF"));
 }
 
 class Utf8Refuses : public testing::TestWithParam<std::string_view> {};
@@ -52,8 +53,9 @@ TEST_P(Utf8Refuses, MalformedBytes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(X13, Utf8Refuses,
-                         testing::Values("\xFF\xFE", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",
-                                         "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\x80", "\xC3", "\xE2\x82", "\xE2\x28\xA1"));
+                         testing::Values("\xFF\xFE", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80",
+                                         "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\x80", "\xC3",
+                                         "\xE2\x82", "\xE2\x28\xA1"));
 
 }  // namespace
 }  // namespace rookery

@@ -47,19 +47,26 @@ TEST(ConfigValue, Numbers) {
 }
 
 TEST(ConfigValue, DurationsInEjabberdsForms) {
-    const std::array<std::pair<std::string_view, Milliseconds>, 10> good{{
-        {"30", Seconds(30)}, {"30 seconds", Seconds(30)}, {"1 second", Seconds(1)}, {"5 minutes", Seconds(300)},
-        {"5min", Seconds(300)}, {"1 hour", Seconds(3600)}, {"2 days", Seconds(172'800)}, {"500 ms", Milliseconds(500)},
-        {"1 Week", Seconds(604'800)}, {"0", Seconds(0)}}};
+    const std::array<std::pair<std::string_view, Milliseconds>, 10> good{{{"30", Seconds(30)},
+                                                                          {"30 seconds", Seconds(30)},
+                                                                          {"1 second", Seconds(1)},
+                                                                          {"5 minutes", Seconds(300)},
+                                                                          {"5min", Seconds(300)},
+                                                                          {"1 hour", Seconds(3600)},
+                                                                          {"2 days", Seconds(172'800)},
+                                                                          {"500 ms", Milliseconds(500)},
+                                                                          {"1 Week", Seconds(604'800)},
+                                                                          {"0", Seconds(0)}}};
     for (const auto& [form, expected] : good) EXPECT_EQ(*read_duration("x", text(form)), expected) << form;
-    for (std::string_view bad : {"", "seconds", "-1", "1 fortnight", "1.5 hours", "1 hour 2", "9223372036854775807 days",
-                                 "infinity", "99999999999999999999"})
+    for (std::string_view bad : {"", "seconds", "-1", "1 fortnight", "1.5 hours", "1 hour 2",
+                                 "9223372036854775807 days", "infinity", "99999999999999999999"})
         EXPECT_FALSE(read_duration("x", text(bad)).ok()) << bad;
     DurationRange endless;
     endless.or_infinity = true;
     EXPECT_EQ(*read_duration("x", text("infinity"), endless), forever);
     EXPECT_EQ(message(read_duration("x", text("0"), {Seconds(1), Seconds(60)})),
-              "conf/rookery.yml:12:5: 'x' must be a time from 1 second to 1 minute, not '0'; write for example 'x: 30 seconds'");
+              "conf/rookery.yml:12:5: 'x' must be a time from 1 second to 1 minute, not '0'; write for example 'x: 30 "
+              "seconds'");
 }
 
 TEST(ConfigValue, Sizes) {
@@ -84,7 +91,8 @@ TEST(ConfigValue, ChoicesListWhatIsAllowedAndOfferTheNearest) {
     const std::array<std::string_view, 3> allowed{"sha", "sha256", "sha512"};
     EXPECT_EQ(*read_choice("hash", text("sha256"), allowed), 1u);
     EXPECT_EQ(message(read_choice("hash", text("sha265"), allowed)),
-              "conf/rookery.yml:12:5: 'hash' must be one of sha, sha256 or sha512, not 'sha265'; write for example 'hash: sha256'");
+              "conf/rookery.yml:12:5: 'hash' must be one of sha, sha256 or sha512, not 'sha265'; write for example "
+              "'hash: sha256'");
 }
 
 TEST(ConfigValue, AmountsAreWrittenAsTheyAreRead) {

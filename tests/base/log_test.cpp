@@ -34,12 +34,15 @@ TEST_F(Log, WritesTimeLevelEventAndFields) {
     log_info("session_bound", {{"jid", "a@b/c"}, {"count", 3}, {"secure", true}, {"load", 0.5}});
     ASSERT_EQ(lines.size(), 1u);
     EXPECT_TRUE(std::regex_match(
-        lines[0], std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info session_bound jid=a@b/c count=3 secure=true load=0.5)")))
+        lines[0],
+        std::regex(
+            R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info session_bound jid=a@b/c count=3 secure=true load=0.5)")))
         << lines[0];
 }
 
 TEST_F(Log, O10EscapesWhatCouldForgeALine) {
-    log_warning("x", {{"name", "a\n2026-01-01T00:00:00.000Z info forged\x1b[31m\x7f"}, {"empty", ""}, {"q", "say \"hi\" \\"}});
+    log_warning(
+        "x", {{"name", "a\n2026-01-01T00:00:00.000Z info forged\x1b[31m\x7f"}, {"empty", ""}, {"q", "say \"hi\" \\"}});
     ASSERT_EQ(lines.size(), 1u);
     EXPECT_EQ(rest(lines[0]),
               R"(warning x name="a\n2026-01-01T00:00:00.000Z info forged\x1b[31m\x7f" empty="" q="say \"hi\" \\")");

@@ -75,8 +75,12 @@ OptionTable<Sample> make_table() {
 }
 
 ConfigValue text(std::string_view scalar) { return ConfigValue::scalar(scalar, Mark("f", 2, 7)); }
-ConfigValue::Entry entry(std::string key, ConfigValue value) { return {std::move(key), Mark("f", 2, 1), std::move(value)}; }
-ConfigValue map(std::vector<ConfigValue::Entry> entries) { return ConfigValue::map(std::move(entries), Mark("f", 1, 1)); }
+ConfigValue::Entry entry(std::string key, ConfigValue value) {
+    return {std::move(key), Mark("f", 2, 1), std::move(value)};
+}
+ConfigValue map(std::vector<ConfigValue::Entry> entries) {
+    return ConfigValue::map(std::move(entries), Mark("f", 1, 1));
+}
 
 std::string first_error(std::string key, ConfigValue value) {
     ConfigProblems problems;
@@ -132,7 +136,8 @@ TEST(Options, RefusesWithPlaceAndRange) {
     EXPECT_EQ(first_error("port", text("65536")),
               "f:2:7: 'port' must be a whole number from 1 to 65535, not '65536'; write for example 'port: 10'");
     EXPECT_EQ(first_error("idle", text("2 hours")),
-              "f:2:7: 'idle' must be a time from 1 second to 1 hour, or infinity, not '2 hours'; write for example 'idle: 30 seconds'");
+              "f:2:7: 'idle' must be a time from 1 second to 1 hour, or infinity, not '2 hours'; write for example "
+              "'idle: 30 seconds'");
     EXPECT_EQ(first_error("even", text("3")), "f:2:7: 'even' must be even");
     EXPECT_NE(first_error("inner", map({entry("depth", text("10"))})), "accepted");
     EXPECT_NE(first_error("list", text("x")), "accepted");
@@ -147,9 +152,9 @@ TEST(Options, UnknownNamesAreMetWithTheNearest) {
 
 TEST(Options, ReportsEveryErrorAndTheSameOptionUnderTwoNames) {
     ConfigProblems problems;
-    const auto parsed = make_table().parse(
-        map({entry("send", text("x")), entry("send_pings", text("yes")), entry("port", text("y")), entry("what", text("z"))}),
-        problems);
+    const auto parsed = make_table().parse(map({entry("send", text("x")), entry("send_pings", text("yes")),
+                                                entry("port", text("y")), entry("what", text("z"))}),
+                                           problems);
     EXPECT_FALSE(parsed);
     EXPECT_EQ(problems.errors.size(), 4u);
 }

@@ -161,8 +161,9 @@ TEST(Access, FirstSectionThatMatchesDecides) {
 }
 
 TEST(Access, TheFormsOfEjabberdsGuide) {
-    for (const ConfigValue& rule : {text("admin"), list({one("acl", "admin")}), list({one("allow", "admin")}),
-                                    one("allow", one("acl", "admin")), list({one("allow", list({one("acl", "admin")}))})}) {
+    for (const ConfigValue& rule :
+         {text("admin"), list({one("acl", "admin")}), list({one("allow", "admin")}), one("allow", one("acl", "admin")),
+          list({one("allow", list({one("acl", "admin")}))})}) {
         EXPECT_TRUE(allows(rule, "bob@example.org"));
         EXPECT_FALSE(allows(rule, "eve@example.org"));
     }
@@ -283,7 +284,8 @@ TEST(Shapers, Errors) {
     EXPECT_NE(errors(one("a", "0"), ConfigValue()), "accepted");
     EXPECT_NE(errors(one("a", one("rat", "5")), ConfigValue()).find("did you mean 'rate'"), std::string::npos);
     EXPECT_NE(errors(one("a", ConfigValue()), ConfigValue()).find("'rate' is missing"), std::string::npos);
-    EXPECT_NE(errors(one("normal", "5"), one("r", one("norml", "all"))).find("did you mean 'normal'"), std::string::npos);
+    EXPECT_NE(errors(one("normal", "5"), one("r", one("norml", "all"))).find("did you mean 'normal'"),
+              std::string::npos);
     EXPECT_NE(errors(one("normal", "5"), one("r", "-5")), "accepted");
 }
 

@@ -41,8 +41,10 @@ void require(bool holds) {
 // The honest message, or that with a piece replaced, or something else altogether.
 std::string perhaps_changed(Input& in, const std::string& honest) {
     switch (in.byte() % 4) {
-        case 0: return honest;
-        case 1: return in.text();
+        case 0:
+            return honest;
+        case 1:
+            return in.text();
         case 2: {
             std::string changed = honest;
             if (!changed.empty()) changed[in.byte() % changed.size()] = static_cast<char>(in.byte());

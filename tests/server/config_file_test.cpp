@@ -49,11 +49,15 @@ struct World {
 
 World with(std::string main) { return World{{{"dir/main.yml", std::move(main)}}, {}}; }
 
-std::string text_at(const ConfigValue& root, std::string_view key) { return root.find(key) ? root.find(key)->text : "(none)"; }
+std::string text_at(const ConfigValue& root, std::string_view key) {
+    return root.find(key) ? root.find(key)->text : "(none)";
+}
 
 TEST(ConfigFile, AMacroStandsForAnyValue) {
-    const ConfigValue root = with("define_macro:\n  PORT: 5222\n  BOB: {user: bob@x}\n  LEVEL: OTHER\n  OTHER: debug\n"
-                                  "loglevel: LEVEL\nacl: {admin: BOB}\nports: [PORT, 'PORT', PORTS]\n").load();
+    const ConfigValue root = with(
+                                 "define_macro:\n  PORT: 5222\n  BOB: {user: bob@x}\n  LEVEL: OTHER\n  OTHER: debug\n"
+                                 "loglevel: LEVEL\nacl: {admin: BOB}\nports: [PORT, 'PORT', PORTS]\n")
+                                 .load();
     EXPECT_EQ(text_at(root, "loglevel"), "debug");
     EXPECT_EQ(root.find("acl")->find("admin")->find("user")->text, "bob@x");
     EXPECT_EQ(root.find("ports")->items[0].text, "5222");
@@ -63,9 +67,12 @@ TEST(ConfigFile, AMacroStandsForAnyValue) {
 }
 
 TEST(ConfigFile, KeywordsAreReplacedInsideTexts) {
-    const ConfigValue root = with("define_keyword: {ORG: example.org, PW: secret}\ndefine_macro: {PORT: 80}\n"
-                                  "url: 'https://up.@ORG@:@PORT@/@HOST@'\nwhole: '@PW@'\nbare: PW\nodd: '@NOPE@ a@b @ORG'\n"
-                                  "from: '@HOSTNAME@-@VERSION@'\n'key.@ORG@': 1\n").load();
+    const ConfigValue root =
+        with(
+            "define_keyword: {ORG: example.org, PW: secret}\ndefine_macro: {PORT: 80}\n"
+            "url: 'https://up.@ORG@:@PORT@/@HOST@'\nwhole: '@PW@'\nbare: PW\nodd: '@NOPE@ a@b @ORG'\n"
+            "from: '@HOSTNAME@-@VERSION@'\n'key.@ORG@': 1\n")
+            .load();
     EXPECT_EQ(text_at(root, "url"), "https://up.example.org:80/@HOST@");
     EXPECT_EQ(text_at(root, "whole"), "secret");
     EXPECT_EQ(text_at(root, "bare"), "PW");
@@ -104,7 +111,8 @@ TEST(ConfigFile, DefinitionErrors) {
 }
 
 TEST(ConfigFile, O1RepeatedKeysNameBothPlaces) {
-    EXPECT_EQ(with("a: 1\nb: 2\na: 3\n").error(), "dir/main.yml:3:1: 'a' is given twice; the first is at dir/main.yml:1:1");
+    EXPECT_EQ(with("a: 1\nb: 2\na: 3\n").error(),
+              "dir/main.yml:3:1: 'a' is given twice; the first is at dir/main.yml:1:1");
     EXPECT_NE(with("modules: {m: {x: 1, x: 2}}\n").error(), "accepted");
     EXPECT_NE(with("access_rules: {a: {allow: x}, a: {allow: y}}\n").error(), "accepted");
     EXPECT_NE(with("acl: {a: {user: x}, a: {user: y}}\n").error(), "accepted");

@@ -106,16 +106,19 @@ TEST(Config, HostsAreNeededValidAndNormal) {
 
 TEST(Config, O1UnknownOptionsNameTheNearest) {
     EXPECT_EQ(error_of("lisen: []\n"), "f.yml:2:1: unknown option 'lisen'; did you mean 'listen'?");
-    EXPECT_EQ(error_of("zzzzzzzz: 1\n"), "f.yml:2:1: unknown option 'zzzzzzzz'; remove it, or look the name up in the manual");
+    EXPECT_EQ(error_of("zzzzzzzz: 1\n"),
+              "f.yml:2:1: unknown option 'zzzzzzzz'; remove it, or look the name up in the manual");
     EXPECT_EQ(error_of("listen:\n  - port: 5222\n    starttls_require: true\n"),
               "f.yml:4:5: unknown option 'starttls_require'; did you mean 'starttls_required'?");
     EXPECT_EQ(error_of("modules:\n  rooster: {}\n"), "f.yml:3:3: unknown module 'rooster'; did you mean 'roster'?");
-    EXPECT_EQ(error_of("modules:\n  echo:\n    luod: true\n"), "f.yml:4:5: unknown option 'luod'; did you mean 'loud'?");
+    EXPECT_EQ(error_of("modules:\n  echo:\n    luod: true\n"),
+              "f.yml:4:5: unknown option 'luod'; did you mean 'loud'?");
 }
 
 TEST(Config, O1AllFaultsAreToldAtOnce) {
-    const Loaded loaded = load("hosts: [a.org]\nloglevel: loud\nlisten: [{port: 0}]\nmax_user_sessions: ten\nbogus_thing: 1\n"
-                               "modules: {echo: {loud: maybe}}\naccess_rules: {x: {alow: all}}\n");
+    const Loaded loaded = load(
+        "hosts: [a.org]\nloglevel: loud\nlisten: [{port: 0}]\nmax_user_sessions: ten\nbogus_thing: 1\n"
+        "modules: {echo: {loud: maybe}}\naccess_rules: {x: {alow: all}}\n");
     EXPECT_EQ(loaded.problems.errors.size(), 6u);
     for (const std::string& error : loaded.problems.errors) EXPECT_EQ(error.rfind("f.yml:", 0), 0u) << error;
 }
@@ -141,8 +144,9 @@ TEST(Config, LoglevelInWordsAndNumbers) {
 }
 
 TEST(Config, LoginOptions) {
-    const Config config = good("auth_scram_hash: sha512\ndisable_sasl_mechanisms: [digest-md5, PLAIN]\nauth_method: [sql, mnesia]\n"
-                               "auth_scram_iterations: 20000\nresource_conflict: setresource\nauth_password_format: scram\n");
+    const Config config = good(
+        "auth_scram_hash: sha512\ndisable_sasl_mechanisms: [digest-md5, PLAIN]\nauth_method: [sql, mnesia]\n"
+        "auth_scram_iterations: 20000\nresource_conflict: setresource\nauth_password_format: scram\n");
     EXPECT_EQ(config.global.auth_scram_hash, std::vector<HashAlgorithm>{HashAlgorithm::sha512});
     EXPECT_EQ(config.global.disable_sasl_mechanisms, (std::vector<std::string>{"DIGEST-MD5", "PLAIN"}));
     EXPECT_EQ(config.global.resource_conflict, ResourceConflict::setresource);
@@ -182,16 +186,18 @@ TEST(Listeners, Errors) {
 }
 
 TEST(Listeners, ProxiesAndRules) {
-    const Config config = good("access_rules: {c2s: {deny: blocked, allow: all}}\nshaper: {fast: 1000}\n"
-                               "listen: [{port: 1, use_proxy_protocol: true, trusted_proxies: all, access: c2s, shaper: fast}]\n");
+    const Config config = good(
+        "access_rules: {c2s: {deny: blocked, allow: all}}\nshaper: {fast: 1000}\n"
+        "listen: [{port: 1, use_proxy_protocol: true, trusted_proxies: all, access: c2s, shaper: fast}]\n");
     EXPECT_EQ(config.global.listen[0].trusted_proxies, (std::vector<std::string>{"0.0.0.0/0", "::/0"}));
     EXPECT_TRUE(config.access().allows(config.global.listen[0].access, *Jid::parse("a@example.org")));
     EXPECT_EQ(config.access().shaper("fast", Jid()), (ShaperRate{1'000, 0}));
 }
 
 TEST(Listeners, ThoseOfEjabberdsThatWeLackAreLeftOut) {
-    const Loaded loaded = load("hosts: [a.org]\nlisten:\n  - {port: 5269, module: ejabberd_s2s_in, max_stanza_size: 1}\n"
-                               "  - {port: 3478, module: ejabberd_stun, transport: udp}\n  - {port: 5222, zlib: true}\n");
+    const Loaded loaded = load(
+        "hosts: [a.org]\nlisten:\n  - {port: 5269, module: ejabberd_s2s_in, max_stanza_size: 1}\n"
+        "  - {port: 3478, module: ejabberd_stun, transport: udp}\n  - {port: 5222, zlib: true}\n");
     ASSERT_TRUE(loaded.config);
     EXPECT_EQ(loaded.config->global.listen.size(), 1u);
     EXPECT_EQ(loaded.problems.warnings.size(), 3u);
@@ -219,7 +225,8 @@ TEST(Modules, CommonOptionsOfEjabberdsOnlyWarn) {
 }
 
 TEST(Modules, OptionsAndTheirFingerprint) {
-    const Config loud = good("modules: {echo: {shout: true, host: 'echo.@HOST@'}}\n"), quiet = good("modules: {echo: {}}\n");
+    const Config loud = good("modules: {echo: {shout: true, host: 'echo.@HOST@'}}\n"),
+                 quiet = good("modules: {echo: {}}\n");
     EXPECT_TRUE(echo_of(*loud.hosts[0]).loud);
     EXPECT_EQ(echo_of(*loud.hosts[0]).host, "echo.example.org");
     EXPECT_NE(loud.hosts[0]->modules[0].fingerprint, quiet.hosts[0]->modules[0].fingerprint);
@@ -227,7 +234,8 @@ TEST(Modules, OptionsAndTheirFingerprint) {
 }
 
 TEST(Modules, AccessRulesOfOptionsMustExist) {
-    EXPECT_TRUE(contains(error_of("modules: {echo: {access: frends}}\naccess_rules: {friends: {allow: all}}\n"), "did you mean 'friends'"));
+    EXPECT_TRUE(contains(error_of("modules: {echo: {access: frends}}\naccess_rules: {friends: {allow: all}}\n"),
+                         "did you mean 'friends'"));
     const Config config = good("modules: {echo: {access: [{deny: blocked}, allow]}}\nacl: {blocked: {user: eve}}\n");
     const AccessRule& rule = echo_of(*config.hosts[0]).access;
     EXPECT_FALSE(config.access().allows(rule, *Jid::parse("eve@example.org")));
@@ -235,8 +243,9 @@ TEST(Modules, AccessRulesOfOptionsMustExist) {
 }
 
 TEST(HostConfig, ReplacesForOneHost) {
-    const Loaded loaded = load("hosts: [a.org, b.org]\nlanguage: en\nmodules: {roster: {}, echo: {}}\n"
-                               "host_config:\n  B.org:\n    language: de\n    modules: {roster: {}}\n");
+    const Loaded loaded = load(
+        "hosts: [a.org, b.org]\nlanguage: en\nmodules: {roster: {}, echo: {}}\n"
+        "host_config:\n  B.org:\n    language: de\n    modules: {roster: {}}\n");
     ASSERT_TRUE(loaded.config);
     EXPECT_EQ(loaded.config->hosts[0]->language, "en");
     EXPECT_EQ(loaded.config->hosts[1]->language, "de");
@@ -245,9 +254,11 @@ TEST(HostConfig, ReplacesForOneHost) {
 }
 
 TEST(HostConfig, AppendsForOneHost) {
-    const Loaded loaded = load("hosts: [a.org, b.org]\nacl: {admin: {user: [x@a.org]}}\naccess_rules: {adm: {allow: admin}}\n"
-                               "modules: {echo: {host: h}}\n"
-                               "append_host_config:\n  b.org:\n    acl: {admin: {user: [y@b.org]}}\n    modules: {roster: {}, echo: {loud: true}}\n");
+    const Loaded loaded = load(
+        "hosts: [a.org, b.org]\nacl: {admin: {user: [x@a.org]}}\naccess_rules: {adm: {allow: admin}}\n"
+        "modules: {echo: {host: h}}\n"
+        "append_host_config:\n  b.org:\n    acl: {admin: {user: [y@b.org]}}\n    modules: {roster: {}, echo: {loud: "
+        "true}}\n");
     ASSERT_TRUE(loaded.config) << loaded.problems.errors.front();
     const HostOptions& a = *loaded.config->hosts[0];
     const HostOptions& b = *loaded.config->hosts[1];
@@ -261,8 +272,9 @@ TEST(HostConfig, AppendsForOneHost) {
 }
 
 TEST(HostConfig, RulesOfAHostStandBesideThoseOfAll) {
-    const Loaded loaded = load("hosts: [a.org]\naccess_rules: {x: {allow: all}, y: {allow: all}}\n"
-                               "host_config: {a.org: {access_rules: {y: {deny: all}}}}\n");
+    const Loaded loaded = load(
+        "hosts: [a.org]\naccess_rules: {x: {allow: all}, y: {allow: all}}\n"
+        "host_config: {a.org: {access_rules: {y: {deny: all}}}}\n");
     ASSERT_TRUE(loaded.config);
     EXPECT_TRUE(loaded.config->access().allows("x", *Jid::parse("u@a.org")));
     EXPECT_FALSE(loaded.config->access().allows("y", *Jid::parse("u@a.org")));
@@ -333,8 +345,21 @@ modules:
     EXPECT_EQ(loaded.problems.warnings.size(), 5u);
 }
 
+TEST(Config, AFileForAnotherServerIsJudgedLeniently) {
+    ConfigWorld world;
+    world.read_file = [](const std::string&) -> Result<std::string> {
+        return std::string("hosts: [a.org]\nbogus_thing: 1\nmodules: {roster: {versioning: true}, mod_mine: {}}\n");
+    };
+    world.environment = [](const std::string&) { return std::nullopt; };
+    ConfigProblems problems;
+    problems.lenient = true;
+    EXPECT_TRUE(load_config("f.yml", modules, world, problems));
+    EXPECT_EQ(problems.warnings.size(), 3u);
+}
+
 TEST(Config, ChangesNameWhatNeedsARestart) {
-    const Config before = good("loglevel: info\nshards: 2\nlanguage: en\n"), after = good("loglevel: debug\nshards: 4\n");
+    const Config before = good("loglevel: info\nshards: 2\nlanguage: en\n"),
+                 after = good("loglevel: debug\nshards: 4\n");
     const auto changes = config_changes(before, after);
     ASSERT_EQ(changes.size(), 3u);
     EXPECT_EQ(changes[0].option, "language");
@@ -346,9 +371,10 @@ TEST(Config, ChangesNameWhatNeedsARestart) {
 
 TEST(Config, TheReferenceNamesEveryOption) {
     const std::string reference = config_reference(modules);
-    for (const char* part : {"# hosts:", "# negotiation_timeout: 30 seconds", "#     max_stanza_size: 256 KB", "# access_rules:",
-                             "#   echo:", "#     loud: false", "(XEP-0199 2.0.1)", "off by default", "also shout",
-                             "a change needs a restart", "# loglevel: info"})
+    for (const char* part :
+         {"# hosts:", "# negotiation_timeout: 30 seconds", "#     max_stanza_size: 256 KB",
+          "# access_rules:", "#   echo:", "#     loud: false", "(XEP-0199 2.0.1)", "off by default", "also shout",
+          "a change needs a restart", "# loglevel: info", "auth_scram_hash: [sha256, sha]"})
         EXPECT_TRUE(contains(reference, part)) << part << "\n" << reference;
 }
 

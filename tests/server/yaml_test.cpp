@@ -36,7 +36,9 @@ TEST(Yaml, BuildsScalarsListsAndMapsWithPlaces) {
 TEST(Yaml, EmptyIsNull) {
     EXPECT_TRUE(parse("").is_null());
     EXPECT_TRUE(parse("# only a comment\n").is_null());
-    EXPECT_TRUE(parse("\xEF\xBB\xBF" "a: b").is_map());
+    EXPECT_TRUE(parse("\xEF\xBB\xBF"
+                      "a: b")
+                    .is_map());
 }
 
 TEST(Yaml, RepeatedKeysAreKept) { EXPECT_EQ(parse("deny: a\ndeny: b\n").entries.size(), 2u); }
@@ -61,7 +63,8 @@ TEST(Yaml, O1AliasBombIsStopped) {
 TEST(Yaml, O1DepthIsBounded) {
     EXPECT_NE(error_of(std::string(2'000, '[')).find("deeper than 32"), std::string::npos);
     std::string deep = "a0: &a0 [x]\n";
-    for (int i = 1; i < 40; ++i) deep += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [*a" + std::to_string(i - 1) + "]\n";
+    for (int i = 1; i < 40; ++i)
+        deep += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [*a" + std::to_string(i - 1) + "]\n";
     EXPECT_NE(error_of(deep).find("deeper than 32"), std::string::npos);
     EXPECT_NE(error_of(std::string(100'000, '-') + "\n"), "");
     std::string braces;

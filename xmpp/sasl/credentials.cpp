@@ -55,8 +55,8 @@ UErrorCode saslprep(const Units& in, Units& out) {
     UErrorCode error = U_ZERO_ERROR;
     const std::unique_ptr<UStringPrepProfile, CloseProfile> profile(usprep_openByType(USPREP_RFC4013_SASLPREP, &error));
     if (U_FAILURE(error)) return error;
-    out.size = usprep_prepare(profile.get(), in.text.data(), in.size, out.text.data(), max_units, USPREP_ALLOW_UNASSIGNED,
-                              nullptr, &error);
+    out.size = usprep_prepare(profile.get(), in.text.data(), in.size, out.text.data(), max_units,
+                              USPREP_ALLOW_UNASSIGNED, nullptr, &error);
     return error;
 }
 
@@ -81,7 +81,8 @@ std::optional<std::string> prepare_unicode(std::string_view password) {
     return to_utf8(prepared);
 }
 
-std::string keyed(HashAlgorithm algorithm, std::string_view secret, std::string_view purpose, std::string_view account) {
+std::string keyed(HashAlgorithm algorithm, std::string_view secret, std::string_view purpose,
+                  std::string_view account) {
     std::string input(purpose);
     input.push_back('\0');
     input += std::to_string(static_cast<int>(algorithm));

@@ -35,17 +35,28 @@ std::string joined(std::vector<std::string> parts, char delimiter) {
 
 std::string_view sasl_condition_name(SaslCondition condition) {
     switch (condition) {
-        case SaslCondition::aborted: return "aborted";
-        case SaslCondition::account_disabled: return "account-disabled";
-        case SaslCondition::credentials_expired: return "credentials-expired";
-        case SaslCondition::encryption_required: return "encryption-required";
-        case SaslCondition::incorrect_encoding: return "incorrect-encoding";
-        case SaslCondition::invalid_authzid: return "invalid-authzid";
-        case SaslCondition::invalid_mechanism: return "invalid-mechanism";
-        case SaslCondition::malformed_request: return "malformed-request";
-        case SaslCondition::mechanism_too_weak: return "mechanism-too-weak";
-        case SaslCondition::not_authorized: return "not-authorized";
-        case SaslCondition::temporary_auth_failure: return "temporary-auth-failure";
+        case SaslCondition::aborted:
+            return "aborted";
+        case SaslCondition::account_disabled:
+            return "account-disabled";
+        case SaslCondition::credentials_expired:
+            return "credentials-expired";
+        case SaslCondition::encryption_required:
+            return "encryption-required";
+        case SaslCondition::incorrect_encoding:
+            return "incorrect-encoding";
+        case SaslCondition::invalid_authzid:
+            return "invalid-authzid";
+        case SaslCondition::invalid_mechanism:
+            return "invalid-mechanism";
+        case SaslCondition::malformed_request:
+            return "malformed-request";
+        case SaslCondition::mechanism_too_weak:
+            return "mechanism-too-weak";
+        case SaslCondition::not_authorized:
+            return "not-authorized";
+        case SaslCondition::temporary_auth_failure:
+            return "temporary-auth-failure";
     }
     return "not-authorized";
 }

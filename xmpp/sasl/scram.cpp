@@ -16,7 +16,8 @@ namespace rookery {
 namespace {
 
 constexpr std::size_t max_nonce_bytes = 256;
-constexpr std::string_view known_attributes = "amnrcsipve";  // those with a place of their own; 'm' is refused everywhere
+constexpr std::string_view known_attributes =
+    "amnrcsipve";  // those with a place of their own; 'm' is refused everywhere
 
 struct ClientFirst {
     std::string gs2_header;  // with its last comma
@@ -153,10 +154,13 @@ public:
         if (message.size() > max_message_bytes || message.find('\0') != message.npos || !is_valid_utf8(message))
             return fail(SaslCondition::malformed_request, "not text");
         switch (state_) {
-            case State::first: return on_first(message);
-            case State::final: return on_final(message);
+            case State::first:
+                return on_first(message);
+            case State::final:
+                return on_final(message);
             case State::keys:
-            case State::over: break;
+            case State::over:
+                break;
         }
         return fail(SaslCondition::not_authorized, "a message too many");
     }
@@ -216,7 +220,8 @@ private:
         if (!parts) return fail(SaslCondition::malformed_request, "client-final-message");
         const auto binding = base64_decode(parts->binding), proof = base64_decode(parts->proof);
         if (!binding || !proof) return fail(SaslCondition::incorrect_encoding, "base64 in client-final-message");
-        if (!equal_secret(*binding, expected_binding_)) return fail(SaslCondition::not_authorized, "channel binding differs");
+        if (!equal_secret(*binding, expected_binding_))
+            return fail(SaslCondition::not_authorized, "channel binding differs");
         if (!equal_secret(parts->nonce, nonce_)) return fail(SaslCondition::not_authorized, "nonce differs");
         const std::string_view without_proof = message.substr(0, message.rfind(",p="));
         return verify(*proof, client_first_bare_ + "," + server_first_ + "," + std::string(without_proof));
@@ -230,7 +235,8 @@ private:
         if (!known_) return fail(SaslCondition::not_authorized, "no such account, or no keys of this hash");
         if (!proven) return fail(SaslCondition::not_authorized, "wrong password");
         state_ = State::over;
-        return SaslSuccess(account_, "v=" + base64_encode(hmac(algorithm_, keys_.server_key, auth_message)), with_binding_);
+        return SaslSuccess(account_, "v=" + base64_encode(hmac(algorithm_, keys_.server_key, auth_message)),
+                           with_binding_);
     }
 
     SaslStep fail(SaslCondition condition, const char* reason) {

@@ -62,8 +62,8 @@ TEST(Plain, A1A2A3AuthzidIsNobodyElse) {
 TEST(Plain, A6MalformedMessages) {
     const Credentials any = {keys_of("x")};
     const std::string long_password = std::string("\0user\0", 6) + std::string(1 << 20, 'x');
-    for (std::string_view message : {""sv, "user"sv, "user\0pencil"sv, "\0user\0pencil\0"sv, "\0\0pencil"sv, "\0user\0"sv,
-                                     "\0\0"sv, "\0us\xFF\0pencil"sv, std::string_view(long_password)})
+    for (std::string_view message : {""sv, "user"sv, "user\0pencil"sv, "\0user\0pencil\0"sv, "\0\0pencil"sv,
+                                     "\0user\0"sv, "\0\0"sv, "\0us\xFF\0pencil"sv, std::string_view(long_password)})
         EXPECT_EQ(attempt(message, any), "malformed-request") << message.size();
 }
 
@@ -105,16 +105,21 @@ TEST(Passwords, AsciiStaysAsItIs) {
 }
 
 TEST(Passwords, UnicodeIsPreparedAsScramClientsDo) {
-    EXPECT_EQ(prepare_password("I\xC2\xADX"), "IX");                          // RFC 4013: soft hyphen
-    EXPECT_EQ(prepare_password("\xC2\xAA"), "a");                            // RFC 4013: NFKC
-    EXPECT_EQ(prepare_password("\xE2\x85\xA8"), "IX");                        // RFC 4013: NFKC
-    EXPECT_EQ(prepare_password("e\xCC\x81"), "\xC3\xA9");                      // composed
-    EXPECT_EQ(prepare_password("a\xC2\xA0" "b"), "a b");                      // spaces
+    EXPECT_EQ(prepare_password("I\xC2\xADX"), "IX");       // RFC 4013: soft hyphen
+    EXPECT_EQ(prepare_password("\xC2\xAA"), "a");          // RFC 4013: NFKC
+    EXPECT_EQ(prepare_password("\xE2\x85\xA8"), "IX");     // RFC 4013: NFKC
+    EXPECT_EQ(prepare_password("e\xCC\x81"), "\xC3\xA9");  // composed
+    EXPECT_EQ(prepare_password("a\xC2\xA0"
+                               "b"),
+              "a b");  // spaces
     EXPECT_EQ(prepare_password("caf\xC3\xA9"), "caf\xC3\xA9");
-    EXPECT_EQ(prepare_password("\xF0\x9F\xA6\x84"), "\xF0\x9F\xA6\x84");      // younger than stringprep
-    EXPECT_EQ(prepare_password("\xD7\xA9\xD7\x9C" "1"), "\xD7\xA9\xD7\x9C" "1");  // right to left, with a digit
-    EXPECT_EQ(prepare_password("\xC2\xAD"), std::nullopt);                   // nothing is left
-    EXPECT_EQ(prepare_password("a\xC2\x85"), std::nullopt);                  // C1 control
+    EXPECT_EQ(prepare_password("\xF0\x9F\xA6\x84"), "\xF0\x9F\xA6\x84");  // younger than stringprep
+    EXPECT_EQ(prepare_password("\xD7\xA9\xD7\x9C"
+                               "1"),
+              "\xD7\xA9\xD7\x9C"
+              "1");                                          // right to left, with a digit
+    EXPECT_EQ(prepare_password("\xC2\xAD"), std::nullopt);   // nothing is left
+    EXPECT_EQ(prepare_password("a\xC2\x85"), std::nullopt);  // C1 control
     EXPECT_EQ(prepare_password("\xFF"), std::nullopt);
     EXPECT_EQ(prepare_password("\xED\xA0\x80"), std::nullopt);
     std::string growing;

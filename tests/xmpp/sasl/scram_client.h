@@ -44,7 +44,8 @@ struct ScramClient {
         auth_message = first_bare + "," + server_first + "," + std::string(text_without_proof);
         std::string client_key = hmac(algorithm, salted, "Client Key");
         const std::string signature = hmac(algorithm, hash(algorithm, client_key), auth_message);
-        for (std::size_t i = 0; i < client_key.size(); ++i) client_key[i] = static_cast<char>(client_key[i] ^ signature[i]);
+        for (std::size_t i = 0; i < client_key.size(); ++i)
+            client_key[i] = static_cast<char>(client_key[i] ^ signature[i]);
         return client_key;
     }
 

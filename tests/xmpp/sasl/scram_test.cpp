@@ -111,9 +111,10 @@ TEST(Scram, Xep0474Example) {
     bound.channel_bindings = {"tls-server-end-point", "tls-exporter"};
     const auto mechanism = make_scram(sha1, true, bound, "a09117a6-ac50-4f2f-93f1-93799c2bddf6");
     EXPECT_EQ(outcome(mechanism->step("p=tls-exporter,,n=user,r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6")), "need user");
-    EXPECT_EQ(challenge_of(mechanism->provide({make_scram_keys(sha1, "pencil", *base64_decode("QSXCR+Q6sek8bf92"), 4096)})),
-              "r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6a09117a6-ac50-4f2f-93f1-93799c2bddf6,s=QSXCR+Q6sek8bf92,i=4096,"
-              "h=G6k/rBLDqgOhRRaCuuatSDFkJ08=");
+    EXPECT_EQ(
+        challenge_of(mechanism->provide({make_scram_keys(sha1, "pencil", *base64_decode("QSXCR+Q6sek8bf92"), 4096)})),
+        "r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6a09117a6-ac50-4f2f-93f1-93799c2bddf6,s=QSXCR+Q6sek8bf92,i=4096,"
+        "h=G6k/rBLDqgOhRRaCuuatSDFkJ08=");
     const SaslStep last = mechanism->step(
         "c=cD10bHMtZXhwb3J0ZXIsLFRISVMgSVMgRkFLRSBDQiBEQVRB,"
         "r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6a09117a6-ac50-4f2f-93f1-93799c2bddf6,"
@@ -124,7 +125,8 @@ TEST(Scram, Xep0474Example) {
 }
 
 TEST(Scram, DowngradeHashWithoutChannelBindings) {
-    EXPECT_EQ(downgrade_hash(sha256, {"SCRAM-SHA-1", "PLAIN"}, {}), base64_encode(hash(sha256, "PLAIN\x1ESCRAM-SHA-1")));
+    EXPECT_EQ(downgrade_hash(sha256, {"SCRAM-SHA-1", "PLAIN"}, {}),
+              base64_encode(hash(sha256, "PLAIN\x1ESCRAM-SHA-1")));
 }
 
 class ScramHashes : public testing::TestWithParam<HashAlgorithm> {};
@@ -168,20 +170,25 @@ TEST_P(ScramRefusesFirst, Malformed) {
     EXPECT_EQ(outcome(mechanism->step(GetParam())), "failure malformed-request");
 }
 INSTANTIATE_TEST_SUITE_P(A8, ScramRefusesFirst,
-                         testing::Values("", "n", "n,", "n,,", "n,,n=user", "n,,n=user,", "n,,r=nonce,n=user", "n,,n=,r=nonce",
-                                         "n,,n=user,r=", "n,,n=us=er,r=x", "n,,n=user=2,r=x", "n,,n=user=2c,r=x", "x,,n=user,r=x",
-                                         "p=,,n=user,r=x", ",,n=user,r=x", "n,user,n=user,r=x", "n,a=,n=user,r=x",
-                                         "n,,m=ext,n=user,r=x", "n,,n=user,r=x,m=ext", "n,,n=user,r=x,i=4096", "n,,n=user,r=x,e",
-                                         "n,,n=user,r=x,", "n,,n=user,r=x,1=y", "n,,n=user,r=a b", "n,,n=user,r=\xC3\xA9",
-                                         "n,,n=us\xFF\xFE" "er,r=x", "\xC0\x80,,n=user,r=x"));
+                         testing::Values("", "n", "n,", "n,,", "n,,n=user", "n,,n=user,", "n,,r=nonce,n=user",
+                                         "n,,n=,r=nonce", "n,,n=user,r=", "n,,n=us=er,r=x", "n,,n=user=2,r=x",
+                                         "n,,n=user=2c,r=x", "x,,n=user,r=x", "p=,,n=user,r=x", ",,n=user,r=x",
+                                         "n,user,n=user,r=x", "n,a=,n=user,r=x", "n,,m=ext,n=user,r=x",
+                                         "n,,n=user,r=x,m=ext", "n,,n=user,r=x,i=4096", "n,,n=user,r=x,e",
+                                         "n,,n=user,r=x,", "n,,n=user,r=x,1=y", "n,,n=user,r=a b",
+                                         "n,,n=user,r=\xC3\xA9",
+                                         "n,,n=us\xFF\xFE"
+                                         "er,r=x",
+                                         "\xC0\x80,,n=user,r=x"));
 
 TEST(Scram, A8RefusesNulAndLengthWithoutBound) {
     EXPECT_EQ(outcome(make_sasl_mechanism("SCRAM-SHA-256", context())->step(std::string_view("n,,n=us\0er,r=x", 14))),
               "failure malformed-request");
     EXPECT_EQ(outcome(make_sasl_mechanism("SCRAM-SHA-256", context())->step("n,,n=user,r=" + std::string(257, 'n'))),
               "failure malformed-request");
-    EXPECT_EQ(outcome(make_sasl_mechanism("SCRAM-SHA-256", context())->step("n,,n=" + std::string(10'000, 'u') + ",r=x")),
-              "failure malformed-request");
+    EXPECT_EQ(
+        outcome(make_sasl_mechanism("SCRAM-SHA-256", context())->step("n,,n=" + std::string(10'000, 'u') + ",r=x")),
+        "failure malformed-request");
 }
 
 TEST(Scram, A8RefusesWrongFinalMessages) {
@@ -197,9 +204,13 @@ TEST(Scram, A8RefusesWrongFinalMessages) {
         return without + ",p=" + base64_encode(client.proof_of(without));
     };
     EXPECT_EQ(end_with([](ScramClient&, std::string good) { return good; }), "success user");
-    EXPECT_EQ(end_with([&](ScramClient& client, std::string) { return signed_as(client, client.without_proof("other-nonce")); }),
+    EXPECT_EQ(end_with([&](ScramClient& client, std::string) {
+                  return signed_as(client, client.without_proof("other-nonce"));
+              }),
               "failure not-authorized");
-    EXPECT_EQ(end_with([&](ScramClient& client, std::string) { return signed_as(client, client.without_proof("client-nonce")); }),
+    EXPECT_EQ(end_with([&](ScramClient& client, std::string) {
+                  return signed_as(client, client.without_proof("client-nonce"));
+              }),
               "failure not-authorized");
     EXPECT_EQ(end_with([&](ScramClient& client, std::string good) {
                   return signed_as(client, good.substr(0, good.rfind(",p=")) + ",m=must-know");
@@ -207,13 +218,16 @@ TEST(Scram, A8RefusesWrongFinalMessages) {
               "failure malformed-request");
     EXPECT_EQ(end_with([](ScramClient&, std::string good) { return good.substr(good.find(",r=") + 1); }),
               "failure malformed-request");  // no c
-    EXPECT_EQ(end_with([](ScramClient&, std::string good) { return good.substr(0, good.find(",r=")) + good.substr(good.rfind(",p=")); }),
+    EXPECT_EQ(end_with([](ScramClient&, std::string good) {
+                  return good.substr(0, good.find(",r=")) + good.substr(good.rfind(",p="));
+              }),
               "failure malformed-request");  // no r
     EXPECT_EQ(end_with([](ScramClient&, std::string good) { return good.substr(0, good.rfind(",p=")); }),
               "failure malformed-request");  // no p
     EXPECT_EQ(end_with([](ScramClient&, std::string good) { return good + ",x=after"; }), "failure malformed-request");
     EXPECT_EQ(end_with([](ScramClient&, std::string good) { return good + "="; }), "failure incorrect-encoding");
-    EXPECT_EQ(end_with([](ScramClient&, std::string good) { return good.replace(0, 6, "c=biwt"); }), "failure not-authorized");
+    EXPECT_EQ(end_with([](ScramClient&, std::string good) { return good.replace(0, 6, "c=biwt"); }),
+              "failure not-authorized");
     EXPECT_EQ(end_with([](ScramClient&, std::string good) { return good.replace(0, 6, "c=bi w"); }),
               "failure incorrect-encoding");
     EXPECT_EQ(end_with([](ScramClient&, std::string good) { return good.substr(0, good.rfind(",p=")) + ",p="; }),
@@ -266,13 +280,16 @@ TEST(Scram, A10BindingTypeMustBeAvailableAndFitTheMechanism) {
     EXPECT_EQ(attempt(unheard, keys_of(sha256), bound_context()), "failure not-authorized");
     ScramClient end_point = bound_client();
     end_point.gs2_header = "p=tls-server-end-point,,";
-    EXPECT_EQ(attempt(end_point, keys_of(sha256), bound_context()), "failure not-authorized");  // data of the other type
+    EXPECT_EQ(attempt(end_point, keys_of(sha256), bound_context()),
+              "failure not-authorized");  // data of the other type
     end_point.binding_data = "end point";
     EXPECT_EQ(attempt(end_point, keys_of(sha256), bound_context()), "success user");
     ScramClient plain;
-    EXPECT_EQ(attempt(*make_scram(sha256, true, bound_context(), "n"), plain, keys_of(sha256)), "failure not-authorized");
+    EXPECT_EQ(attempt(*make_scram(sha256, true, bound_context(), "n"), plain, keys_of(sha256)),
+              "failure not-authorized");
     ScramClient bound = bound_client();
-    EXPECT_EQ(attempt(*make_scram(sha256, false, bound_context(), "n"), bound, keys_of(sha256)), "failure not-authorized");
+    EXPECT_EQ(attempt(*make_scram(sha256, false, bound_context(), "n"), bound, keys_of(sha256)),
+              "failure not-authorized");
 }
 
 TEST(Scram, A11AlteredMechanismListIsSeenInTheHash) {
@@ -367,15 +384,17 @@ TEST(Mechanisms, A4OnlyOfferedOnesAreMade) {
 
 TEST(Mechanisms, OffersWhatBindingsAndStoredHashesAllow) {
     EXPECT_EQ(available_sasl_mechanisms({}, {sha256}), (std::vector<std::string>{"SCRAM-SHA-256", "PLAIN"}));
-    EXPECT_EQ(available_sasl_mechanisms(bound_context().bindings, {sha1, sha512}),
-              (std::vector<std::string>{"SCRAM-SHA-512-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-512", "SCRAM-SHA-1", "PLAIN"}));
+    EXPECT_EQ(
+        available_sasl_mechanisms(bound_context().bindings, {sha1, sha512}),
+        (std::vector<std::string>{"SCRAM-SHA-512-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-512", "SCRAM-SHA-1", "PLAIN"}));
     EXPECT_EQ(bound_context().bindings.types(), (std::vector<std::string>{"tls-exporter", "tls-server-end-point"}));
 }
 
 TEST(Mechanisms, A5MessagesAreStrictBase64) {
     EXPECT_EQ(decode_sasl_message("="), "");
     EXPECT_EQ(decode_sasl_message("AGE="), std::string("\0a", 2));
-    for (const char* bad : {"AGE", "AGE= ", "A GE=", "AGF=", "=="}) EXPECT_EQ(decode_sasl_message(bad), std::nullopt) << bad;
+    for (const char* bad : {"AGE", "AGE= ", "A GE=", "AGF=", "=="})
+        EXPECT_EQ(decode_sasl_message(bad), std::nullopt) << bad;
     EXPECT_EQ(encode_sasl_message(""), "=");
     EXPECT_EQ(encode_sasl_message("a"), "YQ==");
 }
