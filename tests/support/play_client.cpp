@@ -55,7 +55,7 @@ void PlayClientSession::connect() {
     inbox_.clear();
     input_.clear();
     features_.reset();
-    bound_ = ended_ = sent_stream_end_ = sent_since_sync_ = asked_for_roster = false;
+    bound_ = ended_ = sent_stream_end_ = sent_since_sync_ = asked_for_roster = asked_for_blocklist = false;
     secure_ = role_.direct_tls;
     restart_stream();
     if (!role_.raw || role_.plaintext || secure_ || !driver_.has("starttls")) return;

@@ -76,7 +76,9 @@ public:
     const PlayClient& role() const { return role_; }
     const xml::Element* features() const { return features_ ? &*features_ : nullptr; }  // the latest ones
 
-    bool asked_for_roster = false;  // the interpreter's note: since the last connect()
+    // The interpreter's notes since the last connect().
+    bool asked_for_roster = false;
+    bool asked_for_blocklist = false;
 
 private:
     std::string password() const;

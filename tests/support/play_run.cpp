@@ -198,6 +198,7 @@ private:
     void send(PlayClientSession& client, const Step& step) {
         const std::string text = expanded(names_.to_real(step.text));
         if (text.find("type='get'") != std::string::npos && text.find("jabber:iq:roster") != std::string::npos) note_interest(client);
+        client.asked_for_blocklist |= text.find("<blocklist") != std::string::npos;
         client.send(text, step.pieces);
     }
 
@@ -231,7 +232,8 @@ private:
 
     // Servers that push to every connected resource are let be, unless a play is about that.
     bool is_unasked_push(PlayClientSession& client, const Element& element) const {
-        return is_roster_push(element) && !client.asked_for_roster && !driver_.has("interested-resources");
+        if (driver_.has("interested-resources")) return false;
+        return (is_roster_push(element) && !client.asked_for_roster) || (is_block_push(element) && !client.asked_for_blocklist);
     }
 
     // The next element that is one of `wanted`, which it then leaves.
@@ -250,6 +252,11 @@ private:
     static bool is_roster_push(const Element& element) {
         return element.view().is("jabber:client", "iq") && element.attr("type") == "set" &&
                element.view().first_child().is("jabber:iq:roster", "query");
+    }
+
+    static bool is_block_push(const Element& element) {
+        return element.view().is("jabber:client", "iq") && element.attr("type") == "set" &&
+               element.view().first_child().ns() == "urn:xmpp:blocking";
     }
 
     // RFC 6121 2.1.6: clients ignore a push from anybody but their account, and answer a good one.
