@@ -51,8 +51,9 @@ public:
     }
 
 private:
-    TestServerOptions options_for(const Play&) const {
+    TestServerOptions options_for(const Play& play) const {
         TestServerOptions options;
+        if (play.config) options.config_yaml = play.config->yaml;
         options.shards = way_.shards;
         options.dribble = way_.dribble;
         return options;

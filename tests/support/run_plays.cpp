@@ -8,11 +8,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <map>
 #include <mutex>
 #include <thread>
 
 #include "base/crypto.h"
+#include "tests/support/config_merge.h"
 #include "tests/support/play_run.h"
 #include "tests/support/tcp_driver.h"
 
@@ -23,6 +23,7 @@ struct Options {
     TcpServer server;
     std::string title = "server";
     std::string configure;
+    std::string usual_config;
     std::vector<std::string> configured;
     std::vector<std::string> paths;
     unsigned jobs = 4;
@@ -46,7 +47,8 @@ void declare_options(CLI::App& app, Options& options) {
     app.add_option("--ca", server.ca_file, "Verify the server's certificate with this file");
     app.add_option("--register", server.register_command, "'CMD {user} {domain} {password}': makes an account")->required();
     app.add_option("--admin", server.admin_command, "'CMD {command}': runs an admin command");
-    app.add_option("--configure", options.configure, "'CMD {file}': puts a play's config into force; an empty file ends it");
+    app.add_option("--configure", options.configure, "'CMD {file}': puts a configuration into force, at the end the usual one again");
+    app.add_option("--usual-config", options.usual_config, "The server's configuration file; plays' configs are merged over it");
     app.add_option("--configured", options.configured, "The server is set up as plays with `config NAME:` want it")
         ->allow_extra_args(false);
     app.add_option("--without", server.lacks, "Skip plays that require this")->allow_extra_args(false);
@@ -117,9 +119,14 @@ private:
     int counts_[3] = {0, 0, 0};
 };
 
+std::string read_text(const std::string& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
 bool put_config_into_force(const Options& options, const std::string& yaml) {
     const auto file = std::filesystem::temp_directory_path() / ("play-config-" + random_token(6) + ".yml");
-    std::ofstream(file) << yaml << "\n";
+    std::ofstream(file) << merged_config(read_text(options.usual_config), yaml);
     const auto at = options.configure.find("{file}");
     std::string command = options.configure;
     if (at != std::string::npos) command.replace(at, 6, file.string());
@@ -129,16 +136,15 @@ bool put_config_into_force(const Options& options, const std::string& yaml) {
     return done.ok();
 }
 
-// Plays that want the same config run one after the other behind one change of it.
-void run_with_configs(const Options& options, const std::map<std::string, std::vector<const Play*>>& by_config, Report& report) {
-    for (const auto& [yaml, plays] : by_config) {
-        const bool ready = !options.configure.empty() && put_config_into_force(options, yaml);
-        for (const Play* play : plays) {
-            if (ready) report.run(*play);
-            else report.print(play->file, {PlayResult::Verdict::skipped, "needs its own config"});
-        }
+// One after the other, each behind a change of the configuration.
+void run_with_configs(const Options& options, const std::vector<const Play*>& plays, Report& report) {
+    for (const Play* play : plays) {
+        if (!options.configure.empty() && put_config_into_force(options, play->config->yaml))
+            report.run(*play);
+        else
+            report.print(play->file, {PlayResult::Verdict::skipped, "needs its own config"});
     }
-    if (!options.configure.empty() && !by_config.empty()) put_config_into_force(options, "");
+    if (!options.configure.empty() && !plays.empty()) put_config_into_force(options, "");
 }
 
 int run_all(const Options& options) {
@@ -155,15 +161,15 @@ int run_all(const Options& options) {
     }
     std::vector<const Play*> together;
     std::vector<const Play*> alone;
-    std::map<std::string, std::vector<const Play*>> by_config;
+    std::vector<const Play*> with_config;
     for (const Play& play : plays) {
         const bool as_is = !play.config || std::ranges::find(options.configured, play.config->name) != options.configured.end();
-        if (!as_is) by_config[play.config->yaml].push_back(&play);
+        if (!as_is) with_config.push_back(&play);
         else (play.alone ? alone : together).push_back(&play);
     }
     report.run_parallel(together);
     for (const Play* play : alone) report.run(*play);
-    run_with_configs(options, by_config, report);
+    run_with_configs(options, with_config, report);
     return report.finish();
 }
 

@@ -4,6 +4,8 @@
 #include <stdexcept>
 
 #include "core/access.h"
+#include "server/config.h"
+#include "tests/support/config_merge.h"
 #include "tests/support/loopback.h"
 #include "xmpp/sasl/credentials.h"
 
@@ -66,13 +68,31 @@ std::shared_ptr<const HostOptions> host_options(const std::string& domain, const
     return options;
 }
 
+std::vector<std::shared_ptr<const HostOptions>> hosts_of_config(const TestServerOptions& wanted) {
+    std::string usual = "hosts: [";
+    for (const std::string& domain : wanted.domains) usual += domain + ", ";
+    const std::string text = merged_config(usual + "]", wanted.config_yaml);
+    ConfigWorld world = ConfigWorld::real();
+    world.read_file = [&](const std::string&) -> Result<std::string> { return text; };
+    ConfigProblems problems;
+    std::optional<Config> config = load_config("play.yml", all_modules(), world, problems);
+    if (!config) throw std::runtime_error(problems.errors.front());
+    return config->hosts;
+}
+
+std::vector<std::shared_ptr<const HostOptions>> wanted_hosts(const TestServerOptions& wanted) {
+    if (!wanted.config_yaml.empty()) return hosts_of_config(wanted);
+    std::vector<std::shared_ptr<const HostOptions>> hosts;
+    for (const std::string& domain : wanted.domains) hosts.push_back(host_options(domain, wanted));
+    return hosts;
+}
+
 }  // namespace
 
 TestServer::TestServer(TestServerOptions options)
     : options_(std::move(options)), loops_(options_.shards), storage_(open_memory()), policy_(open_policy()) {
     assembly_ = std::make_unique<Assembly>(loops_.all(), storage_->stores(), work_);
-    std::vector<std::shared_ptr<const HostOptions>> hosts;
-    for (const std::string& domain : options_.domains) hosts.push_back(host_options(domain, options_));
+    const std::vector<std::shared_ptr<const HostOptions>> hosts = wanted_hosts(options_);
     for (unsigned i = 0; i < options_.shards; ++i)
         loops_.at(i).run_here([this, i, &hosts] { assembly_->shards().at(i).apply(hosts); });
 }
