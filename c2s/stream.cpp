@@ -344,6 +344,7 @@ StreamEvent Stream::advance_auth(SaslStep step) {
     assert(jid);
     jid_ = *jid;
     auth_->mechanism.reset();
+    close_reason_.clear();
     restart();
     return StreamEvent::authenticated;
 }

@@ -61,7 +61,7 @@ struct GlobalConfig {
     std::vector<ListenerConfig> listen;
     std::vector<std::string> auth_method{"internal"};
     std::string auth_password_format = "scram";
-    std::vector<HashAlgorithm> auth_scram_hash{HashAlgorithm::sha256, HashAlgorithm::sha1};
+    std::vector<HashAlgorithm> auth_scram_hash{HashAlgorithm::sha256, HashAlgorithm::sha512, HashAlgorithm::sha1};
     int auth_scram_iterations = 10'000;
     std::vector<std::string> disable_sasl_mechanisms;  // upper case
     bool disable_sasl_scram_downgrade_protection = false;
