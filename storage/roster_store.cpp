@@ -134,6 +134,7 @@ RosterChanges make_changes(const Jid& owner, const Rows& version, Rows& rows) {
         std::optional<Jid> contact = stored_jid(owner, rows.at(row, 0));
         if (!contact) continue;
         const bool removed = rows.at(row, 6).integer() != 0;
+        changes.removal_next.push_back(removed);
         if (removed) {
             changes.removed.push_back(std::move(*contact));
         } else {

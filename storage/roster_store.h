@@ -51,7 +51,8 @@ struct Roster {
 struct RosterChanges {
     std::uint64_t version = 0;
     std::vector<RosterItem> changed;  // oldest change first
-    std::vector<Jid> removed;
+    std::vector<Jid> removed;         // oldest first
+    std::vector<bool> removal_next;   // both lists in one order: is the next change the next of `removed`?
 
     RosterChanges() = default;
 };

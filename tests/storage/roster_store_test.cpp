@@ -90,6 +90,7 @@ TEST_P(RosterStoreTest, VersionsGrowAndTellWhatChanged) {
     EXPECT_EQ(changes->changed[0].contact, jid("b@x.example"));
     ASSERT_EQ(changes->removed.size(), 1u);
     EXPECT_EQ(changes->removed[0], jid("a@x.example"));
+    EXPECT_EQ(changes->removal_next, (std::vector<bool>{false, true}));
 
     changes = since(third);
     ASSERT_TRUE(changes);
