@@ -8,21 +8,23 @@ namespace {
 
 const xml::Name priority_name{"jabber:client", "priority"};
 
-// RFC 6121 4.7.2.3: an integer from -128 to 127; anything else counts as zero.
-std::int8_t priority_of(const Stanza& presence) {
-    const std::string text = presence.child(priority_name).text();
+}  // namespace
+
+std::optional<std::int8_t> read_priority(const Stanza& presence) {
+    const xml::View element = presence.child(priority_name);
+    if (!element) return std::int8_t{0};
+    const std::string text = element.text();
     int value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     const bool valid = error == std::errc{} && end == text.data() + text.size() && value >= -128 && value <= 127;
-    return valid ? static_cast<std::int8_t>(value) : std::int8_t{0};
+    if (!valid) return std::nullopt;
+    return static_cast<std::int8_t>(value);
 }
-
-}  // namespace
 
 void Session::set_presence(StanzaPtr presence) {
     assert(presence->is_presence());
     if (presence->presence_type() == PresenceType::available) {
-        priority_ = priority_of(*presence);
+        priority_ = read_priority(*presence).value_or(std::int8_t{0});
         presence_ = std::move(presence);
     } else {
         priority_ = 0;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct SessionOrigin {
     std::string tls;        // "TLSv1.3 TLS_AES_128_GCM_SHA256", or empty
     std::string mechanism;  // SASL
 };
+
+// Of a presence (RFC 6121 4.7.2.3); 0 when none is given, nullopt when it is no whole number from -128 to 127.
+std::optional<std::int8_t> read_priority(const Stanza& presence);
 
 class Session : public std::enable_shared_from_this<Session> {
 public:
@@ -54,7 +58,7 @@ public:
     const StanzaPtr& presence() const { return presence_; }
     bool available() const { return presence_ != nullptr; }
     int priority() const { return priority_; }
-    // REQUIRES: a presence without `to`, available or unavailable. The presence module's to call.
+    // REQUIRES: a presence without `to`, available with a valid priority, or unavailable. The presence module's to call.
     void set_presence(StanzaPtr presence);
 
     // Has asked for the roster, so gets pushes ("interested resource", RFC 6121 2.1.6).
