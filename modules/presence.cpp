@@ -7,6 +7,7 @@
 #include "core/module.h"
 #include "core/services/block_list.h"
 #include "core/subscription.h"
+#include "xmpp/payload/delay.h"
 
 namespace rookery {
 namespace {
@@ -73,10 +74,24 @@ void show_own_sessions_to(const Account& account, Session& newcomer) {
         if (session->available() && session.get() != &newcomer) newcomer.deliver(session->presence(), newcomer.jid());
 }
 
-void remember_last(Account& account, const std::shared_ptr<Stanza>& presence) {
+// With the time, for those who ask later.
+void remember_last(Account& account, const std::shared_ptr<Stanza>& presence, WallTime now) {
     if (account.has_available_session()) return;
     const bool small = presence->element().memory_bytes() <= max_kept_bytes;
-    account.set_last_unavailable(small ? presence : make_unavailable(presence->from));
+    const std::shared_ptr<Stanza> kept = small ? std::make_shared<Stanza>(*presence) : make_unavailable(presence->from);
+    kept->element().add(Delay(now, account.jid()).to_xml());
+    account.set_last_unavailable(kept);
+}
+
+bool was_sent_presence(Session& session, const Jid& who) {
+    const PresenceMarks* marks = session.slots().find<PresenceMarks>();
+    if (!marks) return false;
+    return std::ranges::any_of(marks->directed, [&who](const Jid& target) { return target.same_bare(who); });
+}
+
+Outcome judge_request(const Account& account, const Roster& roster, const Jid& from) {
+    if (may_see(account, &roster, from)) return Outcome::pass();
+    return Outcome::refuse(StanzaError(Condition::service_unavailable));
 }
 
 class Presence final : public Module {
@@ -85,12 +100,14 @@ public:
         on<&Presence::sent>(our_host.hooks.presence_sent, Stage::deliver);
         on<&Presence::received>(our_host.hooks.presence_received, Stage::deliver);
         on<&Presence::closed>(our_host.hooks.session_closed, Stage::deliver);
+        on<&Presence::request_received>(our_host.hooks.iq_received, Stage::guard);
     }
 
 private:
     Outcome sent(Route& route);
     Outcome received(Route& route);
     Outcome closed(SessionEvent& event);
+    Outcome request_received(Route& route);
 
     Outcome broadcast(Route& route);
     bool comes_too_soon(Session& session, PresenceType type);
@@ -111,6 +128,7 @@ private:
     Task<Outcome> answer_later(AccountPtr account, StanzaPtr probe, Jid to);
     Outcome answer(Account& account, const Roster* roster, const Stanza& probe, const Jid& to);
     void tell(const Stanza& presence, const Jid& to);
+    Task<Outcome> judge_request_later(AccountPtr account, Jid from);
 
     BucketRate rate() const { return BucketRate{options_.burst, options_.then_every}; }
 
@@ -130,6 +148,7 @@ Outcome Presence::sent(Route& route) {
 // --- one's own presence -------------------------------------------------------------------------------------------
 
 Outcome Presence::broadcast(Route& route) {
+    if (!read_priority(*route.stanza)) return Outcome::refuse(StanzaError(Condition::bad_request, "no valid priority"));
     if (comes_too_soon(*route.sender, route.stanza->presence_type())) {
         keep_waiting(route.sender, route.stanza);
         return Outcome::stop();
@@ -233,7 +252,7 @@ void Presence::depart(Account& account, Session& session, const Roster* roster, 
         const std::vector<Jid> directed = directed_only(account, std::exchange(marks->directed, {}), roster);
         recipients.insert(recipients.end(), directed.begin(), directed.end());
     }
-    remember_last(account, presence);
+    remember_last(account, presence, now());
     router().fan_out(presence, std::move(recipients));
     if (roster) show_to_own_sessions(account, presence);
 }
@@ -337,7 +356,10 @@ Outcome Presence::answer(Account& account, const Roster* roster, const Stanza& p
         tell(*session->presence(), probe.from);
         told = true;
     }
-    if (!told) tell(account.last_unavailable() ? *account.last_unavailable() : *make_unavailable(to), probe.from);
+    if (told) return Outcome::stop();
+    Stanza gone = account.last_unavailable() ? *account.last_unavailable() : *make_unavailable(account.jid());
+    gone.from = to;
+    tell(gone, probe.from);
     return Outcome::stop();
 }
 
@@ -345,6 +367,26 @@ void Presence::tell(const Stanza& presence, const Jid& to) {
     Stanza copy = presence;
     copy.to = to;
     router().send(std::move(copy));
+}
+
+// --- requests to a resource ---------------------------------------------------------------------------------------
+
+// RFC 6121 8.5.3.1: only for who may know that the resource is there; others get what a missing one would answer.
+// Our own services may: rooms, uploads and the like are asked for by the user himself.
+Outcome Presence::request_received(Route& route) {
+    const Jid& from = route.stanza->from;
+    if (!route.stanza->is_request() || !route.to.is_full() || from.same_bare(route.account->jid())) return Outcome::pass();
+    if (from.local().empty() && shard().find_host(from.domain())) return Outcome::pass();
+    const SessionPtr session = route.account->find_session(route.to.resource());
+    if (!session || was_sent_presence(*session, from)) return Outcome::pass();
+    if (const Roster* roster = route.account->roster()) return judge_request(*route.account, *roster, from);
+    return judge_request_later(route.account, from);
+}
+
+Task<Outcome> Presence::judge_request_later(AccountPtr account, Jid from) {
+    Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
+    if (!roster.ok()) co_return Outcome::refuse(StanzaError(Condition::internal_server_error, ErrorType::wait));
+    co_return judge_request(*account, **roster, from);
 }
 
 }  // namespace

@@ -62,8 +62,8 @@ TEST_F(PresenceTest, LateComerLearnsWhyAFriendLeft) {
     juliet.leave();
     TestClient romeo(server, "romeo@localhost/orchard");
     romeo.send("<presence/>");
-    EXPECT_TRUE(has(romeo.receive(), "<presence from='juliet@localhost/balcony' to='romeo@localhost/orchard' "
-                                     "type='unavailable'><status>asleep</status></presence>"));
+    EXPECT_TRUE(has(romeo.receive(), "<presence from='juliet@localhost' to='romeo@localhost/orchard' type='unavailable'>"
+                                     "<status>asleep</status><delay xmlns='urn:xmpp:delay' from='juliet@localhost'"));
 }
 
 TEST_F(PresenceTest, LargeFarewellIsKeptWithoutItsContent) {
@@ -72,7 +72,8 @@ TEST_F(PresenceTest, LargeFarewellIsKeptWithoutItsContent) {
     juliet.leave();
     TestClient romeo(server, "romeo@localhost/orchard");
     romeo.send("<presence/>");
-    EXPECT_TRUE(has(romeo.receive(), "<presence from='juliet@localhost/balcony' to='romeo@localhost/orchard' type='unavailable'/>"));
+    EXPECT_TRUE(has(romeo.receive(), "<presence from='juliet@localhost' to='romeo@localhost/orchard' type='unavailable'>"
+                                     "<delay "));
 }
 
 // --- the bounds (R13) ---------------------------------------------------------------------------------------------
@@ -162,6 +163,34 @@ TEST_F(PresenceTest, BouncedDirectedPresenceIsNotTakenBack) {
     tybalt.send("<presence type='error' to='juliet@localhost/balcony'/>");
     juliet.drop();
     EXPECT_EQ(tybalt.receive(), "");
+}
+
+// RFC 6121 8.5.3.1.
+TEST_F(PresenceTest, RequestsReachAResourceOnlyFromWhoMaySeeIt) {
+    TestClient juliet = online("juliet@localhost/balcony");
+    TestClient romeo = online("romeo@localhost/orchard");
+    TestClient tybalt = online("tybalt@localhost/street");
+    juliet.receive();
+    const std::string request = "<iq type='get' id='q' to='juliet@localhost/balcony'><query xmlns='x'/></iq>";
+    tybalt.send(request);
+    const std::string refused = tybalt.receive();
+    EXPECT_TRUE(has(refused, "<service-unavailable ")) << refused;
+    EXPECT_EQ(juliet.receive(), "");
+    romeo.send(request);
+    EXPECT_TRUE(has(juliet.receive(), "<query xmlns='x'/>"));
+    juliet.send("<presence to='tybalt@localhost/street'/>");
+    tybalt.send(request);
+    EXPECT_TRUE(has(juliet.receive(), "<query xmlns='x'/>"));
+}
+
+TEST_F(PresenceTest, BadPriorityIsRefused) {
+    TestClient juliet(server, "juliet@localhost/balcony");
+    for (const char* priority : {"128", "-129", "high", "", "1.5", " 1"}) {
+        juliet.send("<presence id='p'><priority>" + std::string(priority) + "</priority></presence>");
+        EXPECT_TRUE(has(juliet.receive(), "<bad-request ")) << priority;
+    }
+    juliet.send("<presence><priority>-128</priority></presence>");
+    EXPECT_FALSE(has(juliet.receive(), "error"));
 }
 
 TEST_F(PresenceTest, AcrossDomainsAndShards) {
