@@ -1,5 +1,5 @@
 // XMPP ping (XEP-0199 2.0.1): answers pings, and, when asked to, pings clients that fell silent. One sweep over the
-// shard's sessions instead of a timer each: a silent session costs nothing between two sweeps.
+// shard's sessions, when the next of them is due, instead of a timer each.
 #include <algorithm>
 #include <unordered_map>
 
@@ -19,9 +19,9 @@ struct PingOptions {
     OnSilence timeout_action = OnSilence::none;
 };
 
-// How often the sweep runs: a client is pinged at most this much later than `ping_interval` says.
-Duration sweep_period(const PingOptions& options) {
-    return std::max<Duration>(Seconds(1), std::min(options.ping_interval, options.ping_ack_timeout) / 8);
+// Not more often than this, so that many sessions are looked at together.
+Duration least_pause(const PingOptions& options) {
+    return std::max<Duration>(Seconds(1), std::min(options.ping_interval, options.ping_ack_timeout) / 16);
 }
 
 // Not: a session that waits for its client to come back.
@@ -39,8 +39,8 @@ private:
 
     IqReply answer(Iq iq);
     void sweep();
-    void judge_waiting(SteadyTime now);
-    void ping_silent(SteadyTime now);
+    SteadyTime judge_waiting(SteadyTime now);
+    SteadyTime ping_silent(SteadyTime now);
     void ping(Session& session, SteadyTime now);
 
     PingOptions options_;
@@ -53,7 +53,7 @@ Ping::Ping(Host& our_host, const PingOptions& options) : Module(our_host), optio
     iq<&Ping::answer>(IqType::get, ping_name, At::account);
     feature("urn:xmpp:ping", At::host);
     feature("urn:xmpp:ping", At::account);
-    if (options_.send_pings) every<&Ping::sweep>(sweep_period(options_));
+    if (options_.send_pings) once<&Ping::sweep>(options_.ping_interval);
 }
 
 // For others an account is as good as none: they must not learn whether it exists.
@@ -64,34 +64,46 @@ IqReply Ping::answer(Iq iq) {
 
 void Ping::sweep() {
     const SteadyTime now = loop().clock().steady_now();
-    judge_waiting(now);
-    ping_silent(now);
+    const SteadyTime answers_due = judge_waiting(now);
+    const SteadyTime pings_due = ping_silent(now);
+    once<&Ping::sweep>(std::max(std::min(answers_due, pings_due) - now, least_pause(options_)));
 }
 
-// Whatever came since is as good as the answer.
-void Ping::judge_waiting(SteadyTime now) {
+// Whatever came since is as good as the answer. When the next one's time is up.
+SteadyTime Ping::judge_waiting(SteadyTime now) {
+    SteadyTime due = SteadyTime::max();
     std::vector<SessionPtr> dead;
     std::erase_if(waiting_, [&](const auto& entry) {
         const SessionPtr session = entry.second.session.lock();
         const SteadyTime since = entry.second.since;
         if (!session || !session->alive() || !connected(*session) || session->last_heard() > since) return true;
-        if (now - since < options_.ping_ack_timeout) return false;
-        dead.push_back(session);
-        return true;
+        if (now - since >= options_.ping_ack_timeout) {
+            dead.push_back(session);
+            return true;
+        }
+        due = std::min(due, since + options_.ping_ack_timeout);
+        return false;
     });
-    if (options_.timeout_action != OnSilence::kill) return;
-    for (const SessionPtr& session : dead)
-        session->close(StreamError(StreamCondition::connection_timeout, "no answer to a ping"));
+    if (options_.timeout_action == OnSilence::kill)
+        for (const SessionPtr& session : dead)
+            session->close(StreamError(StreamCondition::connection_timeout, "no answer to a ping"));
+    return due;
 }
 
-void Ping::ping_silent(SteadyTime now) {
+// When the next one will have been silent for long enough.
+SteadyTime Ping::ping_silent(SteadyTime now) {
+    SteadyTime due = now + options_.ping_interval;
     std::vector<SessionPtr> silent;
     shard().for_each_session([&](Session& session) {
-        const bool due = connected(session) && now - session.last_heard() >= options_.ping_interval;
-        if (due && session.jid().domain() == host().domain() && !waiting_.contains(session.id()))
+        if (!connected(session) || session.jid().domain() != host().domain() || waiting_.contains(session.id())) return;
+        const SteadyTime when = session.last_heard() + options_.ping_interval;
+        if (when <= now)
             silent.push_back(session.shared_from_this());
+        else
+            due = std::min(due, when);
     });
     for (const SessionPtr& session : silent) ping(*session, now);
+    return silent.empty() ? due : std::min(due, now + options_.ping_ack_timeout);
 }
 
 void Ping::ping(Session& session, SteadyTime now) {

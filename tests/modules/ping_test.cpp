@@ -28,8 +28,9 @@ TEST(Ping, OthersAccountsAreNotTold) {
         EXPECT_TRUE(has(ask(juliet, to), "<service-unavailable ")) << to;
 }
 
-TEST(Ping, ClientsPingEachOther) {
+TEST(Ping, FriendsPingEachOther) {
     TestServer server;
+    befriend(server, "juliet@localhost", "romeo@localhost");
     TestClient juliet(server, "juliet@localhost/balcony");
     TestClient romeo(server, "romeo@localhost/orchard");
     ask(juliet, " to='romeo@localhost/orchard'");
