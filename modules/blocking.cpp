@@ -113,6 +113,11 @@ Outcome judge_incoming(const BlockList& list, const Stanza& stanza) {
     return Outcome::refuse(StanzaError(Condition::service_unavailable));
 }
 
+// Presence that is more than news: with nobody there news are not worth loading a list.
+bool asks(const Stanza& presence) {
+    return is_subscription(presence.presence_type()) || presence.presence_type() == PresenceType::probe;
+}
+
 StanzaError try_later() { return StanzaError(Condition::internal_server_error, ErrorType::wait); }
 
 class Blocking final : public Module {
@@ -173,6 +178,7 @@ Task<Outcome> Blocking::outgoing_later(Route& route) {
 Outcome Blocking::incoming(Route& route) {
     if (!route.account->exists() || never_blocked(*route.account, route.stanza->from)) return Outcome::pass();
     if (const BlockList* list = route.account->slots().find<BlockList>()) return judge_incoming(*list, *route.stanza);
+    if (route.stanza->is_presence() && route.account->sessions().empty() && !asks(*route.stanza)) return Outcome::pass();
     return incoming_later(route);
 }
 
