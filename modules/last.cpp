@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "core/module.h"
 #include "core/subscription.h"
+#include "xmpp/payload/date_time.h"
 
 namespace rookery {
 namespace {
@@ -42,7 +43,7 @@ public:
         iq<&Last::uptime>(IqType::get, query_name, At::host);
         iq<&Last::activity>(IqType::get, query_name, At::account);
         on<&Last::asked>(our_host.hooks.iq_received, Stage::guard);
-        on<&Last::closed>(our_host.hooks.session_closed, Stage::guard);
+        on<&Last::closed>(our_host.hooks.session_closed, Stage::fallback);  // after the presence is gone
         feature("jabber:iq:last", At::host);
         feature("jabber:iq:last", At::account);
     }
@@ -100,9 +101,55 @@ Task<Outcome> Last::store(AccountPtr account, std::string status) {
     co_return Outcome::pass();
 }
 
+// --- the administrator's verbs ------------------------------------------------------------------------------------
+
+std::optional<Jid> our_account(const CommandContext& context, const Arguments& args) {
+    std::optional<Jid> jid = Jid::make(args.text("user"), args.text("host"));
+    return jid && context.shards.at(0).find_host(jid->domain()) ? jid : std::nullopt;
+}
+
+bool is_connected(Shard& shard, const Jid& who) {
+    const AccountPtr account = shard.find_account(who.str());
+    return account && !account->sessions().empty();
+}
+
+Task<Result<Value>> get_last(CommandContext context, Arguments args) {
+    const std::optional<Jid> who = our_account(context, args);
+    if (!who) co_return Error(ErrorCode::invalid, "no address of this server");
+    auto ask = [who](Shard& shard) { return is_connected(shard, *who); };
+    Task<bool> asking = context.shards.on(context.shards.home_of(who->str()), std::move(ask));
+    const bool connected = co_await asking;
+    Value answer = Value::object();
+    if (connected) {
+        const WallTime now = context.shards.at(0).loop().clock().wall_now();
+        co_return answer.set("timestamp", format_date_time(now)).set("status", "ONLINE");
+    }
+    Result<LastActivity> last = co_await context.stores.accounts.load_last(*who);
+    if (!last.ok()) co_return std::move(last).error();
+    co_return answer.set("timestamp", format_date_time(last->at)).set("status", last->status);
+}
+
+Task<Result<Value>> set_last(CommandContext context, Arguments args) {
+    const std::optional<Jid> who = our_account(context, args);
+    if (!who) co_return Error(ErrorCode::invalid, "no address of this server");
+    const WallTime at{Seconds(args.integer("timestamp"))};
+    Result<void> stored = co_await context.stores.accounts.set_last(*who, at, args.text("status"));
+    if (!stored.ok()) co_return std::move(stored).error();
+    co_return Value("Last activity of " + who->str() + " set");
+}
+
+const CommandArg user{"user", ArgType::text, "user name, without the domain"};
+const CommandArg host_arg{"host", ArgType::text, "domain of this server"};
+
 }  // namespace
 
 extern const ModuleSpec last_module =
-    declare<Last>("last", "Tells how long a user is away, and how long the server runs (XEP-0012)").implements(12, "2.0");
+    declare<Last>("last", "Tells how long a user is away, and how long the server runs (XEP-0012)")
+        .implements(12, "2.0")
+        .command({"get_last", "accounts", "When a user was last here, and what he said then", {user, host_arg}, get_last})
+        .command({"set_last", "accounts", "Say when a user was last here",
+                  {user, host_arg, {"timestamp", ArgType::integer, "seconds since 1970"},
+                   {"status", ArgType::text, "what he said then"}},
+                  set_last});
 
 }  // namespace rookery

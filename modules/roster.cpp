@@ -3,6 +3,7 @@
 // Appendix A say is in core/subscription.h; here is what follows from it.
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <variant>
 
 #include "base/log.h"
@@ -36,6 +37,7 @@ struct RosterOptions {
 
 struct RequestBucket {
     TokenBucket bucket;
+    bool told = false;  // the log, since the last request that went through
 };
 
 // --- what a client wants changed (2.3, 2.5) -----------------------------------------------------------------------
@@ -96,6 +98,14 @@ xml::Element removed_xml(const Jid& contact) {
     return xml::Element(item_name).set("jid", contact.str()).set("subscription", "remove").moved();
 }
 
+std::vector<xml::Element> in_order(const RosterChanges& changes) {
+    std::vector<xml::Element> items;
+    auto changed = changes.changed.begin();
+    auto removed = changes.removed.begin();
+    for (const bool removal : changes.removal_next) items.push_back(removal ? removed_xml(*removed++) : item_xml(*changed++));
+    return items;
+}
+
 std::optional<std::uint64_t> read_version(std::string_view text) {
     std::uint64_t version = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
@@ -152,8 +162,29 @@ StanzaPtr read_stored(const std::string& xml) {
 
 StanzaError storage_failed(const Account& account, const Error& error) {
     if (error.code == ErrorCode::limit) return StanzaError(Condition::resource_constraint, "the roster is full");
+    if (error.code == ErrorCode::invalid) return StanzaError(Condition::not_acceptable);
     log_error("roster_failed", {{"account", account.jid().str()}, {"error", error.message}});
     return StanzaError(Condition::internal_server_error, ErrorType::wait);
+}
+
+void show(const Account& account, const StanzaPtr& stanza, bool (Session::*to_whom)() const) {
+    for (const SessionPtr& session : account.sessions())
+        if ((*session.*to_whom)()) session->deliver(stanza, stanza->is_iq() ? session->jid() : account.jid());
+}
+
+// 2.1.6. With the version, whether or not the client cares.
+void push(const Account& account, const xml::Element& item, std::uint64_t version) {
+    Stanza iq = Stanza::iq(IqType::set, "push" + std::to_string(version));
+    iq.element().add(xml::Element(query_name).set("ver", std::to_string(version)).add(item));
+    show(account, std::make_shared<const Stanza>(std::move(iq)), &Session::interested);
+}
+
+Task<Result<void>> store_and_push(AccountPtr account, RosterItem item, std::size_t max_items) {
+    const xml::Element shown = item_xml(item);
+    Result<std::uint64_t> version = co_await account->put_roster_item(std::move(item), max_items);
+    if (!version.ok()) co_return std::move(version).error();
+    push(*account, shown, *version);
+    co_return Result<void>();
 }
 
 class RosterModule final : public Module {
@@ -174,9 +205,9 @@ private:
     Task<IqReply> remove(Iq iq, Jid contact);
     void end_subscriptions(const Account& account, const Jid& contact, const SubscriptionState& state);
 
-    void push(const Account& account, const xml::Element& item, std::uint64_t version);
-    Task<Result<void>> store(AccountPtr account, RosterItem item);
-    void show(const Account& account, const StanzaPtr& stanza, bool (Session::*to_whom)() const) const;
+    Task<Result<void>> store(AccountPtr account, RosterItem item) {
+        return store_and_push(std::move(account), std::move(item), options_.max_items);
+    }
 
     Outcome sent(Route& route);
     Task<Outcome> send_out(AccountPtr account, Route& route);
@@ -226,6 +257,7 @@ Outcome RosterModule::request_received(Route& route) {
 // --- reading it (2.2, 2.6) ----------------------------------------------------------------------------------------
 
 IqReply RosterModule::get(Iq iq) {
+    if (iq.payload().first_child()) return StanzaError(Condition::bad_request, "a get has no items");
     if (iq.sender) iq.sender->set_interested();
     return answer_get(std::move(iq));
 }
@@ -274,9 +306,7 @@ Task<Nothing> RosterModule::catch_up(AccountPtr account, SessionPtr session, std
         co_await stores().roster.load_since(owner, read_version(known).value_or(0));
     if (!session->alive() || !since.ok() || !*since) co_return Nothing();
     const RosterChanges& changes = **since;
-    std::vector<xml::Element> items;
-    for (const RosterItem& item : changes.changed) items.push_back(item_xml(item));
-    for (const Jid& contact : changes.removed) items.push_back(removed_xml(contact));
+    const std::vector<xml::Element> items = in_order(changes);
     for (std::size_t i = 0; i < items.size(); ++i) {
         const bool last = i + 1 == items.size();
         const std::string version = last ? std::to_string(changes.version) : known;
@@ -331,27 +361,6 @@ void RosterModule::end_subscriptions(const Account& account, const Jid& contact,
         router().send(make_presence(PresenceType::unsubscribe, account.jid(), contact));
 }
 
-void RosterModule::push(const Account& account, const xml::Element& item, std::uint64_t version) {
-    xml::Element query(query_name);
-    if (options_.versioning) query.set("ver", std::to_string(version));
-    Stanza iq = Stanza::iq(IqType::set, "push" + std::to_string(version));
-    iq.element().add(query.add(item));
-    show(account, std::make_shared<const Stanza>(std::move(iq)), &Session::interested);
-}
-
-Task<Result<void>> RosterModule::store(AccountPtr account, RosterItem item) {
-    const xml::Element shown = item_xml(item);
-    Result<std::uint64_t> version = co_await account->put_roster_item(std::move(item), options_.max_items);
-    if (!version.ok()) co_return std::move(version).error();
-    push(*account, shown, *version);
-    co_return Result<void>();
-}
-
-void RosterModule::show(const Account& account, const StanzaPtr& stanza, bool (Session::*to_whom)() const) const {
-    for (const SessionPtr& session : account.sessions())
-        if ((*session.*to_whom)()) session->deliver(stanza, stanza->is_iq() ? session->jid() : account.jid());
-}
-
 // --- subscriptions, on their way out (A.2) ------------------------------------------------------------------------
 
 Outcome RosterModule::sent(Route& route) {
@@ -363,9 +372,11 @@ Outcome RosterModule::sent(Route& route) {
 
 // R14: strangers are asked at a bounded rate.
 bool RosterModule::may_ask(Account& account) const {
-    if (account.slots().get<RequestBucket>().bucket.take(request_rate, loop().clock().steady_now())) return true;
-    log_warning("subscription_flood", {{"account", account.jid().str()}});
-    return false;
+    RequestBucket& requests = account.slots().get<RequestBucket>();
+    const bool may = requests.bucket.take(request_rate, loop().clock().steady_now());
+    if (!may && !requests.told) log_warning("subscription_flood", {{"account", account.jid().str()}});
+    requests.told = !may;
+    return may;
 }
 
 Task<Outcome> RosterModule::send_out(AccountPtr account, Route& route) {
@@ -391,6 +402,8 @@ Task<Outcome> RosterModule::send_out(AccountPtr account, Route& route) {
     if (after != before) {
         Result<void> stored = co_await store(account, std::move(after));
         if (!stored.ok()) co_return Outcome::refuse(storage_failed(*account, stored.error()));
+    } else if (type == PresenceType::subscribe && step.next.pending_out) {
+        push(*account, item_xml(before), (*roster)->version);  // 3.1.2: after each request that waits for an answer
     }
     if (!step.passes) co_return Outcome::stop();
     if (type == PresenceType::unsubscribed && sees_us(state.subscription)) send_unavailable(*account, contact);
@@ -467,7 +480,7 @@ Task<Outcome> RosterModule::asked(AccountPtr account, std::shared_ptr<Roster> ro
     if (kept.ok())
         show(*account, request, &Session::available);
     else if (kept.error().code == ErrorCode::limit)
-        log_warning("subscription_requests_full", {{"account", account->jid().str()}, {"from", contact.str()}});
+        log_debug("subscription_requests_full", {{"account", account->jid().str()}, {"from", contact.str()}});
     else
         (void)storage_failed(*account, kept.error());
     co_return Outcome::stop();
@@ -524,6 +537,100 @@ void RosterModule::send_unavailable(const Account& account, const Jid& contact) 
         if (session->available()) router().send(make_presence(PresenceType::unavailable, session->jid(), contact));
 }
 
+// --- the administrator's verbs ------------------------------------------------------------------------------------
+
+Error no_such_account(const Jid& jid) { return Error(ErrorCode::not_found, jid.str() + " does not exist"); }
+
+Result<Jid> read_address(const Arguments& args, std::string_view local, std::string_view domain) {
+    std::optional<Jid> jid = Jid::make(args.text(local), args.text(domain));
+    if (!jid) return Error(ErrorCode::invalid, args.text(local) + "@" + args.text(domain) + " is no address");
+    return std::move(*jid);
+}
+
+std::vector<std::string> split_groups(std::string_view text) {
+    std::vector<std::string> groups;
+    while (!text.empty()) {
+        const std::string_view group = text.substr(0, text.find(';'));
+        if (!group.empty() && std::ranges::find(groups, group) == groups.end()) groups.emplace_back(group);
+        text.remove_prefix(std::min(text.size(), group.size() + 1));
+    }
+    return groups;
+}
+
+std::optional<Subscription> read_subscription(std::string_view name) {
+    for (Subscription known : {Subscription::none, Subscription::to, Subscription::from, Subscription::both})
+        if (name == to_string(known)) return known;
+    return std::nullopt;
+}
+
+Task<Result<void>> put_contact(AccountPtr account, RosterItem item) {
+    Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
+    if (!roster.ok()) co_return std::move(roster).error();
+    if (const RosterItem* old = find_item(**roster, item.contact)) {
+        item.ask_subscribe = old->ask_subscribe && !sees_them(item.subscription);
+        item.approved = old->approved;
+    }
+    Task<Result<void>> storing = store_and_push(account, std::move(item), RosterOptions().max_items);
+    co_return co_await storing;
+}
+
+Task<Result<void>> remove_contact(AccountPtr account, Jid contact) {
+    Result<std::uint64_t> version = co_await account->remove_roster_item(contact);
+    if (!version.ok()) co_return std::move(version).error();
+    push(*account, removed_xml(contact), *version);
+    co_return Result<void>();
+}
+
+// `change` on the account's shard and in its queue.
+Task<Result<void>> change_at_home(Shard* shard, Jid owner, std::function<Task<Result<void>>(AccountPtr)> change) {
+    Result<AccountPtr> account = Error(ErrorCode::not_found, "no such host");
+    if (shard->find_host(owner.domain())) account = co_await shard->load_account(owner);
+    if (!account.ok()) co_return std::move(account).error();
+    if (!(*account)->exists()) co_return no_such_account(owner);
+    Task<Result<void>> work = (*account)->alone(change(*account));
+    co_return co_await work;
+}
+
+Task<Result<Value>> change_roster(CommandContext context, Jid owner, std::function<Task<Result<void>>(AccountPtr)> change) {
+    const unsigned home = context.shards.home_of(owner.bare_str());
+    auto work = [owner, change](Shard& shard) { return change_at_home(&shard, owner, change); };
+    Task<Result<void>> changing = context.shards.on(home, std::move(work));
+    Result<void> changed = co_await changing;
+    if (!changed.ok()) co_return std::move(changed).error();
+    co_return Value("Roster of " + owner.str() + " changed");
+}
+
+Task<Result<Value>> add_rosteritem(CommandContext context, Arguments args) {
+    Result<Jid> owner = read_address(args, "localuser", "localhost");
+    if (!owner.ok()) co_return std::move(owner).error();
+    Result<Jid> contact = read_address(args, "user", "host");
+    if (!contact.ok()) co_return std::move(contact).error();
+    const std::optional<Subscription> subscription = read_subscription(args.text("subs"));
+    if (!subscription) co_return Error(ErrorCode::invalid, "'subs' is none, to, from or both");
+    RosterItem item(*contact);
+    item.name = args.text("nick");
+    item.groups = split_groups(args.text("groups"));
+    item.subscription = *subscription;
+    auto change = [item](AccountPtr account) { return put_contact(std::move(account), item); };
+    Task<Result<Value>> changing = change_roster(context, *owner, std::move(change));
+    co_return co_await changing;
+}
+
+Task<Result<Value>> delete_rosteritem(CommandContext context, Arguments args) {
+    Result<Jid> owner = read_address(args, "localuser", "localhost");
+    if (!owner.ok()) co_return std::move(owner).error();
+    Result<Jid> contact = read_address(args, "user", "host");
+    if (!contact.ok()) co_return std::move(contact).error();
+    auto change = [who = *contact](AccountPtr account) { return remove_contact(std::move(account), who); };
+    Task<Result<Value>> changing = change_roster(context, *owner, std::move(change));
+    co_return co_await changing;
+}
+
+const CommandArg local_user{"localuser", ArgType::text, "whose roster: user name, without the domain"};
+const CommandArg local_host{"localhost", ArgType::text, "whose roster: domain of this server"};
+const CommandArg contact_user{"user", ArgType::text, "the contact's user name"};
+const CommandArg contact_host{"host", ArgType::text, "the contact's domain"};
+
 }  // namespace
 
 extern const ModuleSpec roster_module =
@@ -535,6 +642,14 @@ extern const ModuleSpec roster_module =
         .option("max_requests", &RosterOptions::max_requests, "Subscription requests that wait for one user's answer",
                 at_least(1))
         .option("access", &RosterOptions::access,
-                "Access rule: who may change his roster and ask for subscriptions");
+                "Access rule: who may change his roster and ask for subscriptions")
+        .command({"add_rosteritem", "roster", "Add or change a contact in one user's roster (that of the other is not touched)",
+                  {local_user, local_host, contact_user, contact_host,
+                   {"nick", ArgType::text, "how the contact is shown"},
+                   {"groups", ArgType::text, "separated by ;"},
+                   {"subs", ArgType::text, "none, to, from or both"}},
+                  add_rosteritem})
+        .command({"delete_rosteritem", "roster", "Take a contact out of one user's roster",
+                  {local_user, local_host, contact_user, contact_host}, delete_rosteritem});
 
 }  // namespace rookery

@@ -295,5 +295,37 @@ TEST_F(SubscriptionTest, RemovalEndsBothDirections) {
     EXPECT_TRUE(stored("juliet@localhost").items.empty());
 }
 
+// --- the administrator's verbs ------------------------------------------------------------------------------------
+
+class RosterCommands : public RosterTest {
+protected:
+    Result<Value> add(std::string local, std::string subscription) {
+        return command(server, "add_rosteritem",
+                       {{"localuser", local}, {"localhost", "localhost"}, {"user", "romeo"}, {"host", "example.net"},
+                        {"nick", "Romeo"}, {"groups", "Friends;Verona;Friends"}, {"subs", subscription}});
+    }
+    Result<Value> remove(std::string local) {
+        return command(server, "delete_rosteritem",
+                       {{"localuser", local}, {"localhost", "localhost"}, {"user", "romeo"}, {"host", "example.net"}});
+    }
+};
+
+TEST_F(RosterCommands, ChangeTheRosterAndTellItsOwner) {
+    get(juliet);
+    ASSERT_TRUE(add("juliet", "both").ok());
+    EXPECT_TRUE(has(juliet.receive(), "<item jid='romeo@example.net' name='Romeo' subscription='both'>"
+                                      "<group>Friends</group><group>Verona</group></item>"));
+    ASSERT_TRUE(remove("juliet").ok());
+    EXPECT_TRUE(has(juliet.receive(), "<item jid='romeo@example.net' subscription='remove'/>"));
+    EXPECT_TRUE(stored("juliet@localhost").items.empty());
+}
+
+TEST_F(RosterCommands, AreRefusedWithoutSense) {
+    EXPECT_FALSE(add("nobody", "both").ok());
+    EXPECT_FALSE(add("juliet", "friend").ok());
+    EXPECT_FALSE(add("@", "both").ok());
+    EXPECT_FALSE(remove("juliet").ok());
+}
+
 }  // namespace
 }  // namespace rookery::test
