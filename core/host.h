@@ -8,6 +8,7 @@
 
 #include "core/features.h"
 #include "core/hooks.h"
+#include "core/slot.h"
 #include "storage/stores.h"
 #include "xmpp/jid.h"
 
@@ -62,6 +63,9 @@ public:
     // The module being constructed, for its registrations.
     const std::string& loading() const { return loading_; }
 
+    // State of modules that outlives their reload.
+    SlotMap& slots() { return slots_; }
+
     Hooks hooks;
     Features features;
 
@@ -76,6 +80,7 @@ private:
     Shard& shard_;
     std::shared_ptr<const HostOptions> options_;
     Jid jid_;
+    SlotMap slots_;
     std::string loading_;
     std::vector<Loaded> modules_;
     std::vector<std::unique_ptr<Module>> retired_;  // out of service, with tasks that still wait for storage
