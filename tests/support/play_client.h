@@ -33,6 +33,7 @@ struct Arrival {
 struct PlayPace {
     Milliseconds patience{5'000};  // for what must come; over TCP only
     Milliseconds silence{300};     // for what must not come, where no round trip can tell; over TCP only
+    Milliseconds grace{30};        // after such a round trip, for what the server does aside; over TCP only
     int bytes_at_a_time = 0;       // dribble all that is sent; 0: as it is
 };
 

@@ -386,7 +386,8 @@ private:
     }
 
     Milliseconds patience_for_nothing(const PlayClientSession& client) const {
-        return client.is_bound() || !client.is_connected() ? Milliseconds(0) : pace_.silence;
+        if (!client.is_connected()) return Milliseconds(0);
+        return client.is_bound() ? pace_.grace : pace_.silence;
     }
 
     void expect_nothing_from(PlayClientSession& client) {
