@@ -401,7 +401,8 @@ public:
         return parsed;
     }
 
-    const std::vector<OptionInfo>& list() const { return infos_; }
+    const std::vector<OptionInfo>& list() const& { return infos_; }
+    std::vector<OptionInfo> list() && { return std::move(infos_); }
 
 private:
     template <class T, class Inner>
