@@ -1,5 +1,7 @@
 #include "storage/sql/sqlite_writer.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 
 namespace rookery {
@@ -19,11 +21,24 @@ Answer run_statements(SqliteConnection& connection, const std::vector<Statement>
 }
 
 std::size_t failed_for_storage(const std::vector<Answer>& answers) {
-    std::size_t failed = 0;
-    for (const Answer& answer : answers) {
-        if (!answer && answer.error().code == ErrorCode::storage) ++failed;
-    }
-    return failed;
+    return static_cast<std::size_t>(std::count_if(answers.begin(), answers.end(), [](const Answer& answer) {
+        return !answer && answer.error().code == ErrorCode::storage;
+    }));
+}
+
+std::size_t failed_for_storage(const Result<std::vector<Answer>>& result, std::size_t calls) {
+    if (result) return failed_for_storage(*result);
+    return result.error().code == ErrorCode::storage ? calls : 0;
+}
+
+// A savepoint that cannot be ended might leave half a call behind: then the whole transaction has to go.
+Result<void> end_call(SqliteConnection& connection, bool keep) {
+    Result<WriteOutcome> ended = WriteOutcome();
+    if (!keep) ended = connection.run(Sql("ROLLBACK TO one_call"));
+    if (ended) ended = connection.run(Sql("RELEASE one_call"));
+    if (ended) return {};
+    (void)connection.run(Sql("ROLLBACK"));
+    return std::move(ended).error();
 }
 
 }  // namespace
@@ -34,9 +49,8 @@ Answer run_call(SqliteConnection& connection, const std::vector<Statement>& stat
     if (auto begun = connection.run(Sql("SAVEPOINT one_call")); !begun) return std::move(begun).error();
     Answer answer = run_statements(connection, statements);
     // SQLite may have rolled back everything by itself (disk full, I/O error): then there is no savepoint any more.
-    if (!answer && connection.in_transaction()) (void)connection.run(Sql("ROLLBACK TO one_call"));
     if (!connection.in_transaction()) return answer;
-    if (auto ended = connection.run(Sql("RELEASE one_call")); !ended) return std::move(ended).error();
+    if (Result<void> ended = end_call(connection, answer.ok()); !ended) return std::move(ended).error();
     return answer;
 }
 
@@ -93,7 +107,7 @@ Result<void> SqliteWriter::ensure_usable() {
 }
 
 void SqliteWriter::note(const Result<std::vector<Answer>>& result, std::size_t calls, Duration took) {
-    const std::size_t failed = result ? failed_for_storage(*result) : calls;
+    const std::size_t failed = failed_for_storage(result, calls);
     gauges_.failures += failed;
     if (result) {
         ++gauges_.commits;
@@ -101,7 +115,7 @@ void SqliteWriter::note(const Result<std::vector<Answer>>& result, std::size_t c
     }
     if (took > gauges_.longest_commit.load()) gauges_.longest_commit = took;
     gauges_.calls_in_work = 0;  // before anybody hears the answer
-    note_health(failed == 0, result ? "a write failed" : result.error().message);
+    note_health(result && failed == 0, result ? "a write failed" : result.error().message);
 }
 
 void SqliteWriter::note_health(bool healthy, const std::string& why) {

@@ -210,6 +210,8 @@ TEST_F(SqliteDatabaseTest, SaysUnavailableWhileAnotherProgramHoldsTheFile) {
     OnDisk disk(options);
     OtherProgram other(path_);
     EXPECT_EQ(disk.append("<message/>").error().code, ErrorCode::unavailable);
+    EXPECT_EQ(disk.gauges().failures, 0u);
+    EXPECT_FALSE(disk.gauges().healthy);
     EXPECT_TRUE(disk.load().empty());
     other.let_go();
     EXPECT_TRUE(disk.append("<message/>"));
