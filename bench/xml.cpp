@@ -29,7 +29,8 @@ namespace {
 // 303 bytes: a chat message with an entity and two small extensions.
 const std::string message =
     "<message to='romeo@montague.example/orchard' type='chat' id='b4f0c6d2-7f3f-4f0e-9d1b-6f4cf1b3f6a1' xml:lang='en'>"
-    "<body>Wherefore art thou, Romeo &amp; who else is there?</body><active xmlns='http://jabber.org/protocol/chatstates'/>"
+    "<body>Wherefore art thou, Romeo &amp; who else is there?</body><active "
+    "xmlns='http://jabber.org/protocol/chatstates'/>"
     "<origin-id xmlns='urn:xmpp:sid:0' id='b4f0c6d2-7f3f-4f0e-9d1b'/></message>";
 
 const xml::Name active{"http://jabber.org/protocol/chatstates", "active"};

@@ -16,8 +16,9 @@ public:
     Jid() = default;  // empty: no address; every part is empty
 
     // Normalises local part (RFC 8265 UsernameCaseMapped where PRECIS accepts it, else nodeprep, so that addresses of
-    // older servers keep working), domain (libidn2, no trailing dot) and resource (OpaqueString). At most 1,023 bytes a part,
-    // before and after. nullopt: malformed. ASCII addresses take a path without ICU.
+    // older servers keep working), domain (libidn2, no trailing dot) and resource (OpaqueString, else resourceprep:
+    // nicknames with emoji of today). At most 1,023 bytes a part, before and after; a domain's ASCII form at most 253.
+    // The result is its own normal form. nullopt: malformed. ASCII addresses take a path without ICU.
     static std::optional<Jid> parse(std::string_view text);
     static std::optional<Jid> make(std::string_view local, std::string_view domain, std::string_view resource = {});
 

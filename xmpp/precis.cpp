@@ -69,7 +69,9 @@ bool in_script(UChar32 c, UScriptCode script) {
 
 enum class Property { valid, free_only, context_j, context_o, refused };
 
-bool one_of(UChar32 c, std::initializer_list<UChar32> list) { return std::find(list.begin(), list.end(), c) != list.end(); }
+bool one_of(UChar32 c, std::initializer_list<UChar32> list) {
+    return std::find(list.begin(), list.end(), c) != list.end();
+}
 bool between(UChar32 c, UChar32 first, UChar32 last) { return first <= c && c <= last; }
 
 // RFC 8264 9.6, equal to RFC 5892 2.6.
@@ -94,8 +96,8 @@ bool is_ignorable(UChar32 c) {
 Property property_by_category(UChar32 c) {
     constexpr auto letters_digits =
         U_GC_LL_MASK | U_GC_LU_MASK | U_GC_LO_MASK | U_GC_ND_MASK | U_GC_LM_MASK | U_GC_MN_MASK | U_GC_MC_MASK;
-    constexpr auto free_form = U_GC_LT_MASK | U_GC_NL_MASK | U_GC_NO_MASK | U_GC_ME_MASK | U_GC_ZS_MASK |
-                               U_GC_S_MASK | U_GC_P_MASK;
+    constexpr auto free_form =
+        U_GC_LT_MASK | U_GC_NL_MASK | U_GC_NO_MASK | U_GC_ME_MASK | U_GC_ZS_MASK | U_GC_S_MASK | U_GC_P_MASK;
     if (has_compatibility_form(c)) return Property::free_only;
     if (U_GET_GC_MASK(c) & letters_digits) return Property::valid;
     if (U_GET_GC_MASK(c) & free_form) return Property::free_only;
@@ -287,8 +289,8 @@ std::optional<std::string> prepare(const Profile& profile, std::string_view text
     // Whatever needs more units than there may be bytes is too long anyway.
     std::array<UChar, max_bytes + 1> result;
     UErrorCode status = U_ZERO_ERROR;
-    const auto size = usprep_prepare(profile.get(), source->getBuffer(), source->length(), result.data(),
-                                     result.size(), options, nullptr, &status);
+    const auto size = usprep_prepare(profile.get(), source->getBuffer(), source->length(), result.data(), result.size(),
+                                     options, nullptr, &status);
     if (U_FAILURE(status)) return std::nullopt;
     return encode(icu::UnicodeString(result.data(), size));
 }

@@ -18,8 +18,8 @@ constexpr std::size_t max_lang_bytes = 64;
 constexpr std::size_t max_written_bytes = 4u << 20;  // what a stanza of the largest size grows to when it is escaped
 
 constexpr const char* message_types[] = {"normal", "chat", "groupchat", "headline", "error"};
-constexpr const char* presence_types[] = {"",           "unavailable",  "subscribe", "subscribed",
-                                          "unsubscribe", "unsubscribed", "probe",     "error"};
+constexpr const char* presence_types[] = {
+    "", "unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe", "error"};
 constexpr const char* iq_types[] = {"get", "set", "result", "error"};
 
 template <std::size_t size>
@@ -127,7 +127,8 @@ private:
         if (into_.id.empty()) return StanzaError(Condition::bad_request, "an iq needs an id");
         if (!into_.is_request()) return std::nullopt;
         const auto children = into_.element().children();
-        if (std::distance(children.begin(), children.end()) != 1) return StanzaError(Condition::bad_request, "an iq request has exactly one child");
+        if (std::distance(children.begin(), children.end()) != 1)
+            return StanzaError(Condition::bad_request, "an iq request has exactly one child");
         return std::nullopt;
     }
 
@@ -202,7 +203,11 @@ void Stanza::write(std::string& out) const { write_to(out, to); }
 
 void Stanza::write_to(std::string& out, const Jid& recipient) const {
     const std::array<xml::RootAttribute, 5> envelope{{
-        {"from", from.str()}, {"to", recipient.str()}, {"id", id}, {"type", type_attribute(*this)}, {"xml:lang", lang},
+        {"from", from.str()},
+        {"to", recipient.str()},
+        {"id", id},
+        {"type", type_attribute(*this)},
+        {"xml:lang", lang},
     }};
     xml::write(out, element_, client_ns, envelope);
 }

@@ -1,11 +1,12 @@
 // Any bytes as an address. Oracles: the normal form is its own normal form, its parts are within bounds and put
 // together again give the same address; what may be registered is a local part.
+#include "xmpp/jid.h"
+
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 
 #include "xmpp/domain.h"
-#include "xmpp/jid.h"
 
 namespace {
 

@@ -44,8 +44,10 @@ void check_round_trip(View element, const ParserLimits& limits) {
     const auto again = parse_document(written, wide);
     require(again.has_value(), "the written form is well-formed");
     require(again->view().equals(element), "parse(serialise(t)) == t");
-    require(Element(element.first_child() ? element.first_child() : element).view().equals(
-                element.first_child() ? element.first_child() : element), "a copy equals its original");
+    require(Element(element.first_child() ? element.first_child() : element)
+                .view()
+                .equals(element.first_child() ? element.first_child() : element),
+            "a copy equals its original");
 }
 
 void check_stanza(const Element& element) {
@@ -56,7 +58,8 @@ void check_stanza(const Element& element) {
     auto remains = Stanza::message(MessageType::normal);
     const auto stanza = Stanza::from_element(element, &why, &remains);
     const auto text = stanza ? stanza->to_string() : remains.make_error(why).to_string();
-    const auto again = parse_document("<x xmlns='jabber:client'>" + text + "</x>", {1'000'000, 100'000, 1'000, 1'000, 1'000, 0});
+    const auto again =
+        parse_document("<x xmlns='jabber:client'>" + text + "</x>", {1'000'000, 100'000, 1'000, 1'000, 1'000, 0});
     require(again.has_value(), "a written stanza is well-formed");
 }
 

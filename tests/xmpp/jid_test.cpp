@@ -53,10 +53,10 @@ TEST(Jid, the_default_is_no_address) {
 
 // The examples of RFC 7622 section 3.5.
 TEST(Jid, rfc_7622_examples_of_good_addresses) {
-    for (const auto* text : {"juliet@example.com", "juliet@example.com/foo", "juliet@example.com/foo bar",
-                             "juliet@example.com/foo@bar", "foo\\20bar@example.com", "fussball@example.com",
-                             "fu\u00DFball@example.com", "\u03C0@example.com", "king@example.com/\u265A", "example.com",
-                             "example.com/foobar", "a.example.com/b@example.net"}) {
+    for (const auto* text :
+         {"juliet@example.com", "juliet@example.com/foo", "juliet@example.com/foo bar", "juliet@example.com/foo@bar",
+          "foo\\20bar@example.com", "fussball@example.com", "fu\u00DFball@example.com", "\u03C0@example.com",
+          "king@example.com/\u265A", "example.com", "example.com/foobar", "a.example.com/b@example.net"}) {
         EXPECT_EQ(normal(text), text);
     }
     EXPECT_EQ(normal("\u03A3@example.com/foo"), "\u03C3@example.com/foo");
@@ -156,15 +156,15 @@ TEST(Jid, may_register_wants_what_everybody_reads_alike) {
     EXPECT_TRUE(Jid::may_register("alice"));
     EXPECT_TRUE(Jid::may_register("Alice.Smith-1_x"));
     EXPECT_TRUE(Jid::may_register("\u0430\u043B\u0438\u0441\u0430"));  // all Cyrillic
-    EXPECT_TRUE(Jid::may_register("\u6771\u4EAC\u306E\u30AB1"));        // Han, Hiragana and Katakana: Japanese
+    EXPECT_TRUE(Jid::may_register("\u6771\u4EAC\u306E\u30AB1"));       // Han, Hiragana and Katakana: Japanese
     EXPECT_FALSE(Jid::may_register(""));
     EXPECT_FALSE(Jid::may_register("a b"));
     EXPECT_FALSE(Jid::may_register("a@b"));
-    EXPECT_FALSE(Jid::may_register("\u0430lice"));          // R3: Cyrillic a
-    EXPECT_FALSE(Jid::may_register("al\u200Dice"));         // R3: zero-width joiner
-    EXPECT_FALSE(Jid::may_register("stra\u00DFe"));         // nodeprep makes it another name
-    EXPECT_FALSE(Jid::may_register("\U0001F600"));          // PRECIS refuses it
-    EXPECT_FALSE(Jid::may_register("\uFB01"));              // and this
+    EXPECT_FALSE(Jid::may_register("\u0430lice"));   // R3: Cyrillic a
+    EXPECT_FALSE(Jid::may_register("al\u200Dice"));  // R3: zero-width joiner
+    EXPECT_FALSE(Jid::may_register("stra\u00DFe"));  // nodeprep makes it another name
+    EXPECT_FALSE(Jid::may_register("\U0001F600"));   // PRECIS refuses it
+    EXPECT_FALSE(Jid::may_register("\uFB01"));       // and this
     EXPECT_FALSE(Jid::may_register(std::string(1'024, 'a')));
 }
 

@@ -73,7 +73,8 @@ TEST(Precis, agrees_with_an_independent_implementation) {
             const auto result = apply(input).value_or("-");
             const auto expected = line.result == "-" ? "-" : line.result == "=" ? input : decode(line.result);
             if (input == "-" || result == expected) continue;
-            EXPECT_LT(++differences, 20) << line.profile << " " << line.input << ": " << line.result << " is " << result;
+            EXPECT_LT(++differences, 20) << line.profile << " " << line.input << ": " << line.result << " is "
+                                         << result;
         }
     }
     EXPECT_EQ(differences, 0);

@@ -31,9 +31,14 @@ Stanza accept(xml::Element element) {
 }
 
 TEST(Stanza, the_envelope_is_read) {
-    const auto stanza = accept(client("message").set("from", "A@example.com/x").set("to", "b@example.com")
-                                   .set("id", "1").set("type", "chat").set("xml:lang", "de")
-                                   .add_text_child(body, "hi").moved());
+    const auto stanza = accept(client("message")
+                                   .set("from", "A@example.com/x")
+                                   .set("to", "b@example.com")
+                                   .set("id", "1")
+                                   .set("type", "chat")
+                                   .set("xml:lang", "de")
+                                   .add_text_child(body, "hi")
+                                   .moved());
     EXPECT_TRUE(stanza.is_message());
     EXPECT_EQ(stanza.message_type(), MessageType::chat);
     EXPECT_EQ(stanza.from.str(), "a@example.com/x");
@@ -42,8 +47,9 @@ TEST(Stanza, the_envelope_is_read) {
     EXPECT_EQ(stanza.lang, "de");
     EXPECT_EQ(stanza.child(body).text(), "hi");
     EXPECT_EQ(stanza.payload().local(), "body");
-    EXPECT_EQ(stanza.to_string(), "<message from='a@example.com/x' to='b@example.com' id='1' type='chat' "
-                                  "xml:lang='de'><body>hi</body></message>");
+    EXPECT_EQ(stanza.to_string(),
+              "<message from='a@example.com/x' to='b@example.com' id='1' type='chat' "
+              "xml:lang='de'><body>hi</body></message>");
 }
 
 TEST(Stanza, a_message_of_unknown_type_is_normal) {
@@ -122,13 +128,15 @@ TEST(Stanza, replies_swap_addresses_and_keep_the_id) {
     const auto error = request.make_error(StanzaError(Condition::service_unavailable));
     EXPECT_TRUE(error.is_error());
     EXPECT_FALSE(error.is_request());
-    EXPECT_EQ(error.to_string(), "<iq from='example.com' to='a@example.com/x' id='42' type='error'><error "
-                                 "type='cancel'><service-unavailable "
-                                 "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>");
+    EXPECT_EQ(error.to_string(),
+              "<iq from='example.com' to='a@example.com/x' id='42' type='error'><error "
+              "type='cancel'><service-unavailable "
+              "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>");
 }
 
 TEST(Stanza, every_type_is_written_as_it_is_read) {
-    for (const auto* type : {"unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe", "error"}) {
+    for (const auto* type :
+         {"unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe", "error"}) {
         EXPECT_EQ(accept(client("presence").set("type", type).moved()).to_string(),
                   "<presence type='" + std::string(type) + "'/>");
     }
@@ -163,17 +171,23 @@ TEST(StanzaError, every_condition_has_its_name) {
 TEST(StreamError, is_written_with_the_stream_prefix) {
     EXPECT_EQ(StreamError(StreamCondition::bad_format).to_xml(),
               "<stream:error><bad-format xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>");
-    EXPECT_EQ(StreamError(StreamCondition::policy_violation, "a<b", "<stanza-too-big xmlns='urn:xmpp:errors'/>").to_xml(),
-              "<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
-              "<text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>a&lt;b</text>"
-              "<stanza-too-big xmlns='urn:xmpp:errors'/></stream:error>");
+    EXPECT_EQ(
+        StreamError(StreamCondition::policy_violation, "a<b", "<stanza-too-big xmlns='urn:xmpp:errors'/>").to_xml(),
+        "<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
+        "<text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>a&lt;b</text>"
+        "<stanza-too-big xmlns='urn:xmpp:errors'/></stream:error>");
     EXPECT_STREQ(to_string(StreamCondition::unsupported_version), "unsupported-version");
     EXPECT_STREQ(to_string(StreamCondition::see_other_host), "see-other-host");
 }
 
 TEST(Stanza, what_was_written_is_read_back) {
-    Stanza message = accept(client("message").set("from", "a@example.com/x").set("to", "b@example.com").set("type", "chat")
-                                .set("xml:lang", "de").add(xml::Element(ping).set("x", "'<&\"\n")).moved());
+    Stanza message = accept(client("message")
+                                .set("from", "a@example.com/x")
+                                .set("to", "b@example.com")
+                                .set("type", "chat")
+                                .set("xml:lang", "de")
+                                .add(xml::Element(ping).set("x", "'<&\"\n"))
+                                .moved());
     message.element().add_text_child(body, "a < b & \"c\"");
     const auto read = parse_stanza(message.to_string());
     ASSERT_TRUE(read);

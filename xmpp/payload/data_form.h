@@ -12,7 +12,16 @@
 namespace rookery {
 
 enum class FieldType {
-    text_single, boolean, fixed, hidden, jid_multi, jid_single, list_multi, list_single, text_multi, text_private
+    text_single,
+    boolean,
+    fixed,
+    hidden,
+    jid_multi,
+    jid_single,
+    list_multi,
+    list_single,
+    text_multi,
+    text_private
 };
 
 struct FormOption {
@@ -45,8 +54,8 @@ struct DataForm {
     std::string title;
     std::vector<std::string> instructions;
     std::vector<FormField> fields;
-    std::vector<FormField> reported;                // of a table of results: the columns
-    std::vector<std::vector<FormField>> items;      // and the rows
+    std::vector<FormField> reported;            // of a table of results: the columns
+    std::vector<std::vector<FormField>> items;  // and the rows
 
     explicit DataForm(FormType form_type) : type(form_type) {}
     DataForm(FormType form_type, std::string_view form_type_field);  // with a hidden FORM_TYPE
@@ -58,10 +67,10 @@ struct DataForm {
 
     DataForm& add(FormField field);
 
-    const FormField* field(std::string_view var) const;        // nullptr: not there
+    const FormField* field(std::string_view var) const;                 // nullptr: not there
     std::optional<std::string_view> value(std::string_view var) const;  // the first value; nullopt: none
-    std::optional<bool> flag(std::string_view var) const;      // nullopt: not there, or neither true nor false
-    std::string_view form_type() const;                        // FORM_TYPE, or empty
+    std::optional<bool> flag(std::string_view var) const;               // nullopt: not there, or neither true nor false
+    std::string_view form_type() const;                                 // FORM_TYPE, or empty
 
     // Why `submission` is no good answer to this form; nullopt: it is good. Fields this form does not know are
     // ignored, as XEP-0004 wants.

@@ -48,10 +48,9 @@ const xml::Name RsmRequest::name{rsm_ns, "set"};
 std::optional<RsmRequest> RsmRequest::parse(xml::View element) {
     if (!element.is(name)) return std::nullopt;
     RsmRequest request;
-    const bool good = read_number(element.child(max_name), request.max) &&
-                      read_number(element.child(index_name), request.index) &&
-                      read_id(element.child(after_name), request.after) &&
-                      read_id(element.child(before_name), request.before);
+    const bool good =
+        read_number(element.child(max_name), request.max) && read_number(element.child(index_name), request.index) &&
+        read_id(element.child(after_name), request.after) && read_id(element.child(before_name), request.before);
     return good ? std::optional(std::move(request)) : std::nullopt;
 }
 

@@ -400,9 +400,7 @@ std::string Element::to_string() const {
     return out;
 }
 
-std::size_t Element::memory_bytes() const {
-    return tape_.nodes.capacity() * sizeof(Node) + tape_.text.capacity();
-}
+std::size_t Element::memory_bytes() const { return tape_.nodes.capacity() * sizeof(Node) + tape_.text.capacity(); }
 
 // ---- ElementBuilder
 
@@ -439,8 +437,8 @@ void ElementBuilder::attribute(std::string_view ns, std::string_view name, std::
     make_room(ns.size() + name.size() + value.size());
     const auto index = size_of(tape_.nodes);
     const bool lang = ns == xml_ns && name == "lang";
-    const auto node = lang ? attribute_node(tape_, {}, "xml:lang", value, index)
-                           : attribute_node(tape_, ns, name, value, index);
+    const auto node =
+        lang ? attribute_node(tape_, {}, "xml:lang", value, index) : attribute_node(tape_, ns, name, value, index);
     tape_.nodes.push_back(node);
 }
 

@@ -17,9 +17,7 @@ bool starts_name(char c) {
 }
 
 // What may stand between '&' and ';' (and, harmlessly, a little more).
-bool is_in_reference(char c) {
-    return starts_name(c) || (c >= '0' && c <= '9') || c == '#' || c == '-' || c == '.';
-}
+bool is_in_reference(char c) { return starts_name(c) || (c >= '0' && c <= '9') || c == '#' || c == '-' || c == '.'; }
 
 }  // namespace
 

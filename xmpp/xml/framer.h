@@ -20,12 +20,12 @@ namespace rookery::xml {
 class Framer {
 public:
     enum class Event {
-        more,       // all input was looked at
-        header,     // the start tag of the root is complete
-        element,    // a stanza is complete (of a document: its root element)
-        root_end,   // the end tag of the root is complete
-        stray,      // something between two stanzas that neither is one nor ends the stream
-        refused,    // error() says why
+        more,      // all input was looked at
+        header,    // the start tag of the root is complete
+        element,   // a stanza is complete (of a document: its root element)
+        root_end,  // the end tag of the root is complete
+        stray,     // something between two stanzas that neither is one nor ends the stream
+        refused,   // error() says why
     };
 
     struct Frame {
@@ -57,10 +57,27 @@ public:
 
 private:
     enum class State : std::uint8_t {
-        idle, markup, start_tag, quoted, end_tag, bang, cdata, text, reference, declaration_open, declaration
+        idle,
+        markup,
+        start_tag,
+        quoted,
+        end_tag,
+        bang,
+        cdata,
+        text,
+        reference,
+        declaration_open,
+        declaration
     };
     enum class Refusal : std::uint8_t {
-        not_well_formed, restricted, unsupported_encoding, empty_stream, bytes, depth, elements, attributes
+        not_well_formed,
+        restricted,
+        unsupported_encoding,
+        empty_stream,
+        bytes,
+        depth,
+        elements,
+        attributes
     };
 
     Event step(std::string_view in);
@@ -88,16 +105,16 @@ private:
     std::size_t bytes_ = 0;
     std::size_t elements_ = 0;
     std::size_t attributes_ = 0;
-    std::size_t at_ = 0;        // in the input of this scan
+    std::size_t at_ = 0;                   // in the input of this scan
     std::optional<std::size_t> complete_;  // in the input of this scan
-    std::uint32_t depth_ = 0;   // open elements, the root of a stream included
+    std::uint32_t depth_ = 0;              // open elements, the root of a stream included
     Shape shape_ = Shape::stream;
     State state_ = State::idle;
     Refusal refusal_ = Refusal::not_well_formed;
     bool root_seen_ = false;
-    bool declared_ = false;      // the XML declaration is past or can no longer come
-    char last_ = 0;              // in a start tag: the byte before; in quotes: the quote
-    std::uint8_t matched_ = 0;   // of the fixed words "[CDATA[", "]]>", "xml", "?>"
+    bool declared_ = false;     // the XML declaration is past or can no longer come
+    char last_ = 0;             // in a start tag: the byte before; in quotes: the quote
+    std::uint8_t matched_ = 0;  // of the fixed words "[CDATA[", "]]>", "xml", "?>"
 };
 
 }  // namespace rookery::xml

@@ -71,8 +71,8 @@ bool is_utf8_label(std::string_view label) {
     });
 }
 
-// expat 2.6 and later (and the security updates of earlier ones) may put off a token that came in two pieces. There is no
-// macro to tell, so the function is looked for by its argument.
+// expat 2.6 and later (and the security updates of earlier ones) may put off a token that came in two pieces. There is
+// no macro to tell, so the function is looked for by its argument.
 template <class Parser>
 void parse_at_once(Parser parser) {
     if constexpr (requires { XML_SetReparseDeferralEnabled(parser, XML_FALSE); }) {
@@ -242,9 +242,7 @@ struct StreamParser::State {
 
     std::size_t root_level() const { return shape_ == Framer::Shape::stream ? 1 : 0; }
 
-    bool is_worn() const {
-        return names_bytes_ > max_names_bytes || framer_.stanza_bytes() > max_kept_stanza_bytes;
-    }
+    bool is_worn() const { return names_bytes_ > max_names_bytes || framer_.stanza_bytes() > max_kept_stanza_bytes; }
 
     void start_expat() {
         if (expat_ && !is_worn()) {
@@ -302,9 +300,6 @@ struct StreamParser::State {
         switch (XML_GetErrorCode(expat_)) {
             case XML_ERROR_UNBOUND_PREFIX:
                 return level_ == 0 ? StreamCondition::bad_namespace_prefix : StreamCondition::not_well_formed;
-            case XML_ERROR_UNKNOWN_ENCODING:
-            case XML_ERROR_INCORRECT_ENCODING:
-                return StreamCondition::unsupported_encoding;
             case XML_ERROR_NO_MEMORY:
                 return StreamCondition::resource_constraint;
             default:

@@ -45,7 +45,8 @@ void escape_by(const Replacements& table, std::string& out, std::string_view tex
     std::size_t written = 0;
     for (std::size_t at = 0; at < text.size(); ++at) {
         const auto& replacement = table[static_cast<unsigned char>(text[at])];
-        if (replacement.empty()) [[likely]] continue;
+        if (replacement.empty()) [[likely]]
+            continue;
         out.append(text, written, at - written).append(replacement);
         written = at + 1;
     }

@@ -8,8 +8,8 @@ namespace rookery {
 namespace {
 
 std::optional<DataForm> read(std::string_view inner, std::string_view type = "submit") {
-    const auto element = xml::parse_document("<x xmlns='jabber:x:data' type='" + std::string(type) + "'>" +
-                                             std::string(inner) + "</x>");
+    const auto element =
+        xml::parse_document("<x xmlns='jabber:x:data' type='" + std::string(type) + "'>" + std::string(inner) + "</x>");
     EXPECT_TRUE(element) << inner;
     return DataForm::parse(*element);
 }
@@ -20,8 +20,10 @@ TEST(DataForm, what_is_written_is_read) {
         "<instructions>two</instructions>"
         "<field var='FORM_TYPE' type='hidden'><value>urn:x</value></field>"
         "<field type='fixed'><value>Section</value></field>"
-        "<field var='name' type='text-single' label='Your name'><desc>why</desc><required/><value>a&lt;b</value></field>"
-        "<field var='lang' type='list-multi'><value>c</value><value>d</value><option label='C'><value>c</value></option>"
+        "<field var='name' type='text-single' label='Your "
+        "name'><desc>why</desc><required/><value>a&lt;b</value></field>"
+        "<field var='lang' type='list-multi'><value>c</value><value>d</value><option "
+        "label='C'><value>c</value></option>"
         "<option><value>d</value></option></field></x>";
     const auto form = DataForm::parse(*xml::parse_document(text));
     ASSERT_TRUE(form);
@@ -37,7 +39,8 @@ TEST(DataForm, what_is_written_is_read) {
 TEST(DataForm, tables_of_results) {
     const std::string text =
         "<x xmlns='jabber:x:data' type='result'><reported><field var='a' type='jid-single'/></reported>"
-        "<item><field var='a'><value>1@b</value></field></item><item><field var='a'><value>2@b</value></field></item></x>";
+        "<item><field var='a'><value>1@b</value></field></item><item><field "
+        "var='a'><value>2@b</value></field></item></x>";
     const auto form = DataForm::parse(*xml::parse_document(text));
     ASSERT_TRUE(form);
     EXPECT_EQ(form->items.size(), 2u);
@@ -97,12 +100,15 @@ TEST(DataForm, answers_are_checked) {
     EXPECT_EQ(refusal("<field var='name'/>"), "a required field is missing: name");
     EXPECT_EQ(refusal("<field var='name'><value>1</value><value>2</value></field>"),
               "a field has more than one value: name");
-    EXPECT_EQ(refusal(name + "<field var='choice'><value>c</value></field>"), "a field has a value of the wrong kind: choice");
+    EXPECT_EQ(refusal(name + "<field var='choice'><value>c</value></field>"),
+              "a field has a value of the wrong kind: choice");
     EXPECT_EQ(refusal(name + "<field var='choices'><value>a</value><value>b</value></field>"), "good");
     EXPECT_EQ(refusal(name + "<field var='choices'><value>a</value><value>c</value></field>"),
               "a field has a value of the wrong kind: choices");
-    EXPECT_EQ(refusal(name + "<field var='flag'><value>maybe</value></field>"), "a field has a value of the wrong kind: flag");
-    EXPECT_EQ(refusal(name + "<field var='who'><value>@</value></field>"), "a field has a value of the wrong kind: who");
+    EXPECT_EQ(refusal(name + "<field var='flag'><value>maybe</value></field>"),
+              "a field has a value of the wrong kind: flag");
+    EXPECT_EQ(refusal(name + "<field var='who'><value>@</value></field>"),
+              "a field has a value of the wrong kind: who");
     EXPECT_EQ(question().refuse(DataForm(FormType::submit)), "another FORM_TYPE");
     EXPECT_EQ(question().refuse(DataForm(FormType::cancel)), "not a submitted form");
 }

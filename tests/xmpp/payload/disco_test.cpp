@@ -8,8 +8,8 @@ namespace rookery {
 namespace {
 
 DiscoInfo read(std::string_view inner) {
-    const auto element = xml::parse_document("<query xmlns='http://jabber.org/protocol/disco#info'>" +
-                                             std::string(inner) + "</query>");
+    const auto element =
+        xml::parse_document("<query xmlns='http://jabber.org/protocol/disco#info'>" + std::string(inner) + "</query>");
     EXPECT_TRUE(element) << inner;
     auto info = DiscoInfo::parse(*element);
     EXPECT_TRUE(info) << inner;
@@ -52,10 +52,12 @@ TEST(DiscoInfo, ill_formed_answers_have_no_verification_string) {
     EXPECT_FALSE(read(identity + "<feature var='a'/><feature var='a'/>").verification());
     EXPECT_FALSE(read(identity + form + form).verification());
     EXPECT_FALSE(read("<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'><value>a</value>"
-                      "<value>b</value></field></x>").verification());
-    EXPECT_EQ(read(identity + "<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE'><value>a</value></field></x>")
-                  .verification(),
-              read(identity).verification());
+                      "<value>b</value></field></x>")
+                     .verification());
+    EXPECT_EQ(
+        read(identity + "<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE'><value>a</value></field></x>")
+            .verification(),
+        read(identity).verification());
 }
 
 // R12: another answer with the same hash input.
@@ -63,7 +65,8 @@ TEST(DiscoInfo, texts_that_pass_for_two_are_not_hashed) {
     EXPECT_FALSE(read("<identity category='client' type='pc' name='x&lt;urn:feature'/>").verification());
     EXPECT_FALSE(read("<feature var='a&lt;b'/>").verification());
     EXPECT_FALSE(read("<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'><value>a&lt;</value>"
-                      "</field></x>").verification());
+                      "</field></x>")
+                     .verification());
 }
 
 TEST(DiscoInfo, what_is_written_is_read) {
@@ -73,18 +76,21 @@ TEST(DiscoInfo, what_is_written_is_read) {
     info.features = {"urn:a", "urn:b"};
     info.forms.emplace_back(FormType::result, "urn:form");
     const auto text = info.to_xml().to_string();
-    EXPECT_EQ(text, "<query xmlns='http://jabber.org/protocol/disco#info' node='n'>"
-                    "<identity category='server' type='im' name='Rookery' xml:lang='en'/><feature var='urn:a'/>"
-                    "<feature var='urn:b'/><x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'>"
-                    "<value>urn:form</value></field></x></query>");
+    EXPECT_EQ(text,
+              "<query xmlns='http://jabber.org/protocol/disco#info' node='n'>"
+              "<identity category='server' type='im' name='Rookery' xml:lang='en'/><feature var='urn:a'/>"
+              "<feature var='urn:b'/><x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'>"
+              "<value>urn:form</value></field></x></query>");
     const auto again = DiscoInfo::parse(*xml::parse_document(text));
     ASSERT_TRUE(again);
     EXPECT_EQ(again->to_xml().to_string(), text);
     EXPECT_TRUE(again->has_feature("urn:b"));
     EXPECT_FALSE(again->has_feature("urn:c"));
-    for (const auto* bad : {"<identity category='a'/>", "<identity type='a'/>", "<feature/>", "<x xmlns='jabber:x:data'/>"}) {
+    for (const auto* bad :
+         {"<identity category='a'/>", "<identity type='a'/>", "<feature/>", "<x xmlns='jabber:x:data'/>"}) {
         EXPECT_FALSE(DiscoInfo::parse(*xml::parse_document("<query xmlns='http://jabber.org/protocol/disco#info'>" +
-                                                           std::string(bad) + "</query>"))) << bad;
+                                                           std::string(bad) + "</query>")))
+            << bad;
     }
 }
 
@@ -93,10 +99,12 @@ TEST(DiscoItems, what_is_written_is_read) {
     items.items.emplace_back(*Jid::parse("a.example"), "n", "Name");
     items.items.emplace_back(*Jid::parse("b.example"));
     const auto text = items.to_xml().to_string();
-    EXPECT_EQ(text, "<query xmlns='http://jabber.org/protocol/disco#items'><item jid='a.example' node='n' name='Name'/>"
-                    "<item jid='b.example'/></query>");
+    EXPECT_EQ(text,
+              "<query xmlns='http://jabber.org/protocol/disco#items'><item jid='a.example' node='n' name='Name'/>"
+              "<item jid='b.example'/></query>");
     EXPECT_EQ(DiscoItems::parse(*xml::parse_document(text))->to_xml().to_string(), text);
-    EXPECT_FALSE(DiscoItems::parse(*xml::parse_document("<query xmlns='http://jabber.org/protocol/disco#items'><item/></query>")));
+    EXPECT_FALSE(DiscoItems::parse(
+        *xml::parse_document("<query xmlns='http://jabber.org/protocol/disco#items'><item/></query>")));
 }
 
 }  // namespace

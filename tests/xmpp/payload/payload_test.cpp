@@ -60,8 +60,9 @@ TEST(StanzaId, claims_of_others_are_removed_however_they_are_spelt) {
         "<stanza-id xmlns='urn:xmpp:sid:0' id='4'/><stanza-id xmlns='urn:xmpp:sid:0' id='5' by='room@muc.example'/>"
         "</message>");
     EXPECT_EQ(StanzaId::remove_from(message, *Jid::parse("a@example.com")), 4u);
-    EXPECT_EQ(message.to_string(), "<message xmlns='jabber:client'><body/>"
-                                   "<stanza-id xmlns='urn:xmpp:sid:0' id='5' by='room@muc.example'/></message>");
+    EXPECT_EQ(message.to_string(),
+              "<message xmlns='jabber:client'><body/>"
+              "<stanza-id xmlns='urn:xmpp:sid:0' id='5' by='room@muc.example'/></message>");
 }
 
 // ---- XEP-0059
@@ -80,10 +81,11 @@ TEST(Rsm, requests) {
 }
 
 TEST(Rsm, bad_requests) {
-    for (const auto* inner : {"<max/>", "<max>-1</max>", "<max>1x</max>", "<max>4294967296</max>", "<max> 1</max>",
-                              "<index>x</index>"}) {
-        EXPECT_FALSE(RsmRequest::parse(
-            read("<set xmlns='http://jabber.org/protocol/rsm'>" + std::string(inner) + "</set>"))) << inner;
+    for (const auto* inner :
+         {"<max/>", "<max>-1</max>", "<max>1x</max>", "<max>4294967296</max>", "<max> 1</max>", "<index>x</index>"}) {
+        EXPECT_FALSE(
+            RsmRequest::parse(read("<set xmlns='http://jabber.org/protocol/rsm'>" + std::string(inner) + "</set>")))
+            << inner;
     }
     const auto with_id = [](std::size_t size) {
         return read("<set xmlns='http://jabber.org/protocol/rsm'><after>" + std::string(size, 'x') + "</after></set>");
@@ -94,8 +96,9 @@ TEST(Rsm, bad_requests) {
 }
 
 TEST(Rsm, results) {
-    const std::string text = "<set xmlns='http://jabber.org/protocol/rsm'><first index='0'>a</first><last>b</last>"
-                             "<count>800</count></set>";
+    const std::string text =
+        "<set xmlns='http://jabber.org/protocol/rsm'><first index='0'>a</first><last>b</last>"
+        "<count>800</count></set>";
     const auto result = RsmResult::parse(read(text));
     ASSERT_TRUE(result);
     EXPECT_EQ(result->first_index, 0u);
@@ -103,7 +106,8 @@ TEST(Rsm, results) {
     RsmResult empty;
     empty.count = 0;
     EXPECT_EQ(empty.to_xml().to_string(), "<set xmlns='http://jabber.org/protocol/rsm'><count>0</count></set>");
-    EXPECT_FALSE(RsmResult::parse(read("<set xmlns='http://jabber.org/protocol/rsm'><first index='x'>a</first></set>")));
+    EXPECT_FALSE(
+        RsmResult::parse(read("<set xmlns='http://jabber.org/protocol/rsm'><first index='x'>a</first></set>")));
 }
 
 }  // namespace

@@ -380,7 +380,8 @@ TEST(StreamParser, x13_only_utf8) {
 }
 
 TEST(StreamParser, x14_only_characters_of_xml) {
-    for (const auto* text : {"&#x1;", "&#0;", "&#xFFFE;", "\x01", "\x0C", "&#x0C;", "\uFFFE", "&#xD800;", "&#x110000;"}) {
+    for (const auto* text :
+         {"&#x1;", "&#0;", "&#xFFFE;", "\x01", "\x0C", "&#x0C;", "\uFFFE", "&#xD800;", "&#x110000;"}) {
         EXPECT_EQ(last("<a>" + std::string(text) + "</a>"), "error not-well-formed") << text;
         EXPECT_EQ(last("<a k='" + std::string(text) + "'/>"), "error not-well-formed") << text;
     }
@@ -405,15 +406,17 @@ TEST(StreamParser, x16_no_attribute_twice) {
 }
 
 TEST(StreamParser, x17_prefixes_are_declared_properly) {
-    for (const auto* text : {"<p:a/>", "<a p:k=''/>", "<a xmlns:p=''/>", "<a xmlns:xml='urn:x'/>", "<a xmlns:xmlns='urn:x'/>",
-                             "<a xmlns='http://www.w3.org/2000/xmlns/'/>", "<a:b:c/>", "<:a/>", "<xmlns:a/>"}) {
+    for (const auto* text :
+         {"<p:a/>", "<a p:k=''/>", "<a xmlns:p=''/>", "<a xmlns:xml='urn:x'/>", "<a xmlns:xmlns='urn:x'/>",
+          "<a xmlns='http://www.w3.org/2000/xmlns/'/>", "<a:b:c/>", "<:a/>", "<xmlns:a/>"}) {
         EXPECT_EQ(last(text), "error not-well-formed") << text;
     }
     EXPECT_EQ(first("<stream:stream xmlns='jabber:client'>"), "error bad-namespace-prefix");
 }
 
 TEST(StreamParser, x18_odd_namespaces_are_kept_exactly) {
-    for (const auto* uri : {"a&#10;b", "a!b", "a b", "a&quot;&apos;b", "&#10;", "a&#x9;&#xD;", "urn:x&#10;local", "&amp;"}) {
+    for (const auto* uri :
+         {"a&#10;b", "a!b", "a b", "a&quot;&apos;b", "&#10;", "a&#x9;&#xD;", "urn:x&#10;local", "&amp;"}) {
         const auto read = last("<p:e xmlns:p='" + std::string(uri) + "' p:k='v'/>");
         EXPECT_EQ(last(read), read);
         const auto element = parse_document(read);
@@ -552,7 +555,8 @@ TEST(StreamParser, a_primed_parser_stands_behind_the_header) {
     for (auto* parser : {&fresh, &primed}) {
         events.clear();
         drain(*parser, "<db:result><a/></db:result></s:stream>", events);
-        EXPECT_EQ(events, (Events{"<result xmlns='jabber:server:&#xA;db'><a xmlns='jabber:server'/></result>", "close"}));
+        EXPECT_EQ(events,
+                  (Events{"<result xmlns='jabber:server:&#xA;db'><a xmlns='jabber:server'/></result>", "close"}));
     }
     primed.prime_usual();
     EXPECT_TRUE(primed.header().usual());
