@@ -8,4 +8,16 @@ thread_local Loop* current_loop = nullptr;
 Loop* Loop::current() { return current_loop; }
 void Loop::set_current(Loop* loop) { current_loop = loop; }
 
+Task<void> next_turn(Loop& loop) {
+    Completion<bool> turn;
+    loop.post([&turn] { turn.complete(true); });
+    co_await turn;
+}
+
+Task<void> pause(Loop& loop, Duration time) {
+    Completion<bool> passed;
+    loop.after(time, [&passed] { passed.complete(true); });
+    co_await passed;
+}
+
 }  // namespace rookery

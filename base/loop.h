@@ -6,6 +6,7 @@
 
 #include "base/callback.h"
 #include "base/clock.h"
+#include "base/task.h"
 
 namespace rookery {
 
@@ -37,5 +38,10 @@ protected:
     // Implementations name themselves on their thread; nullptr ends it.
     static void set_current(Loop* loop);
 };
+
+// For long work on a loop's thread: lets everything else that waits go first.
+Task<void> next_turn(Loop& loop);
+// Waits that long, at the resolution of timers.
+Task<void> pause(Loop& loop, Duration time);
 
 }  // namespace rookery

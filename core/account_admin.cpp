@@ -31,12 +31,6 @@ std::size_t close_at_home(Shard& home, const Jid& account, std::uint64_t keep, c
     return found ? close_all_but(*found, keep, error) : 0;
 }
 
-Task<void> next_turn(Loop& loop) {
-    Completion<bool> turn;
-    loop.post([&turn] { turn.complete(true); });
-    co_await turn;
-}
-
 // --- creating -----------------------------------------------------------------------------------------------------
 
 Task<void> announce(Hook<AccountEvent>& hook, Jid account, Host& host) {

@@ -31,22 +31,50 @@ void Features::add_iq(IqType type, xml::Name payload, At where, Asker asker, std
 }
 
 void Features::add_feature(std::string_view ns, At where, void* object) {
-    features_.push_back(Feature{std::string(ns), where, object});
+    features_.push_back({std::string(ns), where, object});
+    ++changes_;
+}
+
+void Features::add_identity(DiscoIdentity identity, At where, void* object) {
+    identities_.push_back({std::move(identity), where, object});
+    ++changes_;
+}
+
+void Features::add_form(DataForm form, At where, void* object) {
+    forms_.push_back({std::move(form), where, object});
+    ++changes_;
+}
+
+void Features::add_item(DiscoItem item, void* object) {
+    items_.push_back({std::move(item), At::host, object});
+    ++changes_;
 }
 
 void Features::add_stream_feature(xml::Element feature, StreamPhase phase, void* object) {
-    stream_features_.push_back(StreamFeature{std::move(feature), phase, object});
+    stream_features_.push_back(StreamFeature{std::move(feature), nullptr, phase, object});
+}
+
+void Features::add_stream_feature(StreamFeatureMaker make, StreamPhase phase, void* object) {
+    stream_features_.push_back(StreamFeature{std::nullopt, make, phase, object});
 }
 
 void Features::write_stream_features(std::string& out, StreamPhase phase) const {
-    for (const StreamFeature& feature : stream_features_)
-        if (feature.phase == phase) feature.element.write(out, "jabber:client");
+    for (const StreamFeature& feature : stream_features_) {
+        if (feature.phase != phase) continue;
+        const xml::Element element = feature.element ? *feature.element : feature.make(feature.object);
+        element.write(out, "jabber:client");
+    }
 }
 
 void Features::remove_all(void* object) {
     std::erase_if(stream_features_, [object](const StreamFeature& feature) { return feature.object == object; });
     std::erase_if(answerers_, [object](const auto& entry) { return entry.second.object == object; });
-    std::erase_if(features_, [object](const Feature& feature) { return feature.object == object; });
+    const auto its = [object](const auto& said) { return said.object == object; };
+    std::erase_if(features_, its);
+    std::erase_if(identities_, its);
+    std::erase_if(forms_, its);
+    std::erase_if(items_, its);
+    ++changes_;
 }
 
 const Features::Answerer* Features::find(IqType type, xml::View payload, At where) const {
@@ -62,11 +90,27 @@ bool Features::knows(xml::View payload, At where) const {
 
 std::vector<std::string> Features::features(At where) const {
     std::vector<std::string> names;
-    for (const Feature& feature : features_)
-        if (feature.where == where) names.push_back(feature.ns);
+    for (const auto& [ns, at, object] : features_)
+        if (at == where) names.push_back(ns);
     std::ranges::sort(names);
     names.erase(std::unique(names.begin(), names.end()), names.end());
     return names;
+}
+
+DiscoInfo Features::describe(At where) const {
+    DiscoInfo info;
+    for (const auto& [identity, at, object] : identities_)
+        if (at == where) info.identities.push_back(identity);
+    for (const auto& [form, at, object] : forms_)
+        if (at == where) info.forms.push_back(form);
+    info.features = features(where);
+    return info;
+}
+
+std::vector<DiscoItem> Features::items() const {
+    std::vector<DiscoItem> all;
+    for (const auto& said : items_) all.push_back(said.what);
+    return all;
 }
 
 }  // namespace rookery

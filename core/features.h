@@ -3,12 +3,14 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "core/outcome.h"
+#include "xmpp/payload/disco.h"
 #include "xmpp/stanza.h"
 
 namespace rookery {
@@ -52,8 +54,15 @@ public:
     void add_iq(IqType type, xml::Name payload, At where, Asker asker, std::string_view module, void* object,
                 IqHandler handler);
     void add_feature(std::string_view ns, At where, void* object);
+    // More of what disco says (XEP-0030, XEP-0128): who we are, which services belong to the server.
+    void add_identity(DiscoIdentity identity, At where, void* object);
+    void add_form(DataForm form, At where, void* object);
+    void add_item(DiscoItem item, void* object);
     // Offered in <stream:features/> (RFC 6120 4.3.2).
     void add_stream_feature(xml::Element feature, StreamPhase phase, void* object);
+    // The same, made anew for each stream.
+    using StreamFeatureMaker = xml::Element (*)(void* object);
+    void add_stream_feature(StreamFeatureMaker make, StreamPhase phase, void* object);
     void write_stream_features(std::string& out, StreamPhase phase) const;
     void remove_all(void* object);
 
@@ -69,21 +78,30 @@ public:
     bool knows(xml::View payload, At where) const;
 
     std::vector<std::string> features(At where) const;  // sorted, unique
+    DiscoInfo describe(At where) const;                 // all there is to say without a node
+    std::vector<DiscoItem> items() const;               // of the server
+    std::uint64_t changes() const { return changes_; }  // grows when something is added or removed
 
 private:
-    struct Feature {
-        std::string ns;
+    template <class What>
+    struct Said {
+        What what;
         At where;
         void* object;
     };
     struct StreamFeature {
-        xml::Element element;
+        std::optional<xml::Element> element;  // or made by
+        StreamFeatureMaker make;
         StreamPhase phase;
         void* object;
     };
     std::unordered_map<std::uint32_t, Answerer> answerers_;
     std::vector<StreamFeature> stream_features_;
-    std::vector<Feature> features_;
+    std::vector<Said<std::string>> features_;
+    std::vector<Said<DiscoIdentity>> identities_;
+    std::vector<Said<DataForm>> forms_;
+    std::vector<Said<DiscoItem>> items_;
+    std::uint64_t changes_ = 0;
 };
 
 }  // namespace rookery

@@ -1,6 +1,7 @@
 // All the places modules can join, per host and shard. One line and one comment each.
 #pragma once
 
+#include "core/features.h"
 #include "core/hook.h"
 #include "core/route.h"
 
@@ -24,6 +25,17 @@ struct LoginEvent {
 struct AccountEvent {
     Jid account;
     Host& host;
+};
+
+// A disco question that the features do not answer: with a node, or about an account's items. Who knows the node fills
+// in the answer and stops, or refuses. Nobody: item-not-found. Whether the asker may see the account was checked.
+struct DiscoInfoEvent {
+    Iq iq;
+    DiscoInfo answer;  // its node is the one asked for
+};
+struct DiscoItemsEvent {
+    Iq iq;
+    DiscoItems answer;
 };
 
 struct Hooks {
@@ -54,6 +66,9 @@ struct Hooks {
     Hook<SessionEvent> session_available{"session_available"};
     // The binding is over, for whatever reason; the session's presence and slots are as they were.
     Hook<SessionEvent> session_closed{"session_closed"};
+
+    Hook<DiscoInfoEvent> disco_info{"disco_info"};
+    Hook<DiscoItemsEvent> disco_items{"disco_items"};
 
     Hook<AccountEvent> account_created{"account_created"};
     // The account's rows are gone, its sessions closed.

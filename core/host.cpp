@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "core/access.h"
+#include "core/adhoc.h"
 #include "core/module.h"
 #include "core/shard.h"
 
@@ -19,7 +20,10 @@ Jid domain_jid(const std::string& domain) {
 }  // namespace
 
 Host::Host(Shard& shard, std::shared_ptr<const HostOptions> options)
-    : shard_(shard), options_(std::move(options)), jid_(domain_jid(options_->domain)) {
+    : shard_(shard),
+      options_(std::move(options)),
+      jid_(domain_jid(options_->domain)),
+      commands_(std::make_unique<AdHocCommands>()) {
     for (const HostOptions::ModuleOptions& wanted : options_->modules) load(wanted);
 }
 

@@ -16,6 +16,7 @@ namespace rookery {
 
 class AccessRule;
 class AccessRules;
+class AdHocCommands;
 class Module;
 class Router;
 class Shard;
@@ -26,6 +27,7 @@ struct HostOptions {
     std::string domain;
     std::string language = "en";
     std::size_t max_user_sessions = 10;                   // option max_user_sessions: the next bind is refused
+    Seconds registration_timeout{600};                    // between two accounts made from one address; forever: no limit
     std::size_t max_waiting = 1'000;                      // stanzas that may wait for one account's storage
     DocumentLimits documents{1'000, 4u << 20};            // vCard, private XML and the like, for each account together
     std::shared_ptr<const AccessRules> access;            // acl and access_rules
@@ -63,11 +65,10 @@ public:
     // The module being constructed, for its registrations.
     const std::string& loading() const { return loading_; }
 
-    // State of modules that outlives their reload.
-    SlotMap& slots() { return slots_; }
-
     Hooks hooks;
     Features features;
+    AdHocCommands& commands() const { return *commands_; }
+    SlotMap& slots() { return slots_; }  // what modules know of this host on this shard, beyond a reload
 
 private:
     struct Loaded {
@@ -82,6 +83,7 @@ private:
     Jid jid_;
     SlotMap slots_;
     std::string loading_;
+    std::unique_ptr<AdHocCommands> commands_;
     std::vector<Loaded> modules_;
     std::vector<std::unique_ptr<Module>> retired_;  // out of service, with tasks that still wait for storage
 };

@@ -10,6 +10,7 @@ Module::~Module() { retire(); }
 
 void Module::retire() {
     host_.features.remove_all(this);
+    host_.commands().remove_all(this);
     for (const std::function<void()>& undo : undo_) undo();
     undo_.clear();
     for (const std::shared_ptr<TimerId>& timer : timers_) loop().cancel(*timer);

@@ -26,6 +26,7 @@
 
 #include "base/options.h"
 #include "core/account.h"
+#include "core/adhoc.h"
 #include "core/command.h"
 #include "core/features.h"
 #include "core/host.h"
@@ -68,8 +69,23 @@ protected:
     // What disco#info says of the server (At::host) or of its accounts (At::account).
     void feature(std::string_view ns, At where) { host_.features.add_feature(ns, where, this); }
 
+    void identity(DiscoIdentity identity, At where) { host_.features.add_identity(std::move(identity), where, this); }
+    void form(DataForm form, At where) { host_.features.add_form(std::move(form), where, this); }
+    void item(DiscoItem item) { host_.features.add_item(std::move(item), this); }  // of the server
+
     void stream_feature(xml::Element element, StreamPhase phase) {
         host_.features.add_stream_feature(std::move(element), phase, this);
+    }
+    // Method: xml::Element (). Asked for each stream.
+    template <auto Method>
+    void stream_feature(StreamPhase phase) {
+        host_.features.add_stream_feature(&call_maker<Method>, phase, this);
+    }
+
+    // Method: Task<AdHocStep> (AdHocRequest).
+    template <auto Method>
+    void command(std::string node, std::string name, AccessRule access) {
+        host_.commands().add({std::move(node), std::move(name), std::move(access), this, &call_command<Method>});
     }
 
     // Method: void (). Runs on this shard again and again, first after one period.
@@ -84,8 +100,6 @@ protected:
     }
     // Lets a task run by itself; the module stays until it is through.
     void run(Task<void> task);
-    // The same for a task somebody else will run (Account::enqueue).
-    Task<void> kept(Task<void> task) { return counted(Count(tasks_), std::move(task)); }
 
 private:
     template <class Method>
@@ -110,6 +124,17 @@ private:
         Outcome outcome = (static_cast<OwnerOf<Method>*>(module)->*Method)(event);
         if (outcome.pending()) return counted(Count(module->tasks_), outcome.take_later());
         return outcome;
+    }
+
+    template <auto Method>
+    static Task<AdHocStep> call_command(void* object, AdHocRequest request) {
+        Module* module = static_cast<Module*>(object);
+        Task<AdHocStep> step = (static_cast<OwnerOf<Method>*>(module)->*Method)(std::move(request));
+        return counted(Count(module->tasks_), std::move(step));
+    }
+    template <auto Method>
+    static xml::Element call_maker(void* object) {
+        return (static_cast<OwnerOf<Method>*>(static_cast<Module*>(object))->*Method)();
     }
 
     using Tasks = std::shared_ptr<std::size_t>;

@@ -128,6 +128,11 @@ void Shard::for_each_session(const std::function<void(Session&)>& visit) const {
         for (const SessionPtr& session : account->sessions()) visit(*session);
 }
 
+void Shard::for_each_account(const std::function<bool(const Account&)>& visit) const {
+    for (const auto& [bare, account] : accounts_)
+        if (!visit(*account)) return;
+}
+
 void Shard::close_sessions(const StreamError& error) {
     std::vector<SessionPtr> all;
     for_each_session([&all](Session& session) { all.push_back(session.shared_from_this()); });

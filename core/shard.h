@@ -86,6 +86,8 @@ public:
     void roster_loaded(Account& account);
     std::size_t session_count() const;
     void for_each_session(const std::function<void(Session&)>& visit) const;
+    // Accounts in memory, until `visit` says false.
+    void for_each_account(const std::function<bool(const Account&)>& visit) const;
 
     std::uint64_t next_session_id();
     // For stanza ids: unique in the whole cluster, growing with time.

@@ -16,6 +16,10 @@ bool is_server_speech(xml::View child) {
     return child.is(carbon_sent_name) || child.is(carbon_received_name) || child.is(archive_result_name);
 }
 
+bool is_delay(xml::View child) { return child.is(delay_name) || child.is(old_delay_name); }
+
+Jid delayed_by(xml::View delay) { return Jid::parse(delay.attr_or("from", "")).value_or(Jid()); }
+
 class Forgeries final : public Module {
 public:
     Forgeries(Host& host, const NoOptions&) : Module(host) {
@@ -27,14 +31,19 @@ public:
 
 private:
     Outcome clean_sent(Route& route) {
-        remove(route, [this](xml::View child) { return is_server_speech(child) || delayed_here(child, {}); });
+        const Jid sender = route.stanza->from.bare();
+        remove(route, [&](xml::View child) {
+            return is_server_speech(child) || (is_delay(child) && is_local(delayed_by(child)) && !delayed_by(child).same_bare(sender));
+        });
         return Outcome::pass();
     }
 
     // From other servers only our own name is out of the question; a room of ours may well say since when it waited.
     Outcome clean_received(Route& route) {
         const std::string sender(route.stanza->from.domain());
-        remove(route, [&](xml::View child) { return delayed_here(child, sender); });
+        remove(route, [&](xml::View child) {
+            return is_delay(child) && is_local(delayed_by(child)) && delayed_by(child).domain() != sender;
+        });
         return Outcome::pass();
     }
 
@@ -45,11 +54,7 @@ private:
         if (found) route.editable().element().remove_children(forged);
     }
 
-    bool delayed_here(xml::View child, std::string_view allowed) const {
-        if (!child.is(delay_name) && !child.is(old_delay_name)) return false;
-        const Jid by = Jid::parse(child.attr_or("from", "")).value_or(Jid());
-        return by.domain() != allowed && shard().find_host(by.domain());
-    }
+    bool is_local(const Jid& jid) const { return shard().find_host(jid.domain()) != nullptr; }
 };
 
 }  // namespace

@@ -42,6 +42,7 @@ constexpr std::size_t max_hosts = 10'000;
 struct LocalConfig {
     std::string language = "en";
     std::size_t max_user_sessions = 10;
+    Seconds registration_timeout = HostOptions().registration_timeout;
     ConfigValue acl, access_rules, shaper_rules;
     ConfigValue modules;
 };
@@ -286,6 +287,8 @@ OptionTable<LocalConfig> local_table() {
     table.option("language", &L::language, "Language of texts for clients that name none")
         .option("max_user_sessions", &L::max_user_sessions,
                 "Sessions one account may have at once; shaper_rules may say otherwise for some", between(1, 1'000))
+        .option("registration_timeout", &L::registration_timeout,
+                "Time between two accounts that are registered in-band from one address; infinity: no limit", or_infinity())
         .option("acl", &L::acl, "Named sets of addresses: {admin: {user: [bob@example.org]}}")
         .option("access_rules", &L::access_rules, "Named decisions: {c2s: {deny: blocked, allow: all}}")
         .option("shaper_rules", &L::shaper_rules,
@@ -433,6 +436,7 @@ private:
         options->domain = host;
         options->language = parsed.language;
         options->max_user_sessions = parsed.max_user_sessions;
+        options->registration_timeout = parsed.registration_timeout;
         const AccessRules::Source source{given(local, "acl"), given(local, "access_rules"), maps.shaper,
                                          given(local, "shaper_rules"), hosts};
         auto access = std::make_shared<const AccessRules>(AccessRules::parse(source, problems_));

@@ -70,7 +70,6 @@ constexpr std::array top_level{
     Name{"pgsql_users_number_estimate", own_database},
     Name{"queue_*", own_queues},
     Name{"redis_*", own_database},
-    Name{"registration_timeout", "see the options of the module register"},
     Name{"replaced_connection_timeout", not_provided},
     Name{"rest_proxy*", no_external_login},
     Name{"router_*", no_cluster},

@@ -52,12 +52,13 @@ TEST_F(Forgeries, ArchiveResultsOfClientsAreTakenOut) {
 
 // R11
 TEST_F(Forgeries, DelaysInOurNameAreTakenOut) {
-    for (const char* by : {"localhost", "LocalHost", "other.localhost", "juliet@localhost", "localhost/x"}) {
+    for (const char* by : {"localhost", "LocalHost", "other.localhost", "romeo@localhost", "localhost/x"}) {
         EXPECT_THAT(passed("<delay xmlns='urn:xmpp:delay' from='" + std::string(by) + "' stamp='2002-09-10T23:08:25Z'/>"),
                     Not(HasSubstr("delay")));
     }
     EXPECT_THAT(passed("<x xmlns='jabber:x:delay' from='localhost' stamp='20020910T23:08:25'/>"), Not(HasSubstr("delay")));
     EXPECT_THAT(passed("<delay xmlns='urn:xmpp:delay' from='example.org' stamp='2002-09-10T23:08:25Z'/>"), HasSubstr("delay"));
+    EXPECT_THAT(passed("<delay xmlns='urn:xmpp:delay' from='juliet@localhost/x' stamp='2002-09-10T23:08:25Z'/>"), HasSubstr("delay"));
     EXPECT_THAT(passed("<delay xmlns='urn:xmpp:delay' stamp='2002-09-10T23:08:25Z'/>"), HasSubstr("delay"));
 }
 
