@@ -116,7 +116,8 @@ StreamEvent Stream::step() {
     }
     feeding_ = false;
     rest_ = {};
-    if (parser_->at_boundary()) return_parser();
+    // Before login it stays: it counts the white space between elements (X21).
+    if (authenticated() && parser_->at_boundary()) return_parser();
     return StreamEvent::need_more;
 }
 

@@ -52,6 +52,9 @@ bool count_failure(Counted& counted, const std::string& address, SteadyTime now,
     return true;
 }
 
+// Behind a proxy on the same machine that does not speak PROXY, everybody has this address.
+bool is_loopback(std::string_view address) { return address.starts_with("127.") || address == "::1"; }
+
 class Fail2ban final : public Module {
 public:
     Fail2ban(Host& host, const Fail2banOptions& options) : Module(host), options_(options) {
@@ -70,6 +73,7 @@ private:
     }
 
     Outcome count(LoginEvent& event) {
+        if (is_loopback(event.address)) return Outcome::pass();
         if (host().options().access->allows(options_.access, event.account, event.address)) return Outcome::pass();
         Shards& shards = shard().all();
         Shard& counting = shards.at(shards.home_of(event.address));

@@ -73,7 +73,7 @@ public:
 
 private:
     std::shared_ptr<LoopbackPipe> pipe_;
-    Endpoint peer_{*IpAddress::parse("127.0.0.1"), 40'000};
+    Endpoint peer_{*IpAddress::parse("192.0.2.1"), 40'000};
 };
 
 class ParkedLoopback final : public ParkedTransport {

@@ -92,6 +92,7 @@ std::vector<std::shared_ptr<const HostOptions>> wanted_hosts(const TestServerOpt
 TestServer::TestServer(TestServerOptions options)
     : options_(std::move(options)), loops_(options_.shards), storage_(open_memory()), policy_(open_policy()) {
     assembly_ = std::make_unique<Assembly>(loops_.all(), storage_->stores(), work_);
+    assembly_->shards().set_hasher(*this);
     const std::vector<std::shared_ptr<const HostOptions>> hosts = wanted_hosts(options_);
     for (unsigned i = 0; i < options_.shards; ++i)
         loops_.at(i).run_here([this, i, &hosts] { assembly_->shards().at(i).apply(hosts); });
@@ -115,14 +116,21 @@ std::unique_ptr<Wire> TestServer::connect(const WireOptions&) {
     return std::make_unique<LoopbackWire>(loops_, std::move(pipe));
 }
 
-Result<void> TestServer::make_account(std::string_view user, std::string_view domain, std::string_view password) {
-    const std::optional<Jid> jid = Jid::make(user, domain);
+Task<Result<Credentials>> TestServer::make_keys(std::string password) {
     const std::optional<std::string> prepared = prepare_password(password);
-    if (!jid || !prepared) return Error(ErrorCode::invalid, "no such name or password");
-    std::vector<ScramKeys> keys;
+    if (!prepared) co_return Error(ErrorCode::invalid, "not fit to be a password");
+    Credentials keys;
     for (HashAlgorithm hash : {HashAlgorithm::sha1, HashAlgorithm::sha256, HashAlgorithm::sha512})
         keys.push_back(make_scram_keys(hash, *prepared, random_bytes(scram_salt_bytes), test_iterations));
-    return wait(storage_->stores().accounts.create(*jid, std::move(keys), loops_.clock().wall_now()));
+    co_return keys;
+}
+
+Result<void> TestServer::make_account(std::string_view user, std::string_view domain, std::string_view password) {
+    const std::optional<Jid> jid = Jid::make(user, domain);
+    if (!jid) return Error(ErrorCode::invalid, "no such name");
+    Result<Credentials> keys = wait(make_keys(std::string(password)));
+    if (!keys.ok()) return std::move(keys).error();
+    return wait(storage_->stores().accounts.create(*jid, std::move(*keys), loops_.clock().wall_now()));
 }
 
 Result<std::string> TestServer::command(std::string_view verb, const std::vector<std::string>&) {

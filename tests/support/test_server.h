@@ -9,6 +9,7 @@
 
 #include "base/work_pool.h"
 #include "core/module.h"
+#include "core/password_hasher.h"
 #include "server/assembly.h"
 #include "storage/stores.h"
 #include "tests/support/fake_loop.h"
@@ -29,7 +30,7 @@ struct TestServerOptions {
     std::string config_yaml;
 };
 
-class TestServer final : public Driver {
+class TestServer final : public Driver, public PasswordHasher {
 public:
     explicit TestServer(TestServerOptions options = {});
     ~TestServer() override;
@@ -41,6 +42,9 @@ public:
     Result<void> advance(Duration time) override;
     bool has(std::string_view feature) const override;
     bool knows_idle() const override { return true; }
+
+    // PasswordHasher, at once and cheaply.
+    Task<Result<Credentials>> make_keys(std::string password) override;
 
     // For C++ tests.
     Assembly& assembly() { return *assembly_; }
