@@ -267,15 +267,17 @@ StreamEvent Stream::on_negotiation(xml::Element element) {
 }
 
 // Plaintext behind <starttls/> is an injection (CVE-2011-0411): close without a word.
+// COMPAT: go-sendxmpp 0.5.6 ends each element with a newline; white space is dropped.
 StreamEvent Stream::on_starttls() {
     if (secured_ || !policy_->starttls) return fail(StreamError(StreamCondition::policy_violation, "no STARTTLS here"));
-    if (!parser_->unread().empty()) {
+    if (parser_->unread().find_first_not_of(" \t\r\n") != std::string_view::npos) {
         state_ = State::closed;
         close_reason_ = "data behind starttls";
         return StreamEvent::closed;
     }
     output_ += "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
     restart();
+    rest_.clear();
     return StreamEvent::start_tls;
 }
 
