@@ -390,7 +390,7 @@ std::optional<Jid> Connection::choose_resource(Account& account) {
         old = nullptr;
     }
     if (old) old->close(StreamError(StreamCondition::conflict, "replaced by a new connection"));
-    if (account.sessions().size() >= account.host().options().max_user_sessions) {
+    if (account.sessions().size() >= account.host().max_sessions(bare)) {
         stream_.refuse_bind(StanzaError(Condition::resource_constraint, ErrorType::wait));
         return std::nullopt;
     }

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "base/task.h"
+#include "core/jid_set.h"
 #include "core/route.h"
 #include "core/session.h"
 #include "core/slot.h"
@@ -49,7 +50,11 @@ public:
     Task<Result<std::uint64_t>> remove_roster_item(Jid contact);
     Task<Result<void>> put_request(PendingRequest request, std::size_t max_requests);
     Task<Result<bool>> remove_request(Jid from);
+    // To save memory. What is_seen_by knows stays.
     void forget_roster() { roster_.reset(); }
+    // May this contact see the account's presence (from, both)? Without storage, once the roster was loaded; before that
+    // nullopt: load_roster and ask again.
+    std::optional<bool> is_seen_by(const Jid& contact) const;
 
     SlotMap& slots() { return slots_; }
 
@@ -78,12 +83,14 @@ private:
     void start(Waiting item);
     void run_next();
     Task<void> run_task(Task<void> work);
+    void note_seen_by(const Jid& contact, Subscription subscription);
 
     Host& host_;
     Jid jid_;
     std::vector<SessionPtr> sessions_;
     std::shared_ptr<Roster> roster_;
     std::uint64_t roster_changes_ = 0;
+    std::unique_ptr<JidSet> seen_by_;
     StanzaPtr last_unavailable_;
     SlotMap slots_;
     std::unique_ptr<std::deque<Waiting>> waiting_;

@@ -3,8 +3,20 @@
 
 #include "core/account.h"
 #include "core/shard.h"
+#include "core/subscription.h"
 
 namespace rookery {
+
+namespace {
+
+std::vector<std::string_view> subscribers_of(const Roster& roster) {
+    std::vector<std::string_view> subscribers;
+    for (const RosterItem& item : roster.items)
+        if (sees_us(item.subscription)) subscribers.push_back(item.contact.bare_str());
+    return subscribers;
+}
+
+}  // namespace
 
 const RosterItem* find_item(const Roster& roster, const Jid& contact) {
     const auto at = std::ranges::find(roster.items, contact, &RosterItem::contact);
@@ -19,9 +31,24 @@ Task<Result<std::shared_ptr<Roster>>> Account::load_roster() {
         if (!loaded.ok()) co_return std::move(loaded).error();
         if (changes != roster_changes_ || roster_) continue;  // somebody wrote meanwhile: what was read may be older
         roster_ = std::make_shared<Roster>(std::move(*loaded));
+        seen_by_ = std::make_unique<JidSet>(subscribers_of(*roster_));
         host_.shard().roster_loaded(*this);
     }
     co_return roster_;
+}
+
+std::optional<bool> Account::is_seen_by(const Jid& contact) const {
+    if (contact.same_bare(jid_)) return true;
+    if (!seen_by_) return std::nullopt;
+    return seen_by_->contains(contact);
+}
+
+void Account::note_seen_by(const Jid& contact, Subscription subscription) {
+    if (!seen_by_) return;
+    if (sees_us(subscription))
+        seen_by_->insert(contact);
+    else
+        seen_by_->erase(contact);
 }
 
 Task<Result<std::uint64_t>> Account::put_roster_item(RosterItem item, std::size_t max_items) {
@@ -29,10 +56,10 @@ Task<Result<std::uint64_t>> Account::put_roster_item(RosterItem item, std::size_
     Result<std::uint64_t> version = co_await host_.stores().roster.put(jid_, item, max_items);
     ++roster_changes_;
     if (!version.ok()) co_return version;
+    note_seen_by(item.contact, item.subscription);
     if (!roster_) co_return version;
     const auto at = std::ranges::find(roster_->items, item.contact, &RosterItem::contact);
-    const bool sees_us = item.subscription == Subscription::from || item.subscription == Subscription::both;
-    if (sees_us) std::erase_if(roster_->requests, [&](const PendingRequest& request) { return request.from == item.contact; });
+    if (sees_us(item.subscription)) std::erase_if(roster_->requests, [&](const PendingRequest& request) { return request.from == item.contact; });
     if (at == roster_->items.end())
         roster_->items.push_back(std::move(item));
     else
@@ -45,6 +72,7 @@ Task<Result<std::uint64_t>> Account::remove_roster_item(Jid contact) {
     const AccountPtr self = shared_from_this();
     Result<std::uint64_t> version = co_await host_.stores().roster.remove(jid_, contact);
     ++roster_changes_;
+    if (version.ok()) note_seen_by(contact, Subscription::none);
     if (!version.ok() || !roster_) co_return version;
     std::erase_if(roster_->items, [&](const RosterItem& item) { return item.contact == contact; });
     std::erase_if(roster_->requests, [&](const PendingRequest& request) { return request.from == contact; });

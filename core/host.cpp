@@ -43,6 +43,11 @@ bool Host::allows(const AccessRule& rule, const Jid& who, std::string_view ip) c
     return options_->access->allows(rule, who, ip);
 }
 
+std::size_t Host::max_sessions(const Jid& account) const {
+    const std::optional<std::int64_t> rule = options_->access->number("max_user_sessions", account);
+    return rule ? static_cast<std::size_t>(*rule) : options_->max_user_sessions;
+}
+
 void Host::load(const HostOptions::ModuleOptions& wanted) {
     loading_ = wanted.spec->name;
     modules_.push_back(Loaded{wanted, wanted.spec->make(*this, wanted.options)});

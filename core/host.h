@@ -56,6 +56,8 @@ public:
     // Does access rule `rule` (or the built-in "all", "none") allow this address?
     bool allows(std::string_view rule, const Jid& who, std::string_view ip = {}) const;
     bool allows(const AccessRule& rule, const Jid& who, std::string_view ip = {}) const;
+    // Sessions this account may have at once: the shaper rule max_user_sessions, else the option of that name.
+    std::size_t max_sessions(const Jid& account) const;
 
     // Reload: modules gone or changed are destroyed, new or changed ones made; the rest is not touched.
     void apply(std::shared_ptr<const HostOptions> options);

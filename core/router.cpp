@@ -158,18 +158,34 @@ bool Router::needs_somebody_online(const Stanza& stanza) const {
 
 void Router::arrive(RoutePtr route) {
     assert(shard_.all().home_of(route->to.bare_str()) == shard_.index());
+    if (!loading_.empty()) {
+        const auto at = loading_.find(std::string(route->to.bare_str()));
+        if (at != loading_.end()) return wait_for_load(at->second, std::move(route));
+    }
     if (AccountPtr account = shard_.find_account(route->to.bare_str())) return account->receive(std::move(route));
     if (needs_somebody_online(*route->stanza)) return;  // and nobody is, who is not in memory
     Jid bare = route->to.bare();
-    spawn(load_and_receive(std::move(bare), std::move(route)));
+    loading_[bare.str()].push_back(std::move(route));
+    spawn(load_and_receive(std::move(bare)));
 }
 
-Task<void> Router::load_and_receive(Jid bare, RoutePtr route) {
-    Result<AccountPtr> account = co_await shard_.load_account(std::move(bare));
-    if (account.ok())
-        (*account)->receive(std::move(route));
-    else
-        refuse(*route, StanzaError(Condition::resource_constraint, ErrorType::wait));
+void Router::wait_for_load(std::vector<RoutePtr>& waiting, RoutePtr route) {
+    const Host* host = shard_.find_host(route->to.domain());
+    if (!host || waiting.size() >= host->options().max_waiting)
+        return refuse(*route, StanzaError(Condition::resource_constraint, ErrorType::wait));
+    waiting.push_back(std::move(route));
+}
+
+// What came for the account meanwhile follows in its order, even where it has logged in by now.
+Task<void> Router::load_and_receive(Jid bare) {
+    Result<AccountPtr> account = co_await shard_.load_account(bare);
+    std::vector<RoutePtr> waiting = std::move(loading_.extract(bare.str()).mapped());
+    for (RoutePtr& route : waiting) {
+        if (account.ok())
+            (*account)->receive(std::move(route));
+        else
+            refuse(*route, StanzaError(Condition::resource_constraint, ErrorType::wait));
+    }
 }
 
 // --- at the recipient ---------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/task.h"
@@ -59,7 +61,8 @@ private:
 
     void to_host(RoutePtr route, Host& host, const SessionPtr& sender);
     bool needs_somebody_online(const Stanza& stanza) const;
-    Task<void> load_and_receive(Jid bare, RoutePtr route);
+    void wait_for_load(std::vector<RoutePtr>& waiting, RoutePtr route);
+    Task<void> load_and_receive(Jid bare);
 
     Task<void> deliver(const std::shared_ptr<Account>& account, RoutePtr route);
     Task<void> finish_received(std::shared_ptr<Account> account, RoutePtr route, Task<Outcome> waiting);
@@ -73,6 +76,7 @@ private:
 
     Shard& shard_;
     RemoteRouter* remote_ = nullptr;
+    std::unordered_map<std::string, std::vector<RoutePtr>> loading_;  // by bare JID: waiting for load_account
 };
 
 }  // namespace rookery

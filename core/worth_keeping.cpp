@@ -28,8 +28,10 @@ Worth worth_keeping(const Route& route) {
     const Stanza& message = *route.stanza;
     switch (message.message_type()) {
         case MessageType::error: return {Kind::not_kept, "error"};
-        case MessageType::headline: return {Kind::not_kept, "headline"};
         case MessageType::groupchat: return {Kind::not_kept, "groupchat"};
+        case MessageType::headline:
+            if (!route.store) return {Kind::not_kept, "headline"};
+            break;
         case MessageType::normal:
         case MessageType::chat: break;
     }

@@ -4,7 +4,6 @@
 
 #include "base/log.h"
 #include "core/module.h"
-#include "core/subscription.h"
 #include "xmpp/payload/date_time.h"
 
 namespace rookery {
@@ -19,9 +18,9 @@ bool asks_last(const Stanza& stanza) {
     return stanza.is_iq() && stanza.iq_type() == IqType::get && stanza.payload().is(query_name);
 }
 
-bool may_see(const Roster& roster, const Jid& who) {
-    const RosterItem* item = find_item(roster, who.bare());
-    return item && sees_us(item->subscription);
+Outcome judge(bool may_see) {
+    if (may_see) return Outcome::pass();
+    return Outcome::refuse(StanzaError(Condition::forbidden));
 }
 
 xml::Element seconds(Duration since) {
@@ -61,16 +60,16 @@ private:
 // Presence must not leak, neither from the account nor from one of its resources, and a user who is hidden looks like
 // one who does not exist.
 Outcome Last::asked(Route& route) {
-    if (!asks_last(*route.stanza) || route.stanza->from.same_bare(route.account->jid())) return Outcome::pass();
-    if (!route.account->exists()) return Outcome::refuse(StanzaError(Condition::forbidden));
+    if (!asks_last(*route.stanza)) return Outcome::pass();
+    if (!route.account->exists()) return judge(false);
+    if (const auto may_see = route.account->is_seen_by(route.stanza->from)) return judge(*may_see);
     return check(route.account, route.stanza->from);
 }
 
 Task<Outcome> Last::check(AccountPtr account, Jid from) {
     Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
     if (!roster.ok()) co_return Outcome::refuse(StanzaError(Condition::internal_server_error, ErrorType::wait));
-    if (may_see(**roster, from)) co_return Outcome::pass();
-    co_return Outcome::refuse(StanzaError(Condition::forbidden));
+    co_return judge(account->is_seen_by(from).value_or(false));
 }
 
 IqReply Last::activity(Iq iq) {

@@ -18,7 +18,7 @@ struct PresenceOptions {
     Milliseconds then_every{500};
 };
 
-// Kept on a session that ever sent directed presence or changed its own.
+// Kept on a session that ever sent directed presence or changed its own; outlives a reload of the module.
 struct PresenceMarks {
     std::vector<Jid> directed;        // who must hear that it is gone (4.6.3); sorted
     TokenBucket changes;
@@ -26,13 +26,6 @@ struct PresenceMarks {
 };
 
 constexpr std::size_t max_kept_bytes = 4'096;  // of the last presence of an account that is offline
-
-// Who may be told of the account's presence (4.3.2). `roster`: the account's; null: there is no such account.
-bool may_see(const Account& account, const Roster* roster, const Jid& prober) {
-    if (prober.same_bare(account.jid())) return true;
-    const RosterItem* item = roster ? find_item(*roster, prober.bare()) : nullptr;
-    return item && sees_us(item->subscription);
-}
 
 bool has_something_to_tell(const Account& account) {
     return account.has_available_session() || account.last_unavailable();
@@ -89,8 +82,8 @@ bool was_sent_presence(Session& session, const Jid& who) {
     return std::ranges::any_of(marks->directed, [&who](const Jid& target) { return target.same_bare(who); });
 }
 
-Outcome judge_request(const Account& account, const Roster& roster, const Jid& from) {
-    if (may_see(account, &roster, from)) return Outcome::pass();
+Outcome judge_request(bool may_see) {
+    if (may_see) return Outcome::pass();
     return Outcome::refuse(StanzaError(Condition::service_unavailable));
 }
 
@@ -101,6 +94,7 @@ public:
         on<&Presence::received>(our_host.hooks.presence_received, Stage::deliver);
         on<&Presence::closed>(our_host.hooks.session_closed, Stage::deliver);
         on<&Presence::request_received>(our_host.hooks.iq_received, Stage::guard);
+        take_over_waiting();
     }
 
 private:
@@ -113,6 +107,7 @@ private:
     bool comes_too_soon(Session& session, PresenceType type);
     void keep_waiting(const SessionPtr& session, std::shared_ptr<Stanza> presence);
     void announce_waiting();
+    void take_over_waiting();
     Task<void> announce_later(AccountPtr account, SessionPtr session, std::shared_ptr<Stanza> presence);
     Task<Outcome> announce(AccountPtr account, SessionPtr session, std::shared_ptr<Stanza> presence);
     Task<void> appear(AccountPtr account, SessionPtr session, std::shared_ptr<Roster> roster,
@@ -126,7 +121,7 @@ private:
     Task<Outcome> may_probe_later(AccountPtr account, Jid contact);
     Outcome probed(Route& route);
     Task<Outcome> answer_later(AccountPtr account, StanzaPtr probe, Jid to);
-    Outcome answer(Account& account, const Roster* roster, const Stanza& probe, const Jid& to);
+    Outcome answer(Account& account, bool may_see, const Stanza& probe, const Jid& to);
     void tell(const Stanza& presence, const Jid& to);
     Task<Outcome> judge_request_later(AccountPtr account, Jid from);
 
@@ -190,6 +185,16 @@ void Presence::announce_waiting() {
     if (!waiting_.empty()) once<&Presence::announce_waiting>(options_.then_every);
 }
 
+// After a reload: what waited for our predecessor.
+void Presence::take_over_waiting() {
+    shard().for_each_session([this](Session& session) {
+        const PresenceMarks* marks = session.slots().find<PresenceMarks>();
+        if (marks && marks->waiting && session.jid().domain() == host().domain())
+            waiting_.push_back(session.weak_from_this());
+    });
+    if (!waiting_.empty()) once<&Presence::announce_waiting>(options_.then_every);
+}
+
 Task<void> Presence::announce_later(AccountPtr account, SessionPtr session, std::shared_ptr<Stanza> presence) {
     Task<Outcome> work = account->alone(announce(account, session, std::move(presence)));
     (void)co_await work;
@@ -230,7 +235,7 @@ Task<void> Presence::appear(AccountPtr account, SessionPtr session, std::shared_
         Task<Outcome> rest = outcome.take_later();
         (void)co_await rest;
     }
-    probe_contacts(*account, *session, *roster);
+    if (session->alive()) probe_contacts(*account, *session, *roster);
 }
 
 // In a later turn: the answers must not pile up behind the account's queue, in which we still are.
@@ -332,19 +337,20 @@ Outcome Presence::probed(Route& route) {
     Account& account = *route.account;
     const bool ours = shard().find_host(route.stanza->from.domain()) != nullptr;
     if (ours && !has_something_to_tell(account)) return Outcome::stop();
-    if (account.roster() || !account.exists()) return answer(account, account.roster(), *route.stanza, route.to);
+    const std::optional<bool> may_see = account.exists() ? account.is_seen_by(route.stanza->from) : false;
+    if (may_see) return answer(account, *may_see, *route.stanza, route.to);
     return answer_later(route.account, route.stanza, route.to);
 }
 
 Task<Outcome> Presence::answer_later(AccountPtr account, StanzaPtr probe, Jid to) {
     Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
     if (!roster.ok()) co_return Outcome::stop();
-    co_return answer(*account, roster->get(), *probe, to);
+    co_return answer(*account, account->is_seen_by(probe->from).value_or(false), *probe, to);
 }
 
 // An account that is nobody's and one that hides from the asker answer alike (R16).
-Outcome Presence::answer(Account& account, const Roster* roster, const Stanza& probe, const Jid& to) {
-    if (!may_see(account, roster, probe.from)) {
+Outcome Presence::answer(Account& account, bool may_see, const Stanza& probe, const Jid& to) {
+    if (!may_see) {
         Stanza refusal = Stanza::presence(PresenceType::unsubscribed, probe.from.bare());
         refusal.from = to.bare();
         router().send(std::move(refusal));
@@ -379,14 +385,14 @@ Outcome Presence::request_received(Route& route) {
     if (from.local().empty() && shard().find_host(from.domain())) return Outcome::pass();
     const SessionPtr session = route.account->find_session(route.to.resource());
     if (!session || was_sent_presence(*session, from)) return Outcome::pass();
-    if (const Roster* roster = route.account->roster()) return judge_request(*route.account, *roster, from);
+    if (const auto may_see = route.account->is_seen_by(from)) return judge_request(*may_see);
     return judge_request_later(route.account, from);
 }
 
 Task<Outcome> Presence::judge_request_later(AccountPtr account, Jid from) {
     Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
     if (!roster.ok()) co_return Outcome::refuse(StanzaError(Condition::internal_server_error, ErrorType::wait));
-    co_return judge_request(*account, **roster, from);
+    co_return judge_request(account->is_seen_by(from).value_or(false));
 }
 
 }  // namespace

@@ -1,2 +1,3 @@
-// The one place where Asio's functions are compiled (BOOST_ASIO_SEPARATE_COMPILATION is set for net/ in CMakeLists.txt).
+// The one place where Asio's functions are compiled (BOOST_ASIO_SEPARATE_COMPILATION is set for net/ in
+// CMakeLists.txt).
 #include <boost/asio/impl/src.hpp>

@@ -46,11 +46,16 @@ void make_non_blocking(int descriptor) {
 
 const char* to_string(CloseReason reason) {
     switch (reason) {
-        case CloseReason::peer_closed: return "peer closed";
-        case CloseReason::reset: return "reset";
-        case CloseReason::timeout: return "timeout";
-        case CloseReason::tls_failed: return "TLS failed";
-        case CloseReason::closed: return "closed";
+        case CloseReason::peer_closed:
+            return "peer closed";
+        case CloseReason::reset:
+            return "reset";
+        case CloseReason::timeout:
+            return "timeout";
+        case CloseReason::tls_failed:
+            return "TLS failed";
+        case CloseReason::closed:
+            return "closed";
     }
     return "unknown";
 }
@@ -92,13 +97,13 @@ std::unique_ptr<Channel> Channel::adopt(ShardLoop& loop, Parked parked, ChannelH
 }
 
 Channel::Channel(ShardLoop::Impl& loop, Parked parked, ChannelHandler& handler)
-    : loop_(loop),
+    : drain_awaited_(parked.drain_awaited_),
+      loop_(loop),
       handler_(handler),
       tls_(std::move(parked.tls_)),
       output_(std::move(parked.output_)),
       peer_(parked.peer_),
-      descriptor_(std::exchange(parked.descriptor_, -1)),
-      drain_awaited_(parked.drain_awaited_) {
+      descriptor_(std::exchange(parked.descriptor_, -1)) {
     assert(descriptor_ >= 0);
     if (!loop_.watch(descriptor_, *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)) {
         // A limit of the kernel: to the handler it looks like a peer that closed.
@@ -277,13 +282,17 @@ bool Channel::feed_record(std::string_view record) {
         case TlsSession::Status::data:
             if (step.plain.empty()) break;
             return call_handler([&](ChannelHandler& handler) { handler.on_data(step.plain); });
-        case TlsSession::Status::secured: return end_handshake();
-        case TlsSession::Status::closed: end(CloseReason::peer_closed); return false;
+        case TlsSession::Status::secured:
+            return end_handshake();
+        case TlsSession::Status::closed:
+            end(CloseReason::peer_closed);
+            return false;
         case TlsSession::Status::failed:
             log_debug("tls_failed", {{"peer", peer_.to_string()}, {"reason", tls_->session->failure()}});
             end(CloseReason::tls_failed);
             return false;
-        case TlsSession::Status::more: break;
+        case TlsSession::Status::more:
+            break;
     }
     if (!tls_->secured || tls_->quiet_record_allowed(loop_.clock().steady_now())) return true;
     log_info("tls_flooded", {{"peer", peer_.to_string()}});
@@ -316,9 +325,13 @@ bool Channel::end_handshake() {
 void Channel::flush() {
     if (state_ == State::gone || blocked_) return;
     switch (send_output()) {
-        case Sent::failed: return end(reason_of(errno));
-        case Sent::blocked: drain_awaited_ = true; return;
-        case Sent::all: break;
+        case Sent::failed:
+            return end(reason_of(errno));
+        case Sent::blocked:
+            drain_awaited_ = true;
+            return;
+        case Sent::all:
+            break;
     }
     if (state_ == State::closing) return finish_closing();
     if (output_bytes() > 0 || !std::exchange(drain_awaited_, false)) return;

@@ -90,7 +90,8 @@ private:
 
 class Channel final : private Watched {
 public:
-    // Puts the connection into the loop. The handler outlives the channel. Bytes that are waiting come in the next turn.
+    // Puts the connection into the loop. The handler outlives the channel. Bytes that are waiting come in the next
+    // turn.
     static std::unique_ptr<Channel> adopt(ShardLoop& loop, Parked parked, ChannelHandler& handler);
     ~Channel();  // as abort()
     Channel(const Channel&) = delete;
@@ -167,6 +168,12 @@ private:
     int leave_loop();
     void leave_handshake();
 
+    // The small ones first: they fit into what the base leaves free, and the whole into a 128-byte chunk.
+    State state_ = State::open;
+    bool paused_ = false;
+    bool unread_ = false;         // the kernel may have input of which no event will tell
+    bool blocked_ = false;        // the kernel takes no output until EPOLLOUT
+    bool drain_awaited_ = false;  // the handler is owed an on_drained
     ShardLoop::Impl& loop_;
     ChannelHandler& handler_;
     std::unique_ptr<TlsLayer> tls_;
@@ -176,11 +183,6 @@ private:
     TimerId close_timer_ = 0;
     Endpoint peer_;
     int descriptor_ = -1;
-    State state_ = State::open;
-    bool paused_ = false;
-    bool unread_ = false;         // the kernel may have input of which no event will tell
-    bool blocked_ = false;        // the kernel takes no output until EPOLLOUT
-    bool drain_awaited_ = false;  // the handler is owed an on_drained
 };
 
 }  // namespace rookery

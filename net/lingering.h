@@ -14,7 +14,8 @@ public:
     explicit Lingering(ShardLoop::Impl& loop);
     ~Lingering();  // closes them all
 
-    // Takes the descriptor over from its watcher, sends FIN, and closes it at the peer's FIN, after linger_timeout or 1 MiB.
+    // Takes the descriptor over from its watcher, sends FIN, and closes it at the peer's FIN, after linger_timeout or 1
+    // MiB.
     void take(int descriptor, Watched& watcher);
 
 private:

@@ -109,14 +109,12 @@ Descriptor listen_on(const IpAddress& ip, std::uint16_t port, int backlog) {
     return socket;
 }
 
-bool out_of_descriptors(int error) {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
+bool out_of_descriptors(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
 
 class TcpListener final : public Listener, private Watched {
 public:
-    TcpListener(ShardLoop::Impl& loop, ListenerOptions options, std::shared_ptr<const TlsContexts> contexts, Admit admit,
-                OnSocket on_socket, Descriptor socket)
+    TcpListener(ShardLoop::Impl& loop, ListenerOptions options, std::shared_ptr<const TlsContexts> contexts,
+                Admit admit, OnSocket on_socket, Descriptor socket)
         : loop_(loop),
           options_(std::move(options)),
           contexts_(std::move(contexts)),
@@ -183,8 +181,8 @@ private:
     Descriptor accept_one(Endpoint& peer) {
         sockaddr_storage address{};
         socklen_t size = sizeof address;
-        Descriptor connection(::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size,
-                                        SOCK_NONBLOCK | SOCK_CLOEXEC));
+        Descriptor connection(
+            ::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (connection) peer = Endpoint::from_sockaddr(address);
         return connection;
     }

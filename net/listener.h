@@ -47,7 +47,8 @@ public:
     static Result<std::unique_ptr<Listener>> open(ShardLoop& loop, ListenerOptions options,
                                                   std::shared_ptr<const TlsContexts> contexts, Admit admit,
                                                   OnSocket on_socket);
-    // Stops listening; connections handed out are not touched. Loop's thread, or while the loop does not run.
+    // Stops listening; connections handed out are not touched. Loop's thread, or while the loop does not run; not from
+    // within Admit or OnSocket.
     virtual ~Listener() = default;
 
     // From now on new connections get these (certificate reload). Loop's thread.

@@ -28,8 +28,11 @@ public:
 
     // Ring `from` -> `to` belongs to loops[from] and loops[to]. A ring takes no memory before its first message.
     Mailboxes(std::vector<Loop*> loops, std::size_t capacity)
-        : loops_(std::move(loops)), capacity_(capacity), rings_(loops_.size() * loops_.size()),
-          senders_(loops_.size()), targets_(loops_.size()) {
+        : loops_(std::move(loops)),
+          capacity_(capacity),
+          rings_(loops_.size() * loops_.size()),
+          senders_(loops_.size()),
+          targets_(loops_.size()) {
         assert(capacity_ > 0);
     }
     Mailboxes(const Mailboxes&) = delete;
@@ -59,9 +62,9 @@ public:
 
 private:
     struct alignas(64) Ring {
-        std::atomic<std::size_t> tail{0};        // written by the sender
-        std::unique_ptr<std::optional<T>[]> slots;  // made by the sender, seen by the receiver through tail
-        std::vector<Callback> waiting;           // the sender's
+        std::atomic<std::size_t> tail{0};              // written by the sender
+        std::unique_ptr<std::optional<T>[]> slots;     // made by the sender, seen by the receiver through tail
+        std::vector<Callback> waiting;                 // the sender's
         alignas(64) std::atomic<std::size_t> head{0};  // written by the receiver
         std::atomic<bool> sender_waits{false};
 

@@ -35,6 +35,14 @@ timespec to_timespec(SteadyTime time) {
     return {.tv_sec = seconds.count(), .tv_nsec = rest.count()};
 }
 
+// Zero would mean never.
+ShardLoopOptions usable(ShardLoopOptions options) {
+    options.events_per_turn = std::max(1u, options.events_per_turn);
+    options.max_handshakes = std::max(1u, options.max_handshakes);
+    options.handshakes_per_turn = std::max(1u, options.handshakes_per_turn);
+    return options;
+}
+
 }  // namespace
 
 void WatchedQueue::remove(const Watched& item) {
@@ -88,11 +96,11 @@ private:
 };
 
 ShardLoop::Impl::Impl(ShardLoop& owner, ShardLoopOptions loop_options)
-    : options(loop_options),
+    : options(usable(loop_options)),
       owner_(owner),
       asio_(std::make_unique<AsioPart>()),
       epoll_(asio_->sockets.native_handle()),
-      batch_(std::make_unique<EpollEvents>(std::max(1u, loop_options.events_per_turn))),
+      batch_(std::make_unique<EpollEvents>(options.events_per_turn)),
       wake_timer_(std::make_unique<WakeTimer>(*this)),
       timers_(clock_.steady_now()),
       lingering_(std::make_unique<Lingering>(*this)) {
@@ -124,6 +132,7 @@ void ShardLoop::Impl::turn() {
     } else {
         sleep_until_event();
     }
+    begin_handshakes();
     to_read_.run([](Watched& item) {
         item.read_asked_ = false;
         item.on_events(EPOLLIN);
@@ -137,6 +146,7 @@ void ShardLoop::Impl::turn() {
 // If not, the next post wakes the loop.
 bool ShardLoop::Impl::work_waits() {
     if (!to_read_.empty() || !to_flush_.empty() || !turn_end_.empty()) return true;
+    if (!slot_queue_.empty() && handshakes_running_ < options.max_handshakes) return true;
     const std::lock_guard lock(posts_mutex_);
     may_sleep_ = posts_.empty();
     return !may_sleep_;
@@ -250,8 +260,13 @@ void ShardLoop::Impl::flush_later(Watched& item) {
     if (!std::exchange(item.flush_asked_, true)) to_flush_.add(item);
 }
 
+bool ShardLoop::Impl::handshake_may_begin() const {
+    return handshakes_running_ < options.max_handshakes && handshakes_begun_ < options.handshakes_per_turn;
+}
+
 bool ShardLoop::Impl::take_handshake_slot(Watched& item, std::uint64_t& ticket) {
-    if (slot_queue_.empty() && handshakes_running_ < options.max_handshakes) {
+    if (slot_queue_.empty() && handshake_may_begin()) {
+        ++handshakes_begun_;
         ++handshakes_running_;
         return true;
     }
@@ -262,11 +277,13 @@ bool ShardLoop::Impl::take_handshake_slot(Watched& item, std::uint64_t& ticket) 
 
 void ShardLoop::Impl::give_up_handshake_slot(std::uint64_t ticket) { slot_queue_.erase(ticket); }
 
-void ShardLoop::Impl::free_handshake_slot() {
-    --handshakes_running_;
-    while (!slot_queue_.empty() && handshakes_running_ < options.max_handshakes) {
+// A new turn: those who wait come first, in their order.
+void ShardLoop::Impl::begin_handshakes() {
+    handshakes_begun_ = 0;
+    while (!slot_queue_.empty() && handshake_may_begin()) {
         Watched* const first = slot_queue_.begin()->second;
         slot_queue_.erase(slot_queue_.begin());
+        ++handshakes_begun_;
         ++handshakes_running_;
         first->on_handshake_slot();
     }

@@ -18,9 +18,10 @@ class io_context;
 namespace rookery {
 
 struct ShardLoopOptions {
-    unsigned events_per_turn = 256;       // client sockets handled before posts, timers and Asio get their turn
-    unsigned max_handshakes = 1024;       // TLS handshakes in flight on this loop (about 41 kB each); others wait
-    unsigned max_lingering = 1024;        // closed sockets waiting for the peer's FIN; past it none waits
+    unsigned events_per_turn = 256;    // client sockets handled before posts, timers and Asio get their turn
+    unsigned max_handshakes = 1024;    // TLS handshakes in flight on this loop (about 41 kB each); others wait
+    unsigned handshakes_per_turn = 8;  // begun in one turn (200 us each): a storm of logins leaves others their share
+    unsigned max_lingering = 1024;     // closed sockets waiting for the peer's FIN; past it none waits
     Duration linger_timeout = Seconds(2);
     Duration close_timeout = Seconds(5);  // from close_after_flush() to the end, when the peer does not read
     // After that many handshakes the freed pages are given back (malloc_trim), at most once in 30 s; 0: never.
@@ -36,7 +37,8 @@ public:
 
     // Makes the calling thread the loop's thread until stop(). May be called again after it returned.
     void run();
-    // Any thread. The current turn is finished (with its flush), then run() returns. Before run(): run() returns at once.
+    // Any thread. The current turn is finished (with its flush), then run() returns. Before run(): run() returns at
+    // once.
     void stop();
 
     // Any thread; wakes the loop only if it may sleep, once for any number of posts.
@@ -50,10 +52,10 @@ public:
     // Counted by the loop, read from any thread, each a little late.
     struct Gauges {
         std::uint64_t turns = 0;
-        std::uint64_t events = 0;              // socket events handled
-        std::uint64_t posts = 0;               // posted callbacks run
-        std::uint64_t wakeups = 0;             // times a post had to wake the loop
-        std::uint64_t handshakes = 0;          // TLS handshakes completed
+        std::uint64_t events = 0;      // socket events handled
+        std::uint64_t posts = 0;       // posted callbacks run
+        std::uint64_t wakeups = 0;     // times a post had to wake the loop
+        std::uint64_t handshakes = 0;  // TLS handshakes completed
         std::uint64_t handshakes_failed = 0;
         std::uint64_t sockets = 0;             // now in the epoll set
         std::uint64_t timers = 0;              // now armed

@@ -74,7 +74,7 @@ public:
     // A slot had, or waited for, is given back once.
     bool take_handshake_slot(Watched& item, std::uint64_t& ticket);
     void give_up_handshake_slot(std::uint64_t ticket);  // stop waiting
-    void free_handshake_slot();
+    void free_handshake_slot() { --handshakes_running_; }
     void adopt_handshake_slot() { ++handshakes_running_; }  // a handshake that came from another loop
 
     // Shared by everybody on this thread, each for the time of one call.
@@ -98,7 +98,9 @@ private:
 
     void turn();
     bool work_waits();
+    bool handshake_may_begin() const;
     void sleep_until_event();
+    void begin_handshakes();
     void wait_for_sockets();
     void on_sockets_ready();
     void run_posts();
@@ -124,6 +126,7 @@ private:
     std::map<std::uint64_t, Watched*> slot_queue_;  // by ticket: first come, first served
     std::uint64_t last_ticket_ = 0;
     unsigned handshakes_running_ = 0;
+    unsigned handshakes_begun_ = 0;  // in this turn
     unsigned handshakes_since_trim_ = 0;
     bool trim_planned_ = false;
     bool stopping_ = false;

@@ -22,7 +22,7 @@ public:
 
     TimerId add(SteadyTime now, Duration delay, Callback work);
     void cancel(TimerId timer);  // unknown and fired ids are ignored
-    void clear();  // forgets them all; ids given before may come again
+    void clear();                // forgets them all; ids given before may come again
 
     // Runs what is due, in order of time, then of adding. The callbacks may add and cancel; what they add waits at
     // least for the next tick.

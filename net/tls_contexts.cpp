@@ -40,8 +40,7 @@ constexpr const char* tls12_ciphers =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
-constexpr const char* tls13_ciphers =
-    "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384";
+constexpr const char* tls13_ciphers = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384";
 constexpr const char* groups = "X25519:P-256:P-384";
 
 std::string last_openssl_error() {
@@ -56,7 +55,8 @@ Error file_error(const std::string& file, const std::string& reason) {
 
 Result<std::string> read_file(const std::string& file) {
     std::ifstream stream(file, std::ios::binary);
-    if (!stream) return Error(errno == ENOENT ? ErrorCode::not_found : ErrorCode::denied, file + ": " + std::strerror(errno));
+    if (!stream)
+        return Error(errno == ENOENT ? ErrorCode::not_found : ErrorCode::denied, file + ": " + std::strerror(errno));
     std::string text(max_pem_bytes + 1, '\0');
     stream.read(text.data(), static_cast<std::streamsize>(text.size()));
     if (stream.bad() || (stream.fail() && !stream.eof())) return file_error(file, "cannot be read");
@@ -129,11 +129,12 @@ CertificateInfo describe(const std::string& file, X509* certificate) {
 ContextPtr make_context() {
     ContextPtr context(SSL_CTX_new(TLS_server_method()));
     SSL_CTX* const raw = context.get();
-    if (!raw || SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION) != 1 || SSL_CTX_set_cipher_list(raw, tls12_ciphers) != 1 ||
-        SSL_CTX_set_ciphersuites(raw, tls13_ciphers) != 1 || SSL_CTX_set1_groups_list(raw, groups) != 1)
+    if (!raw || SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_cipher_list(raw, tls12_ciphers) != 1 || SSL_CTX_set_ciphersuites(raw, tls13_ciphers) != 1 ||
+        SSL_CTX_set1_groups_list(raw, groups) != 1)
         return nullptr;
-    SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
-                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_options(
+        raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(raw, 0);
@@ -261,7 +262,8 @@ bool add_names(X509* certificate, const std::vector<std::string>& names) {
 bool set_subject(X509* certificate, const std::string& name) {
     const std::string shown = name.substr(0, 64);
     X509_NAME* const subject = X509_get_subject_name(certificate);
-    return X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(shown.data()),
+    return X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
+                                      reinterpret_cast<const unsigned char*>(shown.data()),
                                       static_cast<int>(shown.size()), -1, 0) == 1 &&
            X509_set_issuer_name(certificate, subject) == 1;
 }
@@ -303,9 +305,8 @@ Result<void> make_self_signed(const std::string& chain_file, const std::string& 
     const KeyPtr key(EVP_EC_gen("P-256"));
     const X509Ptr certificate = key ? sign_certificate(key.get(), names, days) : nullptr;
     if (!certificate) return Error(ErrorCode::unavailable, "cannot make a certificate: " + last_openssl_error());
-    const std::string key_pem = to_pem([&](BIO* bio) {
-        return PEM_write_bio_PKCS8PrivateKey(bio, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-    });
+    const std::string key_pem = to_pem(
+        [&](BIO* bio) { return PEM_write_bio_PKCS8PrivateKey(bio, key.get(), nullptr, nullptr, 0, nullptr, nullptr); });
     const std::string chain_pem = to_pem([&](BIO* bio) { return PEM_write_bio_X509(bio, certificate.get()); });
     if (Result<void> written = write_new_file(key_file, 0600, key_pem); !written) return written;
     Result<void> written = write_new_file(chain_file, 0644, chain_pem);

@@ -1,5 +1,5 @@
-// TlsContexts: the certificates of a server, by host name, ready for handshakes. Immutable: a reload makes a new one and
-// swaps the shared_ptr the listeners hold; running connections and handshakes keep the one they began with.
+// TlsContexts: the certificates of a server, by host name, ready for handshakes. Immutable: a reload makes a new one
+// and swaps the shared_ptr the listeners hold; running connections and handshakes keep the one they began with.
 //
 // TLS 1.2 and 1.3 only; ECDHE with AES-GCM or ChaCha20; X25519, P-256, P-384; no tickets, session cache, renegotiation,
 // compression or early data.
@@ -26,7 +26,8 @@ struct CertificateFiles {
 
 struct CertificateInfo {
     std::string chain_file;
-    std::vector<std::string> names;  // dNSNames of the SAN, lower case, "*.example.org" for wildcards; CN if there is none
+    std::vector<std::string>
+        names;  // dNSNames of the SAN, lower case, "*.example.org" for wildcards; CN if there is none
     WallTime not_before;
     WallTime not_after;
     std::string key_type;  // "EC", "RSA", "ED25519"

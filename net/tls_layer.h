@@ -24,9 +24,9 @@ public:
     AlpnList alpn;
     std::unique_ptr<TlsSession> session;
 
-    std::string held;          // input not yet given to the session: the start of a record, or what a pause left
-    std::string_view unfed;    // the same while a callback runs from within feed_tls()
-    std::string sealed;        // bytes for the socket that come before Channel::output_
+    std::string held;        // input not yet given to the session: the start of a record, or what a pause left
+    std::string_view unfed;  // the same while a callback runs from within feed_tls()
+    std::string sealed;      // bytes for the socket that come before Channel::output_
     std::size_t sealed_sent = 0;
     std::uint64_t slot_ticket = 0;
     Slot slot = Slot::none;

@@ -44,7 +44,9 @@ struct FreeSsl {
 }  // namespace
 
 TlsWorkspace::TlsWorkspace()
-    : plain(max_plain_bytes), method_(BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "workspace")), bio_(nullptr) {
+    : plain(max_plain_bytes),
+      method_(BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "workspace")),
+      bio_(nullptr) {
     if (!method_) throw std::bad_alloc();
     BIO_meth_set_read(method_, read_from_workspace);
     BIO_meth_set_write(method_, write_to_workspace);
@@ -203,9 +205,12 @@ private:
 
     Step unfinished(int result) {
         switch (SSL_get_error(ssl_.get(), result)) {
-            case SSL_ERROR_WANT_READ: return {Status::more, {}};
-            case SSL_ERROR_ZERO_RETURN: return {Status::closed, {}};
-            default: break;
+            case SSL_ERROR_WANT_READ:
+                return {Status::more, {}};
+            case SSL_ERROR_ZERO_RETURN:
+                return {Status::closed, {}};
+            default:
+                break;
         }
         const char* const reason = ERR_reason_error_string(ERR_peek_error());
         if (reason) failure_ = reason;

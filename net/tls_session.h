@@ -29,9 +29,9 @@ public:
     TlsWorkspace(const TlsWorkspace&) = delete;
     TlsWorkspace& operator=(const TlsWorkspace&) = delete;
 
-    std::string_view input;      // not yet read by the session
-    std::string output;          // records for the peer; the caller takes and clears it
-    std::vector<char> plain;     // max_plain_bytes
+    std::string_view input;   // not yet read by the session
+    std::string output;       // records for the peer; the caller takes and clears it
+    std::vector<char> plain;  // max_plain_bytes
     bio_st* bio() { return bio_; }
 
 private:
@@ -70,7 +70,8 @@ std::unique_ptr<TlsSession> make_server_session(std::shared_ptr<const TlsContext
 // SNI and ALPN are answered by the session: every context it may use carries these callbacks.
 void set_handshake_callbacks(ssl_ctx_st* context);
 
-// The length of the record at the front of `bytes`: 0 when not all of it is there; `not_a_record` when it cannot be one.
+// The length of the record at the front of `bytes`: 0 when not all of it is there; `not_a_record` when it cannot be
+// one.
 inline constexpr std::size_t not_a_record = static_cast<std::size_t>(-1);
 std::size_t tls_record_length(std::string_view bytes);
 

@@ -116,12 +116,13 @@ public:
 private:
     // `alive` is looked at first: a connection may have been accepted, and its handler queued, when the server goes.
     void accept() {
-        acceptor_.async_accept([this, alive = std::weak_ptr<void>(alive_)](const Failure& failure, Local::socket socket) {
-            if (alive.expired()) return;
-            if (failure) return accept_later(failure);
-            welcome(std::move(socket));
-            accept();
-        });
+        acceptor_.async_accept(
+            [this, alive = std::weak_ptr<void>(alive_)](const Failure& failure, Local::socket socket) {
+                if (alive.expired()) return;
+                if (failure) return accept_later(failure);
+                welcome(std::move(socket));
+                accept();
+            });
     }
 
     // Out of descriptors, most likely.
@@ -149,10 +150,9 @@ private:
 
 void Connection::read_request() {
     limit_time(server_->options().idle_timeout);
-    boost::asio::async_read(socket_, boost::asio::buffer(header_),
-                            [self = shared_from_this()](const Failure& failure, std::size_t) {
-                                self->on_header(failure);
-                            });
+    boost::asio::async_read(
+        socket_, boost::asio::buffer(header_),
+        [self = shared_from_this()](const Failure& failure, std::size_t) { self->on_header(failure); });
 }
 
 void Connection::on_header(const Failure& failure) {
@@ -177,8 +177,7 @@ void Connection::read_body() {
 void Connection::handle() {
     server_->loop().cancel(std::exchange(timer_, 0));
     const auto duty = std::make_shared<ReplyOnce>(shared_from_this());
-    server_->on_request()(std::exchange(body_, {}), peer_,
-                          [duty](std::string reply) { duty->send(std::move(reply)); });
+    server_->on_request()(std::exchange(body_, {}), peer_, [duty](std::string reply) { duty->send(std::move(reply)); });
 }
 
 void Connection::send(std::string reply) {

@@ -45,7 +45,8 @@ public:
     // Who may ask is for OnRequest to say, by the credentials; the file's mode is the first fence.
     static Result<std::unique_ptr<ControlSocket>> open(ShardLoop& loop, ControlSocketOptions options,
                                                        OnRequest on_request);
-    // Closes all its connections and removes the file. Loop's thread, or while the loop does not run.
+    // Closes all its connections and removes the file. Loop's thread, or while the loop does not run; not from within
+    // OnRequest.
     virtual ~ControlSocket() = default;
 };
 

@@ -671,7 +671,7 @@ std::vector<ConfigChange> config_changes(const Config& before, const Config& aft
 
 std::string config_reference(std::span<const ModuleSpec* const> modules) {
     std::string out =
-        "# Every option there is, with its default. Made from the program by `rookery reference`: do not edit,\n"
+        "# Every option there is, with its default. Made by `rookery generate`: do not edit,\n"
         "# copy what you need into your own file and remove the first '# '.\n#\n";
     write_options(global_table().list(), "", out);
     write_options(structural_table().list(), "", out);

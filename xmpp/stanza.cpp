@@ -15,7 +15,6 @@ const xml::Name iq_name{client_ns, "iq"};
 
 constexpr std::size_t max_id_bytes = 1'024;
 constexpr std::size_t max_lang_bytes = 64;
-constexpr std::size_t max_written_bytes = 4u << 20;  // what a stanza of the largest size grows to when it is escaped
 
 constexpr const char* message_types[] = {"normal", "chat", "groupchat", "headline", "error"};
 constexpr const char* presence_types[] = {
@@ -219,11 +218,7 @@ std::string Stanza::to_string() const {
 }
 
 std::optional<Stanza> parse_stanza(std::string_view written) {
-    xml::ParserLimits limits;
-    limits.max_bytes = max_written_bytes;
-    limits.max_elements *= 2;
-    limits.max_depth += 1;
-    const auto wrapped = xml::parse_document("<s xmlns='jabber:client'>" + std::string(written) + "</s>", limits);
+    const auto wrapped = xml::parse_document("<s xmlns='jabber:client'>" + std::string(written) + "</s>");
     const xml::View stanza = wrapped ? wrapped->view().first_child() : xml::View();
     if (!stanza.is(message_name) && !stanza.is(presence_name) && !stanza.is(iq_name)) return std::nullopt;
     return Stanza::from_element(xml::Element(stanza), nullptr, nullptr);

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-using rookery::ProxyHeader;
 using rookery::parse_proxy_header;
+using rookery::ProxyHeader;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view bytes(reinterpret_cast<const char*>(data), size);

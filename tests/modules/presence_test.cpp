@@ -18,6 +18,21 @@ protected:
         return client;
     }
 
+    // As a reload does that changes an option of the module.
+    void reload_presence() {
+        server.loops().at(0).run_here([this] {
+            Shard& shard = server.home("juliet@localhost");
+            std::vector<std::shared_ptr<const HostOptions>> changed;
+            for (const std::unique_ptr<Host>& host : shard.hosts()) {
+                auto options = std::make_shared<HostOptions>(host->options());
+                for (HostOptions::ModuleOptions& module : options->modules)
+                    if (module.spec->name == "presence") module.fingerprint += "changed";
+                changed.push_back(std::move(options));
+            }
+            shard.apply(changed);
+        });
+    }
+
     TestServer server;
 };
 
@@ -103,6 +118,18 @@ TEST_F(PresenceTest, FloodOfComingAndGoingEndsInTheLatestToo) {
     EXPECT_EQ(count_of(romeo.receive(), "type='unavailable'"), 1u);
 }
 
+// The presence that waits is the session's, not the module's.
+TEST_F(PresenceTest, WhatWaitsOutlivesAReload) {
+    TestClient juliet = online("juliet@localhost/balcony");
+    TestClient romeo = online("romeo@localhost/orchard");
+    for (int i = 0; i < 20; ++i) juliet.send("<presence/>");
+    juliet.send("<presence><show>xa</show></presence>");
+    romeo.receive();
+    reload_presence();
+    ASSERT_TRUE(server.advance(Seconds(5)).ok());
+    EXPECT_TRUE(has(romeo.receive(), "<show>xa</show>"));
+}
+
 TEST_F(PresenceTest, WhatWaitsEndsWithTheSession) {
     TestClient juliet = online("juliet@localhost/balcony");
     TestClient romeo = online("romeo@localhost/orchard");
@@ -163,6 +190,28 @@ TEST_F(PresenceTest, BouncedDirectedPresenceIsNotTakenBack) {
     tybalt.send("<presence type='error' to='juliet@localhost/balcony'/>");
     juliet.drop();
     EXPECT_EQ(tybalt.receive(), "");
+}
+
+// What an account knows of its subscribers follows its roster, also while that is not in memory.
+TEST_F(PresenceTest, ProbesFollowTheRoster) {
+    TestClient juliet = online("juliet@localhost/balcony");
+    TestClient romeo = online("romeo@localhost/orchard");
+    TestClient tybalt = online("tybalt@localhost/street");
+    const auto sees_juliet = [](TestClient& client) {
+        client.receive();
+        client.send("<presence type='unavailable'/>");
+        client.send("<presence/>");
+        return has(client.receive(), from_juliet);
+    };
+    const auto forget = [this] { server.home("juliet@localhost").find_account("juliet@localhost")->forget_roster(); };
+    forget();
+    EXPECT_TRUE(sees_juliet(romeo));
+    juliet.send("<presence type='unsubscribed' to='romeo@localhost'/>");
+    tybalt.send("<presence type='subscribe' to='juliet@localhost'/>");
+    juliet.send("<presence type='subscribed' to='tybalt@localhost'/>");
+    forget();
+    EXPECT_FALSE(sees_juliet(romeo));
+    EXPECT_TRUE(sees_juliet(tybalt));
 }
 
 // RFC 6121 8.5.3.1.

@@ -41,14 +41,14 @@ TEST(ProxyProtocol, ReadsVersion1Unknown) {
 }
 
 TEST(ProxyProtocol, RefusesGarbledVersion1) {
-    for (const char* line : {
-             "PROXY\r\n", "PROXY \r\n", "PROXY TCP4\r\n", "PROXY TCP4 192.0.2.1 198.51.100.1 4660\r\n",
-             "PROXY TCP4 192.0.2.1 198.51.100.1 4660 5222 1\r\n", "PROXY TCP4  192.0.2.1 198.51.100.1 4660 5222\r\n",
-             "PROXY TCP4 192.0.2.1 198.51.100.1 4660 65536\r\n", "PROXY TCP4 192.0.2.1 198.51.100.1 04660 5222\r\n",
-             "PROXY TCP4 192.0.2.1 198.51.100.1 -1 5222\r\n", "PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n",
-             "PROXY TCP6 192.0.2.1 198.51.100.1 1 2\r\n", "PROXY TCP4 example.org 198.51.100.1 1 2\r\n",
-             "PROXY TCP5 192.0.2.1 198.51.100.1 1 2\r\n", "PROXY UNKNOWNX\r\n", "proxy tcp4 ", "GET / HTTP/1.1\r\n",
-             "<?xml version='1.0'?>", "\x16\x03\x01"}) {
+    for (const char* line :
+         {"PROXY\r\n", "PROXY \r\n", "PROXY TCP4\r\n", "PROXY TCP4 192.0.2.1 198.51.100.1 4660\r\n",
+          "PROXY TCP4 192.0.2.1 198.51.100.1 4660 5222 1\r\n", "PROXY TCP4  192.0.2.1 198.51.100.1 4660 5222\r\n",
+          "PROXY TCP4 192.0.2.1 198.51.100.1 4660 65536\r\n", "PROXY TCP4 192.0.2.1 198.51.100.1 04660 5222\r\n",
+          "PROXY TCP4 192.0.2.1 198.51.100.1 -1 5222\r\n", "PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n",
+          "PROXY TCP6 192.0.2.1 198.51.100.1 1 2\r\n", "PROXY TCP4 example.org 198.51.100.1 1 2\r\n",
+          "PROXY TCP5 192.0.2.1 198.51.100.1 1 2\r\n", "PROXY UNKNOWNX\r\n", "proxy tcp4 ", "GET / HTTP/1.1\r\n",
+          "<?xml version='1.0'?>", "\x16\x03\x01"}) {
         EXPECT_EQ(parse_proxy_header(line).status, Status::invalid) << line;
     }
     EXPECT_EQ(parse_proxy_header("PROXY TCP4 " + std::string(200, '1')).status, Status::invalid);
@@ -61,7 +61,8 @@ TEST(ProxyProtocol, ReadsVersion2) {
     EXPECT_EQ(header.length, bytes.size());
     EXPECT_EQ(header.source->to_string(), "192.0.2.1:4660");
 
-    std::string v6_addresses = "\x20\x01\x0d\xb8" + std::string(11, '\0') + "\x01" + std::string(16, '\0') + "\x12\x34zz";
+    std::string v6_addresses =
+        "\x20\x01\x0d\xb8" + std::string(11, '\0') + "\x01" + std::string(16, '\0') + "\x12\x34zz";
     v6_addresses += "TLVs are passed over";
     const ProxyHeader v6 = parse_proxy_header(v2(0x21, 0x21, v6_addresses));
     ASSERT_EQ(v6.status, Status::complete);
@@ -78,9 +79,9 @@ TEST(ProxyProtocol, ReadsVersion2WithoutAnAddress) {
 }
 
 TEST(ProxyProtocol, RefusesGarbledVersion2) {
-    EXPECT_EQ(parse_proxy_header(v2(0x11, 0x11, v4_addresses)).status, Status::invalid);  // version
-    EXPECT_EQ(parse_proxy_header(v2(0x22, 0x11, v4_addresses)).status, Status::invalid);  // command
-    EXPECT_EQ(parse_proxy_header(v2(0x21, 0x12, v4_addresses)).status, Status::invalid);  // UDP
+    EXPECT_EQ(parse_proxy_header(v2(0x11, 0x11, v4_addresses)).status, Status::invalid);           // version
+    EXPECT_EQ(parse_proxy_header(v2(0x22, 0x11, v4_addresses)).status, Status::invalid);           // command
+    EXPECT_EQ(parse_proxy_header(v2(0x21, 0x12, v4_addresses)).status, Status::invalid);           // UDP
     EXPECT_EQ(parse_proxy_header(v2(0x21, 0x31, std::string(216, 'a'))).status, Status::invalid);  // Unix
     EXPECT_EQ(parse_proxy_header(v2(0x21, 0x11, v4_addresses.substr(1))).status, Status::invalid);
     EXPECT_EQ(parse_proxy_header(v2(0x21, 0x21, v4_addresses)).status, Status::invalid);

@@ -9,8 +9,8 @@
 namespace rookery {
 namespace {
 
-using test::LoopThread;
 using test::eventually;
+using test::LoopThread;
 
 TEST(ShardLoop, RunsPostsInOrderOnItsThread) {
     LoopThread thread;

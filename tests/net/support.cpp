@@ -138,7 +138,8 @@ TlsClient::TlsClient(std::unique_ptr<PlainClient> socket, Options options)
     std::string alpn;
     for (const std::string& name : options.alpn) alpn += static_cast<char>(name.size()) + name;
     if (!alpn.empty())
-        SSL_set_alpn_protos(ssl_, reinterpret_cast<const unsigned char*>(alpn.data()), static_cast<unsigned>(alpn.size()));
+        SSL_set_alpn_protos(ssl_, reinterpret_cast<const unsigned char*>(alpn.data()),
+                            static_cast<unsigned>(alpn.size()));
     SSL_set_fd(ssl_, socket_->descriptor());
 }
 

@@ -31,7 +31,8 @@ TEST_F(TimerWheelTest, NeverFiresEarlyAndAtMostOneTickLate) {
     std::uniform_int_distribution<std::int64_t> exponent(0, 38);
     int fired = 0;
     for (int i = 0; i < 2000; ++i) {
-        const auto delay = Duration((std::int64_t{1} << exponent(random)) * 1000 + static_cast<std::int64_t>(random() % 100000));
+        const auto delay =
+            Duration((std::int64_t{1} << exponent(random)) * 1000 + static_cast<std::int64_t>(random() % 100000));
         wheel.add(now, delay, [this, &fired, due = now + delay] {
             ++fired;
             EXPECT_GE(now, due);

@@ -86,7 +86,8 @@ TEST_F(TlsContextsTest, NamesAreTakenAsTheyAre) {
 }
 
 TEST_F(TlsContextsTest, ErrorsNameTheFileAndTheReason) {
-    EXPECT_THAT(error({dir / "none.pem", key, {}}), testing::AllOf(testing::HasSubstr("none.pem"), testing::HasSubstr("No such file")));
+    EXPECT_THAT(error({dir / "none.pem", key, {}}),
+                testing::AllOf(testing::HasSubstr("none.pem"), testing::HasSubstr("No such file")));
     write_file(dir / "junk.pem", "junk");
     EXPECT_THAT(error({dir / "junk.pem", key, {}}), testing::HasSubstr("junk.pem: has no certificate"));
     EXPECT_THAT(error({chain, dir / "junk.pem", {}}), testing::HasSubstr("junk.pem: has no usable private key"));

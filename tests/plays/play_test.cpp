@@ -103,7 +103,8 @@ TEST(Play, TimeHasUnits) {
 
 TEST(Play, RelationsNameAccounts) {
     const auto play = parsed_behind_head(
-        "juliet sees romeo\njuliet and romeo see each other\nromeo asks to see juliet\njuliet has romeo in the roster\n");
+        "juliet sees romeo\njuliet and romeo see each other\nromeo asks to see juliet\njuliet has romeo in the "
+        "roster\n");
     ASSERT_EQ(play.steps.size(), 5U);
     EXPECT_EQ(play.steps[2].who, "romeo");
     EXPECT_EQ(play.steps[2].other, "juliet");
@@ -120,7 +121,8 @@ TEST(Play, ConfigIsYamlOfItsOwn) {
 }
 
 TEST(Play, StreamErrorsAndFailuresAreWords) {
-    const auto play = parsed_behind_head("juliet receives stream error conflict\njuliet fails to log in with not-authorized\n");
+    const auto play =
+        parsed_behind_head("juliet receives stream error conflict\njuliet fails to log in with not-authorized\n");
     EXPECT_EQ(play.steps[0].act, Act::expect_stream_error);
     EXPECT_EQ(play.steps[0].text, "conflict");
     EXPECT_EQ(play.steps[1].act, Act::expect_login_failure);

@@ -106,7 +106,8 @@ TEST_F(XmlMatch, WildcardsTakeAsMuchAsTheyMust) {
 TEST_F(XmlMatch, StanzasMayCarryWhatServersAdd) {
     EXPECT_EQ(compare("<message><body>x</body></message>",
                       "<message from='a@b/c' to='d@e' id='1' xml:lang='en'><body>x</body>"
-                      "<stanza-id xmlns='urn:xmpp:sid:0' by='d@e' id='7'/></message>"), "");
+                      "<stanza-id xmlns='urn:xmpp:sid:0' by='d@e' id='7'/></message>"),
+              "");
     EXPECT_EQ(compare("<presence/>", "<presence><delay xmlns='urn:xmpp:delay' stamp='x'/></presence>"), "");
     EXPECT_NE(compare("<message/>", "<message><delay xmlns='urn:xmpp:delay' stamp='x'/></message>"), "");
     EXPECT_NE(compare("<message/>", "<message type='chat'/>"), "");
@@ -115,8 +116,10 @@ TEST_F(XmlMatch, StanzasMayCarryWhatServersAdd) {
 TEST_F(XmlMatch, WrittenStanzaIdsAreAllThereMayBe) {
     constexpr auto one = "<message><stanza-id xmlns='urn:xmpp:sid:0' by='d@e' id='{any}'/></message>";
     EXPECT_EQ(compare(one, "<message><stanza-id xmlns='urn:xmpp:sid:0' by='d@e' id='7'/></message>"), "");
-    EXPECT_NE(compare(one, "<message><stanza-id xmlns='urn:xmpp:sid:0' by='d@e' id='7'/>"
-                           "<stanza-id xmlns='urn:xmpp:sid:0' by='d@e' id='8'/></message>"), "");
+    EXPECT_NE(compare(one,
+                      "<message><stanza-id xmlns='urn:xmpp:sid:0' by='d@e' id='7'/>"
+                      "<stanza-id xmlns='urn:xmpp:sid:0' by='d@e' id='8'/></message>"),
+              "");
 }
 
 TEST_F(XmlMatch, ErrorsAreComparedByTheirCondition) {
@@ -126,10 +129,12 @@ TEST_F(XmlMatch, ErrorsAreComparedByTheirCondition) {
     EXPECT_EQ(compare(expected,
                       "<iq type='error' id='1'><query xmlns='urn:x'/><error type='cancel' code='404' by='localhost'>"
                       "<item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
-                      "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>gone</text></error></iq>"), "");
+                      "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>gone</text></error></iq>"),
+              "");
     EXPECT_NE(compare(expected,
                       "<iq type='error'><error type='cancel'>"
-                      "<forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"), "");
+                      "<forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"),
+              "");
 }
 
 TEST(ParseStanzas, SeveralAndNone) {

@@ -65,7 +65,8 @@ private:
 
 std::string test_name(const std::string& file, const Way& way) {
     std::string name = file.substr(root.size() + 1, file.size() - root.size() - 1 - std::string(".play").size());
-    std::ranges::replace_if(name, [](char c) { return c == '/' || c == '-'; }, '_');
+    std::ranges::replace_if(
+        name, [](char c) { return c == '/' || c == '-'; }, '_');
     return std::string(way.name) + "_" + name;
 }
 

@@ -13,8 +13,9 @@ using testing::HasSubstr;
 using Verdict = PlayResult::Verdict;
 
 PlayResult act(std::string_view steps) {
-    const std::string text = "RFC 6120 1: a test\nclient juliet: juliet@localhost/balcony\nclient romeo: romeo@localhost/orchard\n" +
-                             std::string(steps);
+    const std::string text =
+        "RFC 6120 1: a test\nclient juliet: juliet@localhost/balcony\nclient romeo: romeo@localhost/orchard\n" +
+        std::string(steps);
     auto parsed = parse_play(text, "x.play");
     if (const auto* error = std::get_if<PlayError>(&parsed))
         return {Verdict::failed, std::to_string(error->line) + ": " + error->message};
@@ -36,9 +37,9 @@ TEST(RunPlay, WhatIsWrittenHappens) {
 }
 
 TEST(RunPlay, FailureNamesLineExpectationAndWhatCame) {
-    const auto result = act(after_login(
-        "juliet sends: <message to='romeo@localhost/orchard'><body>hi</body></message>\n"
-        "romeo receives: <message><body>ho</body></message>\n"));
+    const auto result =
+        act(after_login("juliet sends: <message to='romeo@localhost/orchard'><body>hi</body></message>\n"
+                        "romeo receives: <message><body>ho</body></message>\n"));
     EXPECT_EQ(result.verdict, Verdict::failed);
     EXPECT_THAT(result.reason, HasSubstr("x.play:7: expected"));
     EXPECT_THAT(result.reason, HasSubstr("<body>ho</body>"));
@@ -58,7 +59,8 @@ TEST(RunPlay, MoreThanNothingFails) {
 }
 
 TEST(RunPlay, WhatIsNotMentionedFailsAtTheEnd) {
-    const auto result = act(after_login("juliet sends: <message to='romeo@localhost/orchard'><body>hi</body></message>\n"));
+    const auto result =
+        act(after_login("juliet sends: <message to='romeo@localhost/orchard'><body>hi</body></message>\n"));
     EXPECT_EQ(result.verdict, Verdict::failed);
     EXPECT_THAT(result.reason, HasSubstr("romeo was to receive nothing more"));
 }
@@ -82,23 +84,27 @@ TEST(RunPlay, AnyOrderNeedsAllOfThem) {
 }
 
 TEST(RunPlay, ErrorsAreToldByTheirConditions) {
-    const std::string asks = after_login("juliet sends: <iq type='get' id='q1' to='localhost'><x xmlns='urn:x'/></iq>\n");
-    EXPECT_EQ(act(asks + "juliet receives error service-unavailable for q1 from localhost of type cancel\n").verdict, Verdict::passed);
+    const std::string asks =
+        after_login("juliet sends: <iq type='get' id='q1' to='localhost'><x xmlns='urn:x'/></iq>\n");
+    EXPECT_EQ(act(asks + "juliet receives error service-unavailable for q1 from localhost of type cancel\n").verdict,
+              Verdict::passed);
     EXPECT_EQ(act(asks + "juliet receives error item-not-found or service-unavailable\n").verdict, Verdict::passed);
     EXPECT_EQ(act(asks + "juliet receives error item-not-found for q1\n").verdict, Verdict::failed);
     EXPECT_EQ(act(asks + "juliet receives error service-unavailable for q2\n").verdict, Verdict::failed);
 }
 
 TEST(RunPlay, StreamErrorsEndAStream) {
-    const auto result = act(after_login(
-        "juliet sends bytes: <a></b>\njuliet receives stream error not-well-formed\njuliet connects\njuliet disconnects\n"));
+    const auto result =
+        act(after_login("juliet sends bytes: <a></b>\njuliet receives stream error not-well-formed\njuliet "
+                        "connects\njuliet disconnects\n"));
     EXPECT_EQ(result.verdict, Verdict::passed) << result.reason;
     EXPECT_THAT(act(after_login("juliet sends bytes: <a></b>\njuliet receives stream error conflict\n")).reason,
                 HasSubstr("expected the stream error conflict"));
 }
 
 TEST(RunPlay, UnknownBracesAreFailures) {
-    EXPECT_THAT(act(after_login("juliet sends: <message id='{what}'/>\n")).reason, HasSubstr("nothing is known as {what}"));
+    EXPECT_THAT(act(after_login("juliet sends: <message id='{what}'/>\n")).reason,
+                HasSubstr("nothing is known as {what}"));
 }
 
 TEST(RunPlay, MissingFeaturesSkip) {
@@ -108,10 +114,10 @@ TEST(RunPlay, MissingFeaturesSkip) {
 }
 
 TEST(RunPlay, WrongPasswordsAndMissingAccountsFail) {
-    const auto result = act(
-        "account nobody missing\nclient a: nobody@localhost, raw\nclient b: romeo@localhost, raw, wrong-password\n"
-        "a connects and opens a stream\na fails to log in with not-authorized\n"
-        "b connects and opens a stream\nb fails to log in with not-authorized\n");
+    const auto result =
+        act("account nobody missing\nclient a: nobody@localhost, raw\nclient b: romeo@localhost, raw, wrong-password\n"
+            "a connects and opens a stream\na fails to log in with not-authorized\n"
+            "b connects and opens a stream\nb fails to log in with not-authorized\n");
     EXPECT_EQ(result.verdict, Verdict::passed) << result.reason;
 }
 

@@ -53,7 +53,9 @@ void write(std::string& out, const ConfigValue& value) {
         if (!std::exchange(first, false)) out += ", ";
     };
     switch (value.kind) {
-        case ConfigValue::Kind::null: out += "~"; break;
+        case ConfigValue::Kind::null:
+            out += "~";
+            break;
         case ConfigValue::Kind::scalar:
             out += value.quoted ? '"' + value.text + '"' : value.text;
             break;

@@ -58,9 +58,11 @@ std::optional<int> to_number(std::string_view text) {
 }
 
 std::optional<Duration> to_duration(std::string_view text) {
-    static const std::map<std::string_view, Milliseconds> units = {
-        {"ms", Milliseconds(1)}, {"s", Seconds(1)}, {"min", std::chrono::minutes(1)}, {"h", std::chrono::hours(1)},
-        {"days", std::chrono::hours(24)}};
+    static const std::map<std::string_view, Milliseconds> units = {{"ms", Milliseconds(1)},
+                                                                   {"s", Seconds(1)},
+                                                                   {"min", std::chrono::minutes(1)},
+                                                                   {"h", std::chrono::hours(1)},
+                                                                   {"days", std::chrono::hours(24)}};
     const auto number = to_number(take_word(text));
     const auto unit = units.find(text);
     if (!number || unit == units.end()) return std::nullopt;
@@ -107,7 +109,8 @@ const std::map<std::string_view, Act> worded_verbs = {
 
 bool expects_xml(Act act) {
     return act == Act::expect || act == Act::expect_any_order || act == Act::expect_part || act == Act::expect_push ||
-           act == Act::expect_roster || act == Act::expect_header || act == Act::expect_feature || act == Act::expect_no_feature;
+           act == Act::expect_roster || act == Act::expect_header || act == Act::expect_feature ||
+           act == Act::expect_no_feature;
 }
 
 class Parser {
@@ -135,7 +138,8 @@ private:
         const auto colon = title.find(": ");
         const bool known = std::ranges::any_of(kinds, [&](auto kind) { return title.starts_with(kind); });
         if (!known || colon == std::string_view::npos)
-            return fail(1, "the first line is a title: `RFC 6121 3.1.2: what it shows` (or XEP-..., reliability.md ...)");
+            return fail(1,
+                        "the first line is a title: `RFC 6121 3.1.2: what it shows` (or XEP-..., reliability.md ...)");
         play_.source = title.substr(0, colon);
         play_.title = trim(title.substr(colon + 1));
         next_ = 1;

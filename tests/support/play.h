@@ -35,25 +35,48 @@ struct PlayClient {
 
 enum class Act {
     // by a client
-    connect, open_stream, restart_stream, log_in, bind, become_available, fetch_roster, disconnect, drop, expect_closed, expect_nothing,
+    connect,
+    open_stream,
+    restart_stream,
+    log_in,
+    bind,
+    become_available,
+    fetch_roster,
+    disconnect,
+    drop,
+    expect_closed,
+    expect_nothing,
     skip_all,
-    send, send_bytes, expect, expect_any_order, expect_part, expect_push, expect_roster, expect_header,
-    expect_feature, expect_no_feature,
-    expect_error, expect_stream_error, expect_login_failure,
+    send,
+    send_bytes,
+    expect,
+    expect_any_order,
+    expect_part,
+    expect_push,
+    expect_roster,
+    expect_header,
+    expect_feature,
+    expect_no_feature,
+    expect_error,
+    expect_stream_error,
+    expect_login_failure,
     // about two accounts
-    sees, asks_to_see, has_in_roster,
+    sees,
+    asks_to_see,
+    has_in_roster,
     // of the world
-    wait, command,
+    wait,
+    command,
 };
 
 struct Step {
     int line = 0;
     Act act{};
-    std::string who{};  // client, or the first account
+    std::string who{};    // client, or the first account
     std::string other{};  // the second account
     std::string text{};   // block, condition(s), command line
-    int text_line = 0;  // where the block begins
-    int pieces = 0;     // send: bytes at a time; 0: all at once
+    int text_line = 0;    // where the block begins
+    int pieces = 0;       // send: bytes at a time; 0: all at once
     Duration time{};
 };
 

@@ -23,7 +23,8 @@ View find_child(View parent, std::string_view ns, std::string_view local) {
 
 bool is_answer(View element, std::string_view id) {
     const auto type = element.attr_or("type", "");
-    return element.is("jabber:client", "iq") && element.attr_or("id", "") == id && (type == "result" || type == "error");
+    return element.is("jabber:client", "iq") && element.attr_or("id", "") == id &&
+           (type == "result" || type == "error");
 }
 
 std::vector<std::string> mechanisms_in(View features) {
@@ -36,11 +37,16 @@ std::vector<std::string> mechanisms_in(View features) {
 
 std::string Arrival::to_string() const {
     switch (kind) {
-        case Kind::header: return "a stream header";
-        case Kind::element: return element->to_string();
-        case Kind::stream_end: return "</stream:stream>";
-        case Kind::closed: return "the end of the connection";
-        case Kind::garbage: return "something that cannot be read: " + text;
+        case Kind::header:
+            return "a stream header";
+        case Kind::element:
+            return element->to_string();
+        case Kind::stream_end:
+            return "</stream:stream>";
+        case Kind::closed:
+            return "the end of the connection";
+        case Kind::garbage:
+            return "something that cannot be read: " + text;
     }
     return {};
 }
@@ -72,8 +78,10 @@ void PlayClientSession::restart_stream() {
 }
 
 void PlayClientSession::open_stream() {
-    send("<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "
-         "version='1.0' to='" + server() + "'>");
+    send(
+        "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "
+        "version='1.0' to='" +
+        server() + "'>");
     const auto header = next();
     if (!header || header->kind != Arrival::Kind::header)
         throw PlayFailure("expected a stream header, got " + (header ? header->to_string() : "nothing"));
@@ -99,7 +107,9 @@ void PlayClientSession::log_in() {
     if (!failure.empty()) throw PlayFailure("the login failed: " + failure);
 }
 
-std::string PlayClientSession::password() const { return std::string(play_password) + (role_.wrong_password ? "?" : ""); }
+std::string PlayClientSession::password() const {
+    return std::string(play_password) + (role_.wrong_password ? "?" : "");
+}
 
 std::string PlayClientSession::try_to_log_in() {
     if (!features_) throw PlayFailure("there is no stream to log in on");
@@ -109,7 +119,8 @@ std::string PlayClientSession::try_to_log_in() {
         throw PlayFailure("the mechanism `" + mechanism + "` is not offered in " + features_->to_string());
     const auto client = make_sasl_client(mechanism, user(), password());
     if (!client) throw PlayFailure("the runner knows no mechanism `" + mechanism + "`");
-    send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='" + mechanism + "'>" + base64_encode(client->first()) + "</auth>");
+    send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='" + mechanism + "'>" +
+         base64_encode(client->first()) + "</auth>");
     auto answer = take_element("answer to <auth/>");
     if (answer.view().is(sasl_ns, "challenge")) {
         const auto response = client->answer(base64_decode(answer.text()).value_or(""));
@@ -134,7 +145,8 @@ void PlayClientSession::bind() {
         request += "</resource>";
     }
     send(request + "</bind></iq>");
-    const auto answer = take_where([](View element) { return is_answer(element, "play-bind"); }, "answer to the bind request");
+    const auto answer =
+        take_where([](View element) { return is_answer(element, "play-bind"); }, "answer to the bind request");
     full_jid_ = find_child(find_child(answer, bind_ns, "bind"), bind_ns, "jid").text();
     if (full_jid_.empty()) throw PlayFailure("not bound: " + answer.to_string());
     bound_ = true;
@@ -197,7 +209,8 @@ void PlayClientSession::parse_input() {
     parser_.feed(input_);
     for (;;) {
         switch (parser_.next()) {
-            case xml::ParseStep::need_more: return;
+            case xml::ParseStep::need_more:
+                return;
             case xml::ParseStep::stream_opened:
                 inbox_.push_back({Arrival::Kind::header, std::nullopt, parser_.header(), {}});
                 break;

@@ -41,11 +41,11 @@ class PlayClientSession {
 public:
     PlayClientSession(Driver& driver, const PlayClient& role, const PlayNames& names, PlayPace pace);
 
-    void connect();                 // the wire, and TLS unless the client is `plaintext`
-    void restart_stream();          // the next bytes from the server begin a new document
-    void open_stream();             // header there and back, features
-    void log_in();                  // SASL and the stream restart
-    std::string try_to_log_in();    // the condition of the SASL failure; empty: it succeeded
+    void connect();               // the wire, and TLS unless the client is `plaintext`
+    void restart_stream();        // the next bytes from the server begin a new document
+    void open_stream();           // header there and back, features
+    void log_in();                // SASL and the stream restart
+    std::string try_to_log_in();  // the condition of the SASL failure; empty: it succeeded
     void bind();
     void disconnect();
     void drop();
@@ -114,9 +114,11 @@ xml::Element PlayClientSession::take_where(Wanted wanted, std::string_view descr
     for (;;) {
         auto arrival = next();
         const bool found = arrival && arrival->kind == Arrival::Kind::element && wanted(arrival->element->view());
-        const bool hopeless = !arrival || arrival->kind == Arrival::Kind::closed || arrival->kind == Arrival::Kind::garbage;
+        const bool hopeless =
+            !arrival || arrival->kind == Arrival::Kind::closed || arrival->kind == Arrival::Kind::garbage;
         if (found || hopeless) {
-            inbox_.insert(inbox_.begin(), std::make_move_iterator(before.begin()), std::make_move_iterator(before.end()));
+            inbox_.insert(inbox_.begin(), std::make_move_iterator(before.begin()),
+                          std::make_move_iterator(before.end()));
             if (found) return std::move(*arrival->element);
             throw PlayFailure("no " + std::string(description) + " came" +
                               (inbox_.empty() ? "" : " but\n    " + inbox_.front().to_string()));

@@ -68,9 +68,11 @@ public:
     virtual bool knows_idle() const = 0;
 
     // The real names behind a play's symbolic ones.
-    virtual std::string domain() const { return "localhost"; }               // of "localhost" in plays
-    virtual std::string second_domain() const { return "other.localhost"; }  // of "other.localhost"; empty: there is none
-    virtual std::string account_suffix() const { return {}; }                // appended to account names, so that runs do not meet
+    virtual std::string domain() const { return "localhost"; }  // of "localhost" in plays
+    virtual std::string second_domain() const {
+        return "other.localhost";
+    }                                                          // of "other.localhost"; empty: there is none
+    virtual std::string account_suffix() const { return {}; }  // appended to account names, so that runs do not meet
 };
 
 }  // namespace rookery::test

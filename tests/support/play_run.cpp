@@ -58,8 +58,7 @@ public:
         for (const auto& need : play_.needs)
             if (!driver_.has(need)) throw PlaySkipped("needs " + need);
         make_accounts();
-        for (const auto& role : play_.clients)
-            clients_.try_emplace(role.name, driver_, role, names_, pace_);
+        for (const auto& role : play_.clients) clients_.try_emplace(role.name, driver_, role, names_, pace_);
         for (const Step& step : play_.steps) {
             line_ = step.line;
             act(step);
@@ -74,51 +73,87 @@ private:
     void make_accounts() {
         for (const auto& account : play_.accounts) {
             if (!account.exists) continue;
-            const auto made = driver_.make_account(names_.user(account.name), names_.domain(account.domain), play_password);
+            const auto made =
+                driver_.make_account(names_.user(account.name), names_.domain(account.domain), play_password);
             if (!made && !account.fixed) throw PlayFailure("account " + account.name + ": " + made.error().message);
         }
     }
 
     void act(const Step& step) {
         switch (step.act) {
-            case Act::wait: return wait(step);
-            case Act::command: return command(step);
-            case Act::sees: return make_see(step.who, step.other);
-            case Act::asks_to_see: return ask_to_see(step.who, step.other);
-            case Act::has_in_roster: return add_to_roster(step.who, step.other);
-            default: return act_by(clients_.at(step.who), step);
+            case Act::wait:
+                return wait(step);
+            case Act::command:
+                return command(step);
+            case Act::sees:
+                return make_see(step.who, step.other);
+            case Act::asks_to_see:
+                return ask_to_see(step.who, step.other);
+            case Act::has_in_roster:
+                return add_to_roster(step.who, step.other);
+            default:
+                return act_by(clients_.at(step.who), step);
         }
     }
 
     void act_by(PlayClientSession& client, const Step& step) {
         settle_others(client);
         switch (step.act) {
-            case Act::connect: return connect(client);
-            case Act::open_stream: return client.open_stream();
-            case Act::restart_stream: return client.restart_stream();
-            case Act::log_in: return client.log_in();
-            case Act::bind: return bind(client);
-            case Act::become_available: return become_available(client);
-            case Act::fetch_roster: fetch_roster(client); return;
-            case Act::disconnect: client.disconnect(); return lost_sight();
-            case Act::drop: client.drop(); return lost_sight();
-            case Act::expect_closed: return expect_closed(client);
-            case Act::expect_nothing: return expect_nothing_from(client);
-            case Act::skip_all: return skip_all(client);
-            case Act::send: return send(client, step);
-            case Act::send_bytes: return client.send(expanded(names_.to_real(step.text)));
-            case Act::expect: return expect_in_order(client, step, MatchMode::exact);
-            case Act::expect_part: return expect_in_order(client, step, MatchMode::subset);
-            case Act::expect_any_order: return expect_any_order(client, step);
-            case Act::expect_push: return expect_push(client, step);
-            case Act::expect_roster: return expect_roster(client, step);
-            case Act::expect_header: return expect_header(client, step);
-            case Act::expect_feature: return expect_feature(client, step, true);
-            case Act::expect_no_feature: return expect_feature(client, step, false);
-            case Act::expect_error: return expect_error(client, step);
-            case Act::expect_stream_error: return expect_stream_error(client, step);
-            case Act::expect_login_failure: return expect_login_failure(client, step);
-            default: throw PlayFailure("a client cannot do this");
+            case Act::connect:
+                return connect(client);
+            case Act::open_stream:
+                return client.open_stream();
+            case Act::restart_stream:
+                return client.restart_stream();
+            case Act::log_in:
+                return client.log_in();
+            case Act::bind:
+                return bind(client);
+            case Act::become_available:
+                return become_available(client);
+            case Act::fetch_roster:
+                fetch_roster(client);
+                return;
+            case Act::disconnect:
+                client.disconnect();
+                return lost_sight();
+            case Act::drop:
+                client.drop();
+                return lost_sight();
+            case Act::expect_closed:
+                return expect_closed(client);
+            case Act::expect_nothing:
+                return expect_nothing_from(client);
+            case Act::skip_all:
+                return skip_all(client);
+            case Act::send:
+                return send(client, step);
+            case Act::send_bytes:
+                return client.send(expanded(names_.to_real(step.text)));
+            case Act::expect:
+                return expect_in_order(client, step, MatchMode::exact);
+            case Act::expect_part:
+                return expect_in_order(client, step, MatchMode::subset);
+            case Act::expect_any_order:
+                return expect_any_order(client, step);
+            case Act::expect_push:
+                return expect_push(client, step);
+            case Act::expect_roster:
+                return expect_roster(client, step);
+            case Act::expect_header:
+                return expect_header(client, step);
+            case Act::expect_feature:
+                return expect_feature(client, step, true);
+            case Act::expect_no_feature:
+                return expect_feature(client, step, false);
+            case Act::expect_error:
+                return expect_error(client, step);
+            case Act::expect_stream_error:
+                return expect_stream_error(client, step);
+            case Act::expect_login_failure:
+                return expect_login_failure(client, step);
+            default:
+                throw PlayFailure("a client cannot do this");
         }
     }
 
@@ -152,7 +187,8 @@ private:
 
     void become_available(PlayClientSession& client) {
         const auto priority = client.role().priority;
-        client.send(priority ? "<presence><priority>" + std::to_string(*priority) + "</priority></presence>" : "<presence/>");
+        client.send(priority ? "<presence><priority>" + std::to_string(*priority) + "</priority></presence>"
+                             : "<presence/>");
         client.take_where(
             [&](View element) {
                 return element.is("jabber:client", "presence") && element.attr_or("from", "") == client.full_jid() &&
@@ -181,7 +217,8 @@ private:
         auto answer = client.take_where(
             [&](View element) {
                 const auto type = element.attr_or("type", "");
-                return element.is("jabber:client", "iq") && element.attr_or("id", "") == id && type != "get" && type != "set";
+                return element.is("jabber:client", "iq") && element.attr_or("id", "") == id && type != "get" &&
+                       type != "set";
             },
             "answer");
         if (answer.attr("type") != "result") throw PlayFailure("expected a result, got" + indented(answer.to_string()));
@@ -197,7 +234,8 @@ private:
 
     void send(PlayClientSession& client, const Step& step) {
         const std::string text = expanded(names_.to_real(step.text));
-        if (text.find("type='get'") != std::string::npos && text.find("jabber:iq:roster") != std::string::npos) note_interest(client);
+        if (text.find("type='get'") != std::string::npos && text.find("jabber:iq:roster") != std::string::npos)
+            note_interest(client);
         client.asked_for_blocklist |= text.find("<blocklist") != std::string::npos;
         client.send(text, step.pieces);
     }
@@ -217,7 +255,8 @@ private:
             if (is_roster_push(*arrival->element)) answer_push(client, *arrival->element);
             return std::move(*arrival->element);
         }
-        throw PlayFailure("expected" + indented(expected) + "\n  got" + indented(arrival ? arrival->to_string() : "nothing"));
+        throw PlayFailure("expected" + indented(expected) + "\n  got" +
+                          indented(arrival ? arrival->to_string() : "nothing"));
     }
 
     // A contact without resources may answer a probe with unavailable presence or not at all (RFC 6121 4.3.2), which
@@ -233,19 +272,21 @@ private:
     // Servers that push to every connected resource are let be, unless a play is about that.
     bool is_unasked_push(PlayClientSession& client, const Element& element) const {
         if (driver_.has("interested-resources")) return false;
-        return (is_roster_push(element) && !client.asked_for_roster) || (is_block_push(element) && !client.asked_for_blocklist);
+        return (is_roster_push(element) && !client.asked_for_roster) ||
+               (is_block_push(element) && !client.asked_for_blocklist);
     }
 
     // The next element that is one of `wanted`, which it then leaves.
     void take_one_of(PlayClientSession& client, std::vector<Element>& wanted, MatchMode mode) {
         for (;;) {
             const Element got = next_element(client, wanted.front().to_string());
-            const auto fitting =
-                std::ranges::find_if(wanted, [&](const Element& want) { return !find_difference(want, got, mode, captures_); });
+            const auto fitting = std::ranges::find_if(
+                wanted, [&](const Element& want) { return !find_difference(want, got, mode, captures_); });
             if (fitting != wanted.end()) return void(wanted.erase(fitting));
             if (says_nothing(got) || is_unasked_push(client, got)) continue;
             const auto why = find_difference(wanted.front(), got, mode, captures_);
-            throw differs((wanted.size() > 1 ? "(one of several) " : "") + wanted.front().to_string(), got, why.value_or(""));
+            throw differs((wanted.size() > 1 ? "(one of several) " : "") + wanted.front().to_string(), got,
+                          why.value_or(""));
         }
     }
 
@@ -287,8 +328,8 @@ private:
     }
 
     void expect_push(PlayClientSession& client, const Step& step) {
-        auto wanted = wanted_stanzas("<iq type='set' id='{any}'><query xmlns='jabber:iq:roster' ver='{maybe}'>" + step.text +
-                                     "</query></iq>");
+        auto wanted = wanted_stanzas("<iq type='set' id='{any}'><query xmlns='jabber:iq:roster' ver='{maybe}'>" +
+                                     step.text + "</query></iq>");
         take_one_of(client, wanted, MatchMode::exact);
     }
 
@@ -300,19 +341,24 @@ private:
         while (words.size() > 2) {
             const std::string value = words.back();
             const std::string key = words[words.size() - 2];
-            if (key == "for") attributes += " id='" + value + "'";
-            else if (key == "from") attributes += " from='" + value + "'";
-            else if (key == "type") type = value;
-            else break;
+            if (key == "for")
+                attributes += " id='" + value + "'";
+            else if (key == "from")
+                attributes += " from='" + value + "'";
+            else if (key == "type")
+                type = value;
+            else
+                break;
             words.resize(words.size() - (key == "type" ? 3 : 2));
         }
         std::erase(words, "or");
         const Element got = next_element(client, "the error " + step.text);
         std::string why;
         for (const auto& condition : words) {
-            const auto want = wanted_stanzas("<" + std::string(got.view().local()) + " type='error'" + attributes + "><error type='" +
-                                             type + "'><" + condition + " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></" +
-                                             std::string(got.view().local()) + ">");
+            const auto want =
+                wanted_stanzas("<" + std::string(got.view().local()) + " type='error'" + attributes + "><error type='" +
+                               type + "'><" + condition + " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></" +
+                               std::string(got.view().local()) + ">");
             const auto difference = find_difference(want.front(), got, MatchMode::exact, captures_);
             if (!difference) return;
             why = *difference;
@@ -321,8 +367,8 @@ private:
     }
 
     void expect_roster(PlayClientSession& client, const Step& step) {
-        const auto want = wanted_stanzas("<iq type='result'><query xmlns='jabber:iq:roster' ver='{maybe}'>" + step.text +
-                                         "</query></iq>");
+        const auto want = wanted_stanzas("<iq type='result'><query xmlns='jabber:iq:roster' ver='{maybe}'>" +
+                                         step.text + "</query></iq>");
         const Element got = fetch_roster(client);
         if (const auto why = find_difference(want.front(), got, MatchMode::exact, captures_))
             throw differs(want.front().to_string(), got, *why);
@@ -363,19 +409,24 @@ private:
     void expect_login_failure(PlayClientSession& client, const Step& step) {
         const auto failure = client.try_to_log_in();
         if (!contains(split_choices(step.text), failure))
-            throw PlayFailure("expected a login failure " + step.text + ", got " + (failure.empty() ? "success" : failure));
+            throw PlayFailure("expected a login failure " + step.text + ", got " +
+                              (failure.empty() ? "success" : failure));
     }
 
     void expect_closed(PlayClientSession& client) {
         const auto arrival = client.next();
-        const bool closed = arrival && (arrival->kind == Arrival::Kind::stream_end || arrival->kind == Arrival::Kind::closed);
-        if (!closed) throw PlayFailure("expected the end of the stream, got" + indented(arrival ? arrival->to_string() : "nothing"));
+        const bool closed =
+            arrival && (arrival->kind == Arrival::Kind::stream_end || arrival->kind == Arrival::Kind::closed);
+        if (!closed)
+            throw PlayFailure("expected the end of the stream, got" +
+                              indented(arrival ? arrival->to_string() : "nothing"));
         client.drop();
         skip_leftovers(client);
     }
 
     static void skip_leftovers(PlayClientSession& client) {
-        while (client.next(Milliseconds(0))) {}
+        while (client.next(Milliseconds(0))) {
+        }
     }
 
     // True when nothing more can be on its way to `client`, so that an empty inbox says something.
@@ -393,14 +444,17 @@ private:
     void expect_nothing_from(PlayClientSession& client) {
         settle(client);
         while (const auto arrival = client.next(patience_for_nothing(client))) {
-            if (arrival->element && (says_nothing(*arrival->element) || is_unasked_push(client, *arrival->element))) continue;
-            throw PlayFailure(client.role().name + " was to receive nothing more, got" + indented(arrival->to_string()));
+            if (arrival->element && (says_nothing(*arrival->element) || is_unasked_push(client, *arrival->element)))
+                continue;
+            throw PlayFailure(client.role().name + " was to receive nothing more, got" +
+                              indented(arrival->to_string()));
         }
     }
 
     void skip_all(PlayClientSession& client) {
         settle(client);
-        while (client.next(patience_for_nothing(client))) {}
+        while (client.next(patience_for_nothing(client))) {
+        }
     }
 
     // --- the world

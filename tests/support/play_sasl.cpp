@@ -84,7 +84,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<SaslClient> make_sasl_client(std::string_view mechanism, std::string_view user, std::string_view password) {
+std::unique_ptr<SaslClient> make_sasl_client(std::string_view mechanism, std::string_view user,
+                                             std::string_view password) {
     if (mechanism == "PLAIN") return std::make_unique<Plain>(user, password);
     if (mechanism == "SCRAM-SHA-1") return std::make_unique<Scram>(HashAlgorithm::sha1, user, password);
     if (mechanism == "SCRAM-SHA-256") return std::make_unique<Scram>(HashAlgorithm::sha256, user, password);

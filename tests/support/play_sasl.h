@@ -18,7 +18,8 @@ public:
 };
 
 // "PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256" or "SCRAM-SHA-512"; nullptr for another.
-std::unique_ptr<SaslClient> make_sasl_client(std::string_view mechanism, std::string_view user, std::string_view password);
+std::unique_ptr<SaslClient> make_sasl_client(std::string_view mechanism, std::string_view user,
+                                             std::string_view password);
 
 // The best of those offered that we can do, or empty.
 std::string_view choose_mechanism(const std::vector<std::string>& offered);

@@ -14,7 +14,8 @@ bool is_name_character(char c) {
 }
 
 bool same_letters(std::string_view a, std::string_view b) {
-    return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+    return std::ranges::equal(a, b,
+                              [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 // Calls replace(found) for each place where `word` stands by itself, case ignored; the answer takes its place.
@@ -118,7 +119,8 @@ private:
     std::optional<std::string> repeat(std::string_view argument) {
         const auto space = argument.find(' ');
         std::size_t times = 0;
-        if (space == std::string_view::npos || std::from_chars(argument.data(), argument.data() + space, times).ec != std::errc())
+        if (space == std::string_view::npos ||
+            std::from_chars(argument.data(), argument.data() + space, times).ec != std::errc())
             return refuse("expected {repeat NUMBER TEXT}");
         const auto once = expand(argument.substr(space + 1));
         if (!once) return std::nullopt;
@@ -155,7 +157,8 @@ std::string PlayNames::to_real(std::string_view text) const {
     std::string out(text);
     for (const auto& account : accounts_)
         out = replace_words(out, account.name + "@" + account.domain, [&](std::string_view found) {
-            return std::string(found.substr(0, account.name.size())) + (account.fixed ? "" : suffix_) + "@" + std::string(found.substr(account.name.size() + 1));
+            return std::string(found.substr(0, account.name.size())) + (account.fixed ? "" : suffix_) + "@" +
+                   std::string(found.substr(account.name.size() + 1));
         });
     if (second_domain_ != "other.localhost")
         out = replace_words(out, "other.localhost", [&](std::string_view) { return second_domain_; });
@@ -165,7 +168,8 @@ std::string PlayNames::to_real(std::string_view text) const {
 
 std::string PlayNames::to_symbolic(std::string text) const {
     if (suffix_.empty()) return text;
-    for (auto at = text.find(suffix_); at != std::string::npos; at = text.find(suffix_, at)) text.erase(at, suffix_.size());
+    for (auto at = text.find(suffix_); at != std::string::npos; at = text.find(suffix_, at))
+        text.erase(at, suffix_.size());
     return text;
 }
 

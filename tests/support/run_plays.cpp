@@ -1,6 +1,5 @@
 // run_plays: acts plays out over TCP and TLS against any server by address. docs/plays.md says how.
 #include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -40,22 +39,29 @@ void set_address(TcpServer& server, const std::string& address) {
 void declare_options(CLI::App& app, Options& options) {
     TcpServer& server = options.server;
     app.add_option_function<std::string>(
-        "--address", [&](const auto& value) { set_address(server, value); }, "HOST:PORT where clients connect (127.0.0.1:5222)");
-    app.add_option("--direct-tls", server.direct_tls_port, "Its port for direct TLS; without it those plays are skipped");
+        "--address", [&](const auto& value) { set_address(server, value); },
+        "HOST:PORT where clients connect (127.0.0.1:5222)");
+    app.add_option("--direct-tls", server.direct_tls_port,
+                   "Its port for direct TLS; without it those plays are skipped");
     app.add_option("--domain", server.domain, "The domain that plays call localhost")->capture_default_str();
-    app.add_option("--domain2", server.second_domain, "The domain that plays call other.localhost; without it those are skipped");
+    app.add_option("--domain2", server.second_domain,
+                   "The domain that plays call other.localhost; without it those are skipped");
     app.add_option("--ca", server.ca_file, "Verify the server's certificate with this file");
-    app.add_option("--register", server.register_command, "'CMD {user} {domain} {password}': makes an account")->required();
+    app.add_option("--register", server.register_command, "'CMD {user} {domain} {password}': makes an account")
+        ->required();
     app.add_option("--admin", server.admin_command, "'CMD {command}': runs an admin command");
-    app.add_option("--configure", options.configure, "'CMD {file}': puts a configuration into force, at the end the usual one again");
-    app.add_option("--usual-config", options.usual_config, "The server's configuration file; plays' configs are merged over it");
+    app.add_option("--configure", options.configure,
+                   "'CMD {file}': puts a configuration into force, at the end the usual one again");
+    app.add_option("--usual-config", options.usual_config,
+                   "The server's configuration file; plays' configs are merged over it");
     app.add_option("--configured", options.configured, "The server is set up as plays with `config NAME:` want it")
         ->allow_extra_args(false);
     app.add_option("--without", server.lacks, "Skip plays that require this")->allow_extra_args(false);
     app.add_option("--server", options.title, "A title for the report");
     app.add_option("--jobs", options.jobs, "Plays at the same time")->capture_default_str()->check(CLI::Range(1, 64));
     app.add_option_function<int>(
-        "--patience", [&](int value) { options.pace.patience = Milliseconds(value); }, "Milliseconds to wait for what must come (5000)");
+        "--patience", [&](int value) { options.pace.patience = Milliseconds(value); },
+        "Milliseconds to wait for what must come (5000)");
     app.add_option("plays", options.paths, "Play files and folders of them")->required();
 }
 
@@ -157,15 +163,19 @@ int run_all(const Options& options) {
             continue;
         }
         const auto& error = std::get<PlayError>(loaded);
-        report.print(file, {PlayResult::Verdict::failed, file + ":" + std::to_string(error.line) + ": " + error.message});
+        report.print(file,
+                     {PlayResult::Verdict::failed, file + ":" + std::to_string(error.line) + ": " + error.message});
     }
     std::vector<const Play*> together;
     std::vector<const Play*> alone;
     std::vector<const Play*> with_config;
     for (const Play& play : plays) {
-        const bool as_is = !play.config || std::ranges::find(options.configured, play.config->name) != options.configured.end();
-        if (!as_is) with_config.push_back(&play);
-        else (play.alone ? alone : together).push_back(&play);
+        const bool as_is =
+            !play.config || std::ranges::find(options.configured, play.config->name) != options.configured.end();
+        if (!as_is)
+            with_config.push_back(&play);
+        else
+            (play.alone ? alone : together).push_back(&play);
     }
     report.run_parallel(together);
     for (const Play* play : alone) report.run(*play);

@@ -19,10 +19,10 @@ struct TcpServer {
     std::string port = "5222";
     std::string direct_tls_port;  // empty: it has none
     std::string domain = "localhost";
-    std::string second_domain;     // empty: it has none
-    std::string ca_file;           // empty: certificates are not verified
-    std::string register_command;  // with {user} {domain} {password}, each replaced by a quoted word
-    std::string admin_command;     // with {command}; empty: plays with `server ...` are skipped
+    std::string second_domain;       // empty: it has none
+    std::string ca_file;             // empty: certificates are not verified
+    std::string register_command;    // with {user} {domain} {password}, each replaced by a quoted word
+    std::string admin_command;       // with {command}; empty: plays with `server ...` are skipped
     std::vector<std::string> lacks;  // features plays may require, but not of this server
 };
 

@@ -23,7 +23,6 @@ struct TestServerOptions {
     std::vector<std::string> domains = {"localhost", "other.localhost"};
     // Modules that differ from the default: name and YAML options ("" : just on); "-name" turns one off.
     std::vector<std::pair<std::string, std::string>> modules;
-    std::string access_yaml;  // acl and access_rules
     std::size_t max_user_sessions = 10;
     // When given: the hosts come from a configuration like that of the program, with this merged over the usual one
     // (config_merge.h), and what stands above is not looked at.

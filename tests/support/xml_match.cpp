@@ -164,7 +164,8 @@ private:
             if (auto why = take_match(want, left)) return name_of(actual) + ": " + *why;
         if (mode_ == MatchMode::subset || trim(expected.text()) == more_children) return std::nullopt;
         for (View extra : left)
-            if (!may_have_child(actual, extra, expected)) return name_of(actual) + " has an unexpected " + name_of(extra);
+            if (!may_have_child(actual, extra, expected))
+                return name_of(actual) + " has an unexpected " + name_of(extra);
         return std::nullopt;
     }
 
@@ -210,11 +211,19 @@ std::optional<std::vector<xml::Element>> parse_stanzas(std::string_view text, st
     std::vector<xml::Element> stanzas;
     for (;;) {
         switch (parser.next()) {
-            case xml::ParseStep::stream_opened: break;
-            case xml::ParseStep::element: stanzas.push_back(parser.take_element()); break;
-            case xml::ParseStep::stream_closed: return stanzas;
-            case xml::ParseStep::need_more: *why = "it is not complete"; return std::nullopt;
-            case xml::ParseStep::failed: *why = parser.error().text; return std::nullopt;
+            case xml::ParseStep::stream_opened:
+                break;
+            case xml::ParseStep::element:
+                stanzas.push_back(parser.take_element());
+                break;
+            case xml::ParseStep::stream_closed:
+                return stanzas;
+            case xml::ParseStep::need_more:
+                *why = "it is not complete";
+                return std::nullopt;
+            case xml::ParseStep::failed:
+                *why = parser.error().text;
+                return std::nullopt;
         }
     }
 }

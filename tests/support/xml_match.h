@@ -1,11 +1,13 @@
 // Compares what came with what a play expects. Attribute order and child order are free; white space around child
 // elements is ignored. In expected attribute values and text:
-//   {any}    something, not empty       {=id}  something, kept as `id`     {maybe}  alone: anything, or not there at all
-//   {id}     what was kept as `id`      {{     a brace                     {none}   alone: the attribute must be missing
+//   {any}    something, not empty       {=id}  something, kept as `id`     {maybe}  alone: anything, or not there at
+//   all {id}     what was kept as `id`      {{     a brace                     {none}   alone: the attribute must be
+//   missing
 // and {...} as a child stands for any further children.
 //
 // What servers may add or leave out is not checked unless the play writes it: to, from and id of a stanza, xml:lang
-// everywhere, <stanza-id/> (all of them, once one is written), <delay/> on presence, and in errors: the text, `by`, `code` and the echoed payload.
+// everywhere, <stanza-id/> (all of them, once one is written), <delay/> on presence, and in errors: the text, `by`,
+// `code` and the echoed payload.
 #pragma once
 
 #include <map>

@@ -174,19 +174,62 @@ private:
     std::uint32_t ns_to_ = 0;
 };
 
-bool same_element(const Tape& a, const Node& x, const Tape& b, const Node& y) {
-    return x.name || y.name ? x.name == y.name : ns_of(a, x) == ns_of(b, y) && local_of(a, x) == local_of(b, y);
+// Walks an element as a parser would report it: text in a row is one piece, however many nodes hold it.
+class Walker {
+public:
+    enum class Step { open, attribute, text, close, done };
+
+    Walker(const Tape& tape, std::uint32_t index) : tape_(tape), at_(index), end_(tape.nodes[index].end) {}
+
+    Step next() {
+        if (!open_.empty() && open_.back() == at_) {
+            open_.pop_back();
+            return Step::close;
+        }
+        if (at_ == end_) return Step::done;
+        node_ = &tape_.nodes[at_++];
+        if (node_->kind == NodeKind::attribute) return Step::attribute;
+        if (node_->kind == NodeKind::text) return read_text();
+        open_.push_back(node_->end);
+        return Step::open;
+    }
+
+    const Tape& tape() const { return tape_; }
+    const Node& node() const { return *node_; }        // of the last open or attribute
+    const std::string& text() const { return text_; }  // of the last text
+
+private:
+    Step read_text() {
+        text_ = run_of(tape_, *node_);
+        while (at_ != open_.back() && tape_.nodes[at_].kind == NodeKind::text)
+            text_ += run_of(tape_, tape_.nodes[at_++]);
+        return Step::text;
+    }
+
+    const Tape& tape_;
+    std::uint32_t at_;
+    std::uint32_t end_;
+    const Node* node_ = nullptr;
+    std::vector<std::uint32_t> open_;  // where the open elements end
+    std::string text_;
+};
+
+bool same_name(const Walker& a, const Walker& b) {
+    return ns_of(a.tape(), a.node()) == ns_of(b.tape(), b.node()) &&
+           local_of(a.tape(), a.node()) == local_of(b.tape(), b.node());
 }
 
-bool same_node(const Tape& a, const Node& x, const Tape& b, const Node& y) {
-    if (x.kind != y.kind) return false;
-    switch (x.kind) {
-        case NodeKind::element:
-            return same_element(a, x, b, y);
-        case NodeKind::attribute:
-            return same_element(a, x, b, y) && value_of(a, x) == value_of(b, y);
-        case NodeKind::text:
-            return run_of(a, x) == run_of(b, y);
+bool same_step(Walker::Step step, const Walker& a, const Walker& b) {
+    switch (step) {
+        case Walker::Step::open:
+            return same_name(a, b);
+        case Walker::Step::attribute:
+            return same_name(a, b) && value_of(a.tape(), a.node()) == value_of(b.tape(), b.node());
+        case Walker::Step::text:
+            return a.text() == b.text();
+        case Walker::Step::close:
+        case Walker::Step::done:
+            return true;
     }
     return false;
 }
@@ -264,15 +307,13 @@ View View::first_child() const {
 
 bool View::equals(View other) const {
     if (!tape_ || !other.tape_) return !tape_ && !other.tape_;
-    const auto size = node().end - index_;
-    if (other.node().end - other.index_ != size) return false;
-    for (std::uint32_t i = 0; i < size; ++i) {
-        const auto& mine = tape_->nodes[index_ + i];
-        const auto& theirs = other.tape_->nodes[other.index_ + i];
-        if (mine.end - index_ != theirs.end - other.index_) return false;
-        if (!same_node(*tape_, mine, *other.tape_, theirs)) return false;
+    Walker mine(*tape_, index_);
+    Walker theirs(*other.tape_, other.index_);
+    for (;;) {
+        const auto step = mine.next();
+        if (theirs.next() != step || !same_step(step, mine, theirs)) return false;
+        if (step == Walker::Step::done) return true;
     }
-    return true;
 }
 
 View::Children::Iterator& View::Children::Iterator::operator++() {

@@ -32,6 +32,16 @@ struct ParserLimits {
                                              // 0: no bound. Counted within one lease of the parser.
 };
 
+// For what this program wrote itself (stored stanzas and documents). What was once accepted must always be readable
+// again, and the written form is larger than what came: characters are escaped, and each prefixed attribute gets a
+// declaration of its own. Never for input from outside.
+inline constexpr ParserLimits stored_limits{.max_bytes = 64u << 20,
+                                            .max_elements = 10'000'000,
+                                            .max_depth = 10'000,
+                                            .max_attributes = 10'000,
+                                            .max_namespaces = 10'000'000,
+                                            .max_whitespace = 0};
+
 // The stream header as it came, and what identifies its namespace context.
 struct StreamHeader {
     std::string ns;               // of the root element
@@ -126,7 +136,7 @@ private:
     std::vector<Lease> used_;
 };
 
-// Parses one whole document under the limits (stored XML, config, tests). No stream around it.
-std::optional<Element> parse_document(std::string_view text, const ParserLimits& limits = {});
+// Parses one whole document, no stream around it. The default limits are those for stored XML.
+std::optional<Element> parse_document(std::string_view text, const ParserLimits& limits = stored_limits);
 
 }  // namespace rookery::xml

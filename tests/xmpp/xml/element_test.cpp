@@ -125,6 +125,33 @@ TEST(Element, children_are_removed_with_all_below_them) {
     EXPECT_EQ(element.to_string(), "<query xmlns='urn:test'>,,,,,</query>");
 }
 
+TEST(View, equals_looks_at_the_content_not_at_how_it_is_kept) {
+    const auto one = [] {
+        return Element(query).set("a", "1").add_text("xy").add(Element(item).add_text("z")).moved();
+    };
+    EXPECT_TRUE(one().view().equals(
+        Element("urn:test", "query").set("a", "1").add_text("x").add_text("y").add(Element(item).add_text("z"))));
+    EXPECT_TRUE(one().child(item).equals(Element(item).add_text("z")));
+    EXPECT_TRUE(View().equals(View()));
+    EXPECT_FALSE(one().view().equals(View()));
+    EXPECT_FALSE(one().view().equals(one().set("a", "2")));
+    EXPECT_FALSE(one().view().equals(one().set("b", "1")));
+    EXPECT_FALSE(one().view().equals(one().add_text("more")));
+    EXPECT_FALSE(one().view().equals(Element(query).set("a", "1").add_text("xyz").add(Element(item))));
+    // The same nodes, nested otherwise.
+    EXPECT_FALSE(Element(query)
+                     .add(Element(item))
+                     .add(Element(item))
+                     .view()
+                     .equals(Element(query).add(Element(item).add(Element(item)))));
+    // Text on either side of an end tag is not in a row.
+    EXPECT_FALSE(Element(query)
+                     .add(Element(item).add_text("a"))
+                     .add_text("b")
+                     .view()
+                     .equals(Element(query).add(Element(item).add_text("ab"))));
+}
+
 TEST(Writer, namespaces_are_declared_where_they_change) {
     Element element(message);
     element.add_text_child(body, "hi").add(Element(query).add(Element(item)).add(Element("", "none")));

@@ -759,6 +759,27 @@ TEST(StreamParser, one_parser_reads_documents_one_after_the_other) {
     EXPECT_EQ(parser.next(), ParseStep::element);
 }
 
+// Whatever the limits let in can be stored and read again, though it is larger when it is written.
+TEST(ParseDocument, the_largest_stanzas_can_be_read_back) {
+    std::string attributes = "<a xmlns:p='urn:p'";
+    for (int i = 0; i < 63; ++i) attributes += " p:k" + std::to_string(i) + "=''";
+    std::string nested;
+    for (int i = 0; i < 100; ++i) nested += "<a" + std::to_string(i) + " xmlns:p='urn:p' p:k='' p:l=''>";
+    for (int i = 99; i >= 0; --i) nested += "</a" + std::to_string(i) + ">";
+    const auto quotes = "<a k='" + std::string(262'000, '"') + "'/>";
+    const auto elements = "<a>" + repeat("<b/>", 9'999) + "</a>";
+    for (const auto& text : {attributes + "/>", nested, quotes, elements}) {
+        StreamParser parser;
+        parser.prime_usual();
+        parser.feed(text);
+        ASSERT_EQ(parser.next(), ParseStep::element) << text.substr(0, 40);
+        const auto element = parser.take_element();
+        const auto again = parse_document(element.to_string());
+        ASSERT_TRUE(again) << text.substr(0, 40);
+        EXPECT_TRUE(again->view().equals(element));
+    }
+}
+
 TEST(ParseDocument, what_is_written_is_read_back) {
     ElementBuilder builder;
     builder.open(0, "urn:'\n<", "a");

@@ -1,0 +1,141 @@
+#include "core/account_admin.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/modules/contacts.h"
+#include "tests/support/test_client.h"
+
+namespace rookery::test {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr ErrorCode no_error = static_cast<ErrorCode>(-1);
+
+class AccountAdmin : public testing::TestWithParam<unsigned> {
+protected:
+    static TestServerOptions options() {
+        TestServerOptions wanted;
+        wanted.shards = GetParam();
+        return wanted;
+    }
+    Shards& shards() { return server.assembly().shards(); }
+    static ErrorCode code(const Result<void>& result) { return result.ok() ? no_error : result.error().code; }
+    bool exists(std::string_view account) {
+        return server.wait(server.storage().stores().accounts.exists(jid(account))).value();
+    }
+
+    TestServer server{options()};
+};
+
+TEST_P(AccountAdmin, CreatesAccountsThatCanLogIn) {
+    ASSERT_TRUE(server.wait(create_account(shards(), jid("juliet@localhost"), "secret")).ok());
+    TestClient juliet(server, "juliet@localhost/balcony");
+    EXPECT_EQ(code(server.wait(create_account(shards(), jid("juliet@localhost"), "other"))), ErrorCode::conflict);
+}
+
+TEST_P(AccountAdmin, KnowsAnAccountStrangersWroteToBeforeItWasThere) {
+    TestClient romeo(server, "romeo@localhost/orchard");
+    EXPECT_THAT(romeo.ask("<message to='juliet@localhost' id='1'><body>x</body></message>"), HasSubstr("service-unavailable"));
+    ASSERT_TRUE(server.wait(create_account(shards(), jid("juliet@localhost"), "secret")).ok());
+    EXPECT_EQ(romeo.ask("<message to='juliet@localhost' id='2'><body>x</body></message>"), "");
+}
+
+TEST_P(AccountAdmin, RefusesBadNamesPasswordsAndHosts) {
+    EXPECT_EQ(code(server.wait(create_account(shards(), jid("juliet@elsewhere.example"), "secret"))), ErrorCode::not_found);
+    EXPECT_EQ(code(server.wait(create_account(shards(), jid("juliet@localhost"), ""))), ErrorCode::invalid);
+    EXPECT_EQ(code(server.wait(create_account(shards(), jid("localhost"), "secret"))), ErrorCode::invalid);
+    EXPECT_EQ(code(server.wait(create_account(shards(), jid("juliet@localhost/x"), "secret"))), ErrorCode::invalid);
+    EXPECT_EQ(code(server.wait(change_password(shards(), jid("juliet@localhost"), "secret"))), ErrorCode::not_found);
+    EXPECT_EQ(code(server.wait(disable_account(shards(), jid("juliet@localhost"), "why"))), ErrorCode::not_found);
+    EXPECT_EQ(code(server.wait(enable_account(shards(), jid("juliet@localhost")))), ErrorCode::not_found);
+    EXPECT_EQ(code(server.wait(remove_account(shards(), jid("juliet@localhost")))), ErrorCode::not_found);
+    EXPECT_FALSE(exists("juliet@localhost"));
+}
+
+TEST_P(AccountAdmin, NewPasswordEndsSessionsButTheOneThatAsked) {
+    TestClient balcony(server, "juliet@localhost/balcony");
+    TestClient chamber(server, "juliet@localhost/chamber");
+    std::uint64_t keep = 0;
+    for (const SessionPtr& session : server.home("juliet@localhost").find_account("juliet@localhost")->sessions())
+        if (session->jid().resource() == "balcony") keep = session->id();
+    ASSERT_TRUE(server.wait(change_password(shards(), jid("juliet@localhost"), "another", keep)).ok());
+    EXPECT_THAT(chamber.receive(), HasSubstr("<reset"));
+    EXPECT_TRUE(chamber.closed());
+    EXPECT_FALSE(balcony.closed());
+    EXPECT_THROW(TestClient(server, "juliet@localhost/again"), std::runtime_error);
+}
+
+// A18
+TEST_P(AccountAdmin, DisabledAccountsAreThrownOutAndStayOut) {
+    TestClient juliet(server, "juliet@localhost/balcony");
+    ASSERT_TRUE(server.wait(disable_account(shards(), jid("juliet@localhost"), "spam")).ok());
+    EXPECT_THAT(juliet.receive(), HasSubstr("<not-authorized"));
+    EXPECT_TRUE(juliet.closed());
+    EXPECT_THROW(TestClient(server, "juliet@localhost/again"), std::runtime_error);
+    ASSERT_TRUE(server.wait(enable_account(shards(), jid("juliet@localhost"))).ok());
+    TestClient again(server, "juliet@localhost/again");
+}
+
+TEST_P(AccountAdmin, RemovalEndsSessionsAndSubscriptionsAndTakesEverything) {
+    befriend(server, "juliet@localhost", "romeo@localhost");
+    TestClient romeo(server, "romeo@localhost/orchard");
+    romeo.become_available();
+    TestClient juliet(server, "juliet@localhost/balcony");
+    juliet.become_available();
+    romeo.receive();
+
+    ASSERT_TRUE(server.wait(remove_account(shards(), jid("juliet@localhost"))).ok());
+    EXPECT_THAT(juliet.receive(), HasSubstr("<not-authorized"));
+    EXPECT_TRUE(juliet.closed());
+    EXPECT_FALSE(exists("juliet@localhost"));
+    const std::string told = romeo.receive();
+    EXPECT_THAT(told, HasSubstr("type='unavailable'"));
+    EXPECT_THAT(told, HasSubstr("type='unsubscribe'"));
+    EXPECT_THAT(told, HasSubstr("type='unsubscribed'"));
+    EXPECT_EQ(stored_roster(server, "romeo@localhost").items.front().subscription, Subscription::none);
+    EXPECT_TRUE(stored_roster(server, "juliet@localhost").items.empty());
+    EXPECT_THAT(romeo.ask("<message to='juliet@localhost' id='1'><body>x</body></message>"), HasSubstr("service-unavailable"));
+}
+
+TEST_P(AccountAdmin, RemovedNameMayBeMadeAgainAndIsNew) {
+    befriend(server, "juliet@localhost", "romeo@localhost");
+    TestClient juliet(server, "juliet@localhost/balcony");
+    ASSERT_TRUE(server.wait(remove_account(shards(), jid("juliet@localhost"))).ok());
+    TestClient again(server, "juliet@localhost/balcony");
+    EXPECT_THAT(again.ask("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>"), testing::Not(HasSubstr("<item")));
+}
+
+TEST_P(AccountAdmin, RemovalAfterTheReplyComesATurnLater) {
+    TestClient juliet(server, "juliet@localhost/balcony");
+    bool open_at_answer = false;
+    Shard& home = server.home("juliet@localhost");
+    const auto remove = [](Shards& all, Shard& at, bool* still_open) -> Task<void> {
+        Result<void> removed = co_await remove_account(all, jid("juliet@localhost"), Farewell::after_reply);
+        const AccountPtr account = at.find_account("juliet@localhost");
+        *still_open = removed.ok() && account && !account->sessions().empty();
+    };
+    server.loops().at(home.index()).run_here([&] { spawn(remove(shards(), home, &open_at_answer)); });
+    server.run_until_idle();
+    EXPECT_TRUE(open_at_answer);
+    juliet.receive();
+    EXPECT_TRUE(juliet.closed());
+}
+
+TEST_P(AccountAdmin, ClosesOneSessionOrAllOfAUser) {
+    TestClient balcony(server, "juliet@localhost/balcony");
+    TestClient chamber(server, "juliet@localhost/chamber");
+    const StreamError kicked(StreamCondition::policy_violation, "kicked");
+    EXPECT_EQ(server.wait(close_sessions(shards(), jid("juliet@localhost/nowhere"), kicked)), 0u);
+    EXPECT_EQ(server.wait(close_sessions(shards(), jid("juliet@localhost/chamber"), kicked)), 1u);
+    EXPECT_THAT(chamber.receive(), HasSubstr("<policy-violation"));
+    EXPECT_FALSE(balcony.closed());
+    EXPECT_EQ(server.wait(close_sessions(shards(), jid("juliet@localhost"), kicked)), 1u);
+    EXPECT_EQ(server.wait(close_sessions(shards(), jid("nobody@localhost"), kicked)), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shards, AccountAdmin, testing::Values(1u, 2u));
+
+}  // namespace
+}  // namespace rookery::test

@@ -1,0 +1,174 @@
+// What the plays in tests/scenarios/offline do not show: bounds in bytes, failures, slow and lost connections, and
+// what arrives while the old messages are on their way.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/modules/contacts.h"
+#include "tests/support/test_client.h"
+
+namespace rookery::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+TestServerOptions with(const std::string& yaml) {
+    TestServerOptions options;
+    options.config_yaml = yaml;
+    return options;
+}
+
+std::string chat(std::string_view body) {
+    return "<message to='romeo@localhost' type='chat' id='m'><body>" + std::string(body) + "</body></message>";
+}
+
+std::vector<std::string> bodies(const std::string& text) {
+    std::vector<std::string> found;
+    for (auto at = text.find("<body>"); at != std::string::npos; at = text.find("<body>", at + 1))
+        found.push_back(text.substr(at + 6, text.find("</body>", at) - at - 6));
+    return found;
+}
+
+struct Offline {
+    explicit Offline(TestServerOptions options = {}) : server(std::move(options)) {
+        (void)server.make_account("romeo", "localhost", "secret");
+        juliet = std::make_unique<TestClient>(server, "juliet@localhost/balcony");
+    }
+    std::uint64_t waiting() {
+        return server.wait(server.storage().stores().queue.count(jid("romeo@localhost"))).value().messages;
+    }
+    // What romeo gets with his first presence.
+    std::string arrival(TestClient& romeo) { return romeo.ask("<presence/>"); }
+
+    TestServer server;
+    std::unique_ptr<TestClient> juliet;
+};
+
+TEST(OfflineMessages, MoreThanASliceComeInOrderAndAreGoneThen) {
+    Offline play;
+    std::vector<std::string> sent;
+    for (int i = 0; i < 250; ++i) {
+        sent.push_back(std::to_string(i));
+        EXPECT_EQ(play.juliet->ask(chat(sent.back())), "");
+    }
+    EXPECT_EQ(play.waiting(), 250u);
+    TestClient romeo(play.server, "romeo@localhost/orchard");
+    EXPECT_EQ(bodies(play.arrival(romeo)), sent);
+    EXPECT_EQ(play.waiting(), 0u);
+}
+
+TEST(OfflineMessages, WhatArrivesMeanwhileWaitsBehindThem) {
+    Offline play;
+    for (int i = 0; i < 150; ++i) play.juliet->send(chat(std::to_string(i)));
+    TestClient romeo(play.server, "romeo@localhost/orchard");
+    Shard& home = play.server.home("romeo@localhost");
+    play.server.loops().at(home.index()).run_here([&] {
+        // In one turn: romeo's presence begins the delivery, which must wait for storage, and a message comes in.
+        const SessionPtr session = home.find_account("romeo@localhost")->find_session("orchard");
+        home.router().from_session(session, std::make_shared<Stanza>(Stanza::presence(PresenceType::available)));
+        Stanza late = Stanza::message(MessageType::chat, jid("romeo@localhost"));
+        late.from = jid("juliet@localhost/balcony");
+        late.element().add(xml::Element("jabber:client", "body").add_text("late"));
+        home.router().send(std::move(late));
+    });
+    const std::vector<std::string> got = bodies(romeo.receive());
+    ASSERT_EQ(got.size(), 151u);
+    EXPECT_EQ(got.front(), "0");
+    EXPECT_EQ(got[149], "149");
+    EXPECT_EQ(got.back(), "late");
+}
+
+TEST(OfflineMessages, AreBoundedInBytes) {
+    Offline play(with("modules: {offline: {max_size: 10 KB}}"));
+    EXPECT_EQ(play.juliet->ask(chat(std::string(6'000, 'a'))), "");
+    EXPECT_THAT(play.juliet->ask(chat(std::string(6'000, 'b'))), HasSubstr("<service-unavailable"));
+    EXPECT_EQ(play.juliet->ask(chat("short")), "");
+    TestClient romeo(play.server, "romeo@localhost/orchard");
+    EXPECT_EQ(bodies(play.arrival(romeo)).size(), 2u);
+}
+
+TEST(OfflineMessages, TheirBoundMayBeANumberOrARule) {
+    Offline number(with("modules: {mod_offline: {access_max_user_messages: 1}}"));
+    EXPECT_EQ(number.juliet->ask(chat("1")), "");
+    EXPECT_THAT(number.juliet->ask(chat("2")), HasSubstr("<service-unavailable"));
+
+    Offline rule(with("acl: {vip: {user: romeo}}\n"
+                      "shaper_rules: {mine: {2: vip, 1: all}}\n"
+                      "modules: {mod_offline: {access_max_user_messages: mine}}"));
+    EXPECT_EQ(rule.juliet->ask(chat("1")), "");
+    EXPECT_EQ(rule.juliet->ask(chat("2")), "");
+    EXPECT_THAT(rule.juliet->ask(chat("3")), HasSubstr("<service-unavailable"));
+}
+
+TEST(OfflineMessages, StorageThatFailsTellsTheSenderToWait) {
+    Offline play;
+    ASSERT_TRUE(play.server.wait(play.server.storage().database().change(Statement("DROP TABLE queue"))).ok());
+    const std::string answer = play.juliet->ask(chat("x"));
+    EXPECT_THAT(answer, HasSubstr("type='wait'"));
+    EXPECT_THAT(answer, HasSubstr("<internal-server-error"));
+    TestClient romeo(play.server, "romeo@localhost/orchard");
+    EXPECT_THAT(play.arrival(romeo), HasSubstr("<presence"));  // comes in all the same
+}
+
+TEST(OfflineMessages, OfAConnectionThatDiesStay) {
+    Offline play;
+    for (int i = 0; i < 3; ++i) play.juliet->send(chat(std::to_string(i)));
+    TestClient romeo(play.server, "romeo@localhost/orchard");
+    romeo.send("<presence/>");
+    romeo.drop();
+    play.server.run_until_idle();
+    if (play.waiting() == 0) GTEST_SKIP() << "handed over before the connection was lost";
+    TestClient again(play.server, "romeo@localhost/again");
+    EXPECT_EQ(bodies(play.arrival(again)).size(), 3u);
+}
+
+TEST(OfflineMessages, ComeToASessionThatWantsNoneOnlyWhenItDoes) {
+    Offline play;
+    play.juliet->send(chat("1"));
+    TestClient romeo(play.server, "romeo@localhost/orchard");
+    EXPECT_EQ(bodies(romeo.ask("<presence><priority>-1</priority></presence>")).size(), 0u);
+    EXPECT_EQ(bodies(romeo.ask("<presence><priority>5</priority></presence>")).size(), 1u);
+    // Away and back: what came meanwhile comes now, what was delivered does not.
+    romeo.ask("<presence type='unavailable'/>");
+    play.juliet->ask(chat("2"));
+    EXPECT_EQ(bodies(romeo.ask("<presence/>")), std::vector<std::string>{"2"});
+    EXPECT_EQ(bodies(romeo.ask("<presence><priority>-1</priority></presence>")).size(), 0u);
+    play.juliet->ask(chat("3"));
+    EXPECT_EQ(bodies(romeo.ask("<presence/>")), std::vector<std::string>{"3"});
+}
+
+TEST(OfflineMessages, KeepTheirIdAndStamp) {
+    Offline play;
+    play.juliet->send(chat("1"));
+    ASSERT_TRUE(play.server.advance(std::chrono::hours(1)).ok());
+    TestClient romeo(play.server, "romeo@localhost/orchard");
+    const std::string got = play.arrival(romeo);
+    EXPECT_THAT(got, HasSubstr("by='romeo@localhost'"));
+    EXPECT_THAT(got, HasSubstr("<delay xmlns='urn:xmpp:delay' from='localhost' stamp='"));
+    EXPECT_EQ(count_of(got, "<stanza-id"), 1u);
+}
+
+TEST(OfflineMessages, NoStoreWithWordsIsRefusedAndChatStatesVanish) {
+    Offline play;
+    EXPECT_THAT(play.juliet->ask("<message to='romeo@localhost' type='chat' id='1'><body>x</body>"
+                                 "<no-store xmlns='urn:xmpp:hints'/></message>"),
+                HasSubstr("<service-unavailable"));
+    EXPECT_EQ(play.juliet->ask("<message to='romeo@localhost' type='chat' id='1'>"
+                               "<composing xmlns='http://jabber.org/protocol/chatstates'/></message>"),
+              "");
+    EXPECT_EQ(play.juliet->ask("<message to='romeo@localhost' type='chat' id='1'>"
+                               "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
+                               "<no-store xmlns='urn:xmpp:hints'/></message>"),
+              "");
+    EXPECT_EQ(play.waiting(), 0u);
+}
+
+TEST(OfflineMessages, OfARemovedAccountAreNotKept) {
+    Offline play;
+    play.juliet->send(chat("1"));
+    ASSERT_TRUE(play.server.wait(play.server.storage().stores().accounts.remove(jid("romeo@localhost"))).ok());
+    EXPECT_THAT(play.juliet->ask(chat("2")), HasSubstr("<service-unavailable"));
+}
+
+}  // namespace
+}  // namespace rookery::test
