@@ -12,6 +12,8 @@ constexpr std::size_t page = 1'000;
 Task<Result<Value>> register_account(CommandContext context, Arguments args) {
     Result<Jid> account = account_of(context, args);
     if (!account.ok()) co_return std::move(account).error();
+    if (!new_account_address(args.text("user"), args.text("host")))
+        co_return Error(ErrorCode::invalid, "'" + args.text("user") + "' is not fit to be the name of an account");
     Result<void> made = co_await create_account(context.shards, *account, args.text("password"));
     if (!made.ok()) co_return std::move(made).error();
     co_return Value("User " + account->str() + " successfully registered");

@@ -146,6 +146,11 @@ void finish_removal_later(Shards& shards, unsigned home, Jid account, RosterPtr 
 
 }  // namespace
 
+std::optional<Jid> new_account_address(std::string_view name, std::string_view domain) {
+    if (!Jid::may_register(name)) return std::nullopt;
+    return Jid::make(name, domain);
+}
+
 Task<Result<void>> create_account(Shards& shards, Jid account, std::string password) {
     if (!is_account(account) || !Jid::may_register(account.local())) co_return no_account_name();
     Result<Credentials> keys = co_await shards.hasher().make_keys(std::move(password));

@@ -6,7 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "base/task.h"
@@ -16,6 +18,10 @@
 namespace rookery {
 
 class Shards;
+
+// The address for a new account, by the name as it was typed: normalising it first would hide what makes it unfit
+// (nodeprep drops a zero-width joiner that RFC 8265 refuses). nullopt: not fit (Jid::may_register), or no domain.
+std::optional<Jid> new_account_address(std::string_view name, std::string_view domain);
 
 // invalid: no name for a new account (Jid::may_register) or no fit password; conflict: it exists.
 Task<Result<void>> create_account(Shards& shards, Jid account, std::string password);

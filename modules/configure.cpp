@@ -233,6 +233,14 @@ private:
         return addresses->front().bare();
     }
 
+    Result<Jid> new_account_in(const AdHocRequest& request) const {
+        Result<Jid> account = account_in(request);
+        const std::string typed = request.text("accountjid");
+        if (account.ok() && !new_account_address(typed.substr(0, typed.find('@')), host().domain()))
+            return Error(ErrorCode::invalid, "'" + typed + "' is no address for a new account");
+        return account;
+    }
+
     // Does the same to each account; the first failure ends it.
     template <class Change>
     Task<AdHocStep> for_each(AdHocRequest request, Change change) {
@@ -255,7 +263,7 @@ private:
             form.add(required_field("password-verify", FieldType::text_private, "The password again"));
             co_return AdHocStep::ask(std::move(form));
         }
-        Result<Jid> account = account_in(request);
+        Result<Jid> account = new_account_in(request);
         if (!account.ok()) co_return refusal(account.error(), Jid());
         if (request.text("password") != request.text("password-verify"))
             co_return StanzaError(Condition::not_acceptable, "the passwords differ");

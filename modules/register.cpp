@@ -176,8 +176,8 @@ private:
         if (!wish) return Condition::bad_request;
         if (wish->remove) return Condition::unexpected_request;  // of whom?
         if (wish->username.empty() || wish->password.empty()) return Condition::not_acceptable;
-        std::optional<Jid> account = Jid::make(wish->username, host().domain());
-        if (!account || account->local().empty()) return Condition::jid_malformed;
+        std::optional<Jid> account = new_account_address(wish->username, host().domain());
+        if (!account) return Condition::jid_malformed;
         const AccessRules& rules = *host().options().access;
         if (!rules.allows(options_.access, *account, iq.address)) return Condition::not_allowed;
         if (!rules.allows(options_.ip_access, *account, iq.address)) return Condition::not_allowed;

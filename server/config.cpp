@@ -501,13 +501,18 @@ private:
             if (!spec)
                 report_module(entry);
             else if (is_loaded(loaded, *spec))
-                problems_.error(entry.mark, "the module '" + spec->name + "' is listed twice ('" + entry.key +
-                                                "' is the same one)");
+                problems_.error(entry.mark, "the module '" + spec->name + "' is listed twice: '" +
+                                                first_name_of(wanted, *spec) + "' and '" + entry.key + "'");
             else
                 load_module(*spec, entry.value, access, loaded);
         }
         add_needed(access, loaded);
         return loaded;
+    }
+
+    const std::string& first_name_of(const ConfigValue& modules, const ModuleSpec& spec) const {
+        const auto names_it = [&](const ConfigValue::Entry& entry) { return find_module(entry.key) == &spec; };
+        return std::find_if(modules.entries.begin(), modules.entries.end(), names_it)->key;
     }
 
     static bool is_loaded(const std::vector<HostOptions::ModuleOptions>& loaded, const ModuleSpec& spec) {

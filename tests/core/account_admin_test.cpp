@@ -82,6 +82,7 @@ TEST_P(AccountAdmin, RemovalEndsSessionsAndSubscriptionsAndTakesEverything) {
     befriend(server, "juliet@localhost", "romeo@localhost");
     TestClient romeo(server, "romeo@localhost/orchard");
     romeo.become_available();
+    romeo.ask("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>");  // wants to know of changes (RFC 6121 2.1.6)
     TestClient juliet(server, "juliet@localhost/balcony");
     juliet.become_available();
     romeo.receive();
@@ -95,8 +96,22 @@ TEST_P(AccountAdmin, RemovalEndsSessionsAndSubscriptionsAndTakesEverything) {
     EXPECT_THAT(told, HasSubstr("type='unsubscribe'"));
     EXPECT_THAT(told, HasSubstr("type='unsubscribed'"));
     EXPECT_EQ(stored_roster(server, "romeo@localhost").items.front().subscription, Subscription::none);
-    EXPECT_TRUE(stored_roster(server, "juliet@localhost").items.empty());
+    EXPECT_EQ(server.wait(server.storage().stores().roster.load(jid("juliet@localhost"))).error().code, ErrorCode::not_found);
     EXPECT_THAT(romeo.ask("<message to='juliet@localhost' id='1'><body>x</body></message>"), HasSubstr("service-unavailable"));
+}
+
+TEST_P(AccountAdmin, RemovalReachesContactsWhoAreAwayAndEndsRequestsOfBothSides) {
+    befriend(server, "juliet@localhost", "romeo@localhost");
+    TestClient juliet(server, "juliet@localhost/balcony");
+    ASSERT_TRUE(server.make_account("nurse", "localhost", "secret").ok());
+    juliet.send("<presence type='subscribe' to='nurse@localhost'/>");
+    TestClient paris(server, "paris@localhost/hall");
+    paris.send("<presence type='subscribe' to='juliet@localhost'/>");
+
+    ASSERT_TRUE(server.wait(remove_account(shards(), jid("juliet@localhost"))).ok());
+    EXPECT_EQ(stored_roster(server, "romeo@localhost").items.front().subscription, Subscription::none);
+    EXPECT_TRUE(stored_roster(server, "nurse@localhost").requests.empty());
+    EXPECT_FALSE(stored_roster(server, "paris@localhost").items.front().ask_subscribe);
 }
 
 TEST_P(AccountAdmin, RemovedNameMayBeMadeAgainAndIsNew) {

@@ -4,7 +4,6 @@
 #include <string>
 #include <string_view>
 
-#include "admin/commands.h"
 #include "core/subscription.h"
 #include "tests/support/test_client.h"
 
@@ -36,21 +35,6 @@ inline void put_contact(TestServer& server, std::string_view owner, std::string_
 inline void befriend(TestServer& server, std::string_view one, std::string_view other) {
     put_contact(server, one, other, Subscription::both);
     put_contact(server, other, one, Subscription::both);
-}
-
-class NoControl final : public ServerControl {
-public:
-    Task<Result<Value>> reload() override { co_return Value(); }
-    void stop() override {}
-    Value status() const override { return {}; }
-};
-
-inline Result<Value> command(TestServer& server, std::string verb, Value::Object arguments) {
-    NoControl control;
-    Stores stores = server.storage().stores();
-    const CommandTable table = make_command_table();
-    CommandContext context{server.assembly().shards(), stores, control};
-    return server.wait(table.run(context, std::move(verb), Value(std::move(arguments))));
 }
 
 }  // namespace rookery::test

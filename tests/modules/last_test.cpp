@@ -98,16 +98,16 @@ TEST_F(LastTest, FriendsRequestReachesAResource) {
 
 TEST_F(LastTest, Commands) {
     const Value::Object juliet{{"user", "juliet"}, {"host", "localhost"}};
-    EXPECT_FALSE(command(server, "get_last", juliet).ok());
-    ASSERT_TRUE(command(server, "set_last", {{"user", "juliet"}, {"host", "localhost"}, {"timestamp", 1'000'000'000},
-                                             {"status", "away"}}).ok());
-    Result<Value> last = command(server, "get_last", juliet);
+    EXPECT_FALSE(server.run_command("get_last", juliet).ok());
+    ASSERT_TRUE(server.run_command("set_last", {{"user", "juliet"}, {"host", "localhost"}, {"timestamp", 1'000'000'000},
+                                                {"status", "away"}}).ok());
+    Result<Value> last = server.run_command("get_last", juliet);
     ASSERT_TRUE(last.ok());
     EXPECT_EQ((*last)["timestamp"], Value("2001-09-09T01:46:40Z"));
     EXPECT_EQ((*last)["status"], Value("away"));
     TestClient here(server, "juliet@localhost/balcony");
-    EXPECT_EQ(command(server, "get_last", juliet).value()["status"], Value("ONLINE"));
-    EXPECT_FALSE(command(server, "get_last", {{"user", "juliet"}, {"host", "example.net"}}).ok());
+    EXPECT_EQ(server.run_command("get_last", juliet).value()["status"], Value("ONLINE"));
+    EXPECT_FALSE(server.run_command("get_last", {{"user", "juliet"}, {"host", "example.net"}}).ok());
 }
 
 }  // namespace

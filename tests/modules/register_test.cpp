@@ -87,7 +87,7 @@ TEST(Registration, WelcomesAndTells) {
     TestClient admin(server, "admin@localhost/desk");
     admin.become_available();
     EXPECT_THAT(TestClient::stranger(server).ask(account("juliet", "secret")), HasSubstr(made));
-    EXPECT_THAT(admin.receive(), HasSubstr("The account juliet@localhost was registered from 127.0.0.1."));
+    EXPECT_THAT(admin.receive(), HasSubstr("The account juliet@localhost was registered from 192.0.2.1."));
     TestClient juliet(server, "juliet@localhost/balcony");
     EXPECT_THAT(juliet.ask("<presence/>"), HasSubstr("<subject>Hi</subject><body>Welcome</body>"));
 }

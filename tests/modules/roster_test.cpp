@@ -300,13 +300,13 @@ TEST_F(SubscriptionTest, RemovalEndsBothDirections) {
 class RosterCommands : public RosterTest {
 protected:
     Result<Value> add(std::string local, std::string subscription) {
-        return command(server, "add_rosteritem",
-                       {{"localuser", local}, {"localhost", "localhost"}, {"user", "romeo"}, {"host", "example.net"},
-                        {"nick", "Romeo"}, {"groups", "Friends;Verona;Friends"}, {"subs", subscription}});
+        return server.run_command(
+            "add_rosteritem", {{"localuser", local}, {"localhost", "localhost"}, {"user", "romeo"}, {"host", "example.net"},
+                               {"nick", "Romeo"}, {"groups", "Friends;Verona;Friends"}, {"subs", subscription}});
     }
     Result<Value> remove(std::string local) {
-        return command(server, "delete_rosteritem",
-                       {{"localuser", local}, {"localhost", "localhost"}, {"user", "romeo"}, {"host", "example.net"}});
+        return server.run_command(
+            "delete_rosteritem", {{"localuser", local}, {"localhost", "localhost"}, {"user", "romeo"}, {"host", "example.net"}});
     }
 };
 

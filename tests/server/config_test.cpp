@@ -206,7 +206,7 @@ TEST(Listeners, ThoseOfEjabberdsThatWeLackAreLeftOut) {
 TEST(Modules, BothNamesMeanTheSameOne) {
     EXPECT_EQ(names_of(*good("modules: {mod_roster: {}}\n").hosts[0]), std::vector<std::string>{"roster"});
     EXPECT_EQ(names_of(*good("modules: {roster:}\n").hosts[0]), std::vector<std::string>{"roster"});
-    EXPECT_TRUE(contains(error_of("modules: {roster: {}, mod_roster: {}}\n"), "listed twice"));
+    EXPECT_TRUE(contains(error_of("modules: {roster: {}, mod_roster: {}}\n"), "listed twice: 'roster' and 'mod_roster'"));
     EXPECT_TRUE(contains(error_of("modules: [roster]\n"), "a map of modules"));
 }
 

@@ -40,6 +40,14 @@ void merge(ConfigValue& into, const ConfigValue& over) {
     }
 }
 
+// One module has several names, and is to be merged with itself.
+void use_full_names(ConfigValue& config) {
+    ConfigValue::Entry* modules = find_entry(config, "modules");
+    if (!modules || !modules->value.is_map()) return;
+    for (auto& entry : modules->value.entries)
+        if (const ModuleSpec* spec = find_module(entry.key)) entry.key = "mod_" + spec->name;
+}
+
 void name_default_modules(ConfigValue& config) {
     std::vector<ConfigValue::Entry> names;
     for (const ModuleSpec* spec : all_modules())
@@ -84,7 +92,9 @@ void write(std::string& out, const ConfigValue& value) {
 
 std::string merged_config(std::string_view usual, std::string_view over) {
     ConfigValue config = read(usual);
-    const ConfigValue changes = read(over);
+    ConfigValue changes = read(over);
+    use_full_names(config);
+    use_full_names(changes);
     if (changes.find("modules") && !config.find("modules")) name_default_modules(config);
     merge(config, changes);
     if (auto* modules = find_entry(config, "modules"))

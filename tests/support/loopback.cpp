@@ -43,7 +43,7 @@ public:
     void write(std::string_view bytes) override {
         if (pipe_ && !pipe_->server_closed) pipe_->to_client += bytes;
     }
-    std::size_t output_bytes() const override { return pipe_ && pipe_->client_dropped ? pipe_->to_client.size() : 0; }
+    std::size_t output_bytes() const override { return pipe_ && takes_nothing() ? pipe_->to_client.size() : 0; }
     void pause_reading() override { pipe_->paused = true; }
     void resume_reading() override {
         pipe_->paused = false;
@@ -72,6 +72,8 @@ public:
     const Endpoint& peer() const override { return peer_; }
 
 private:
+    bool takes_nothing() const { return pipe_->client_dropped || pipe_->client_stalled; }
+
     std::shared_ptr<LoopbackPipe> pipe_;
     Endpoint peer_{*IpAddress::parse("192.0.2.1"), 40'000};
 };

@@ -23,6 +23,7 @@ struct LoopbackPipe {
     bool read_posted = false;
     bool client_closed = false;   // FIN: after what is in to_server
     bool client_dropped = false;  // reset: at once
+    bool client_stalled = false;  // takes nothing: what is written stays with the server
     bool server_closed = false;
 };
 
@@ -36,6 +37,8 @@ public:
     Result<void> start_tls() override { return Error(ErrorCode::unavailable, "no TLS in process"); }
     void close() override;
     void drop() override;
+    // From now on the client takes nothing but what receive() is called for.
+    void stall() { pipe_->client_stalled = true; }
 
 private:
     FakeLoops& loops_;

@@ -33,7 +33,7 @@ TestClient::TestClient(TestServer& server, std::string_view full_jid) {
     if (!jid || !jid->is_full()) throw std::runtime_error("not a full address");
     const Result<void> made = server.make_account(jid->local(), jid->domain(), password);
     if (!made.ok() && made.error().code != ErrorCode::conflict) throw std::runtime_error(made.error().message);
-    wire_ = server.connect({});
+    wire_ = server.connect();
     for (const std::string& step : {header(*jid), plain_auth(*jid)}) wire_->send(step);
     receive();
     features_ = ask(header(*jid));
@@ -42,7 +42,7 @@ TestClient::TestClient(TestServer& server, std::string_view full_jid) {
 }
 
 TestClient TestClient::stranger(TestServer& server, std::string_view domain) {
-    TestClient client(server.connect({}));
+    TestClient client(server.connect());
     client.features_ = client.ask(header(Jid::parse(domain).value()));
     return client;
 }

@@ -25,14 +25,16 @@ public:
     void become_available();
     bool closed();
     void drop() { wire_->drop(); }
+    // From now on reads nothing: what it is sent stays with the server.
+    void stall() { wire_->stall(); }
     // </stream:stream>
     void leave();
     const std::string& features() const { return features_; }  // the latest <stream:features/>, with what came before
 
 private:
-    explicit TestClient(std::unique_ptr<Wire> wire) : wire_(std::move(wire)) {}
+    explicit TestClient(std::unique_ptr<LoopbackWire> wire) : wire_(std::move(wire)) {}
 
-    std::unique_ptr<Wire> wire_;
+    std::unique_ptr<LoopbackWire> wire_;
     std::string features_;
 };
 

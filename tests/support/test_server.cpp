@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "admin/cli.h"
+#include "admin/commands.h"
 #include "core/access.h"
 #include "server/config.h"
 #include "tests/support/config_merge.h"
-#include "tests/support/loopback.h"
 #include "xmpp/sasl/credentials.h"
 
 namespace rookery::test {
@@ -90,7 +91,7 @@ std::vector<std::shared_ptr<const HostOptions>> wanted_hosts(const TestServerOpt
 }  // namespace
 
 TestServer::TestServer(TestServerOptions options)
-    : options_(std::move(options)), loops_(options_.shards), storage_(open_memory()), policy_(open_policy()) {
+    : options_(std::move(options)), commands_(make_command_table()), loops_(options_.shards), storage_(open_memory()), policy_(open_policy()) {
     assembly_ = std::make_unique<Assembly>(loops_.all(), storage_->stores(), work_);
     assembly_->shards().set_hasher(*this);
     const std::vector<std::shared_ptr<const HostOptions>> hosts = wanted_hosts(options_);
@@ -99,16 +100,27 @@ TestServer::TestServer(TestServerOptions options)
 }
 
 TestServer::~TestServer() {
-    for (unsigned i = 0; i < options_.shards; ++i) {
-        loops_.at(i).run_here([this, i] {
-            assembly_->c2s(i).close_strangers(StreamError(StreamCondition::system_shutdown));
-            assembly_->shards().at(i).close_sessions(StreamError(StreamCondition::system_shutdown));
-        });
-    }
+    stop();
     loops_.run_until_idle();
 }
 
-std::unique_ptr<Wire> TestServer::connect(const WireOptions&) {
+void TestServer::stop() {
+    const StreamError error(StreamCondition::system_shutdown);
+    for (unsigned i = 0; i < options_.shards; ++i) {
+        loops_.at(i).post([this, i, error] {
+            assembly_->c2s(i).close_strangers(error);
+            assembly_->shards().at(i).close_sessions(error);
+        });
+    }
+}
+
+Task<Result<Value>> TestServer::reload() {
+    co_return Error(ErrorCode::unavailable, "a server in a test has no configuration file");
+}
+
+Value TestServer::status() const { return Value::object({{"status", "running"}}); }
+
+std::unique_ptr<LoopbackWire> TestServer::connect() {
     auto pipe = std::make_shared<LoopbackPipe>();
     pipe->dribble = options_.dribble;
     const unsigned shard = next_shard_++ % options_.shards;
@@ -133,8 +145,19 @@ Result<void> TestServer::make_account(std::string_view user, std::string_view do
     return wait(storage_->stores().accounts.create(*jid, std::move(*keys), loops_.clock().wall_now()));
 }
 
-Result<std::string> TestServer::command(std::string_view verb, const std::vector<std::string>&) {
-    return Error(ErrorCode::not_found, "no such verb: " + std::string(verb));
+Result<Value> TestServer::run_command(std::string verb, Value::Object arguments) {
+    CommandContext context{assembly_->shards(), assembly_->stores(), *this};
+    return wait(commands_.run(context, std::move(verb), Value(std::move(arguments))));
+}
+
+Result<std::string> TestServer::command(std::string_view verb, const std::vector<std::string>& arguments) {
+    const Command* known = commands_.find(verb);
+    if (!known) return Error(ErrorCode::not_found, commands_.unknown(verb));
+    Result<Value> named = named_arguments(*known, arguments);
+    if (!named.ok()) return std::move(named).error();
+    Result<Value> result = run_command(known->name, *named->as_object());
+    if (!result.ok()) return std::move(result).error();
+    return to_table(*result);
 }
 
 Result<void> TestServer::advance(Duration time) {

@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "base/work_pool.h"
+#include "core/command.h"
 #include "core/module.h"
 #include "core/password_hasher.h"
 #include "server/assembly.h"
 #include "storage/stores.h"
 #include "tests/support/fake_loop.h"
+#include "tests/support/loopback.h"
 #include "tests/support/play_driver.h"
 
 namespace rookery::test {
@@ -29,13 +31,13 @@ struct TestServerOptions {
     std::string config_yaml;
 };
 
-class TestServer final : public Driver, public PasswordHasher {
+class TestServer final : public Driver, public PasswordHasher, public ServerControl {
 public:
     explicit TestServer(TestServerOptions options = {});
     ~TestServer() override;
 
     // Driver
-    std::unique_ptr<Wire> connect(const WireOptions& options) override;
+    std::unique_ptr<Wire> connect(const WireOptions&) override { return connect(); }
     Result<void> make_account(std::string_view user, std::string_view domain, std::string_view password) override;
     Result<std::string> command(std::string_view verb, const std::vector<std::string>& arguments) override;
     Result<void> advance(Duration time) override;
@@ -45,11 +47,19 @@ public:
     // PasswordHasher, at once and cheaply.
     Task<Result<Credentials>> make_keys(std::string password) override;
 
+    // ServerControl
+    Task<Result<Value>> reload() override;  // unavailable: there is no file to read again
+    void stop() override;                   // ends all streams as the program does; it may be connected to again
+    Value status() const override;
+
     // For C++ tests.
+    std::unique_ptr<LoopbackWire> connect();
     Assembly& assembly() { return *assembly_; }
     Shard& home(std::string_view bare) { return assembly_->shards().at(assembly_->shards().home_of(bare)); }
     Storage& storage() { return *storage_; }
     FakeLoops& loops() { return loops_; }
+    // A verb of the administrator, as the control socket runs it.
+    Result<Value> run_command(std::string verb, Value::Object arguments);
     void run_until_idle() { loops_.run_until_idle(); }
     // Runs a task to its end on shard 0's loop.
     template <class T>
@@ -67,6 +77,7 @@ private:
     }
 
     TestServerOptions options_;
+    CommandTable commands_;
     FakeLoops loops_;
     WorkPool work_{0, 1};
     std::unique_ptr<Storage> storage_;
