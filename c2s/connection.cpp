@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/interned.h"
 #include "base/log.h"
 #include "c2s/session.h"
 #include "core/host.h"
@@ -14,7 +15,7 @@ struct Connection::Home {
     std::unique_ptr<ParkedTransport> transport;
     std::shared_ptr<const C2sPolicy> policy;
     Stream stream;
-    std::string tls_text;
+    std::string_view tls_text;
 };
 
 // --- opening and closing ------------------------------------------------------------------------------------------
@@ -233,7 +234,7 @@ void Connection::start_tls() {
 void Connection::on_secured() {
     const std::optional<TlsInfo> tls = transport_->tls();
     assert(tls);
-    tls_text_ = tls->version + " " + tls->cipher;
+    tls_text_ = interned(tls->version + " " + tls->cipher);
     stream_.tls_started(*tls);
 }
 
@@ -319,7 +320,7 @@ void Connection::go_home() {
     transport_.reset();
     if (!parked) return;
     C2s& target = c2s_.at(home);
-    auto moving = std::make_shared<Home>(Home{std::move(parked), policy_, std::move(stream_), std::move(tls_text_)});
+    auto moving = std::make_shared<Home>(Home{std::move(parked), policy_, std::move(stream_), tls_text_});
     target.loop().post([&target, moving = std::move(moving)] { arrive_home(target, moving); });
 }
 
@@ -327,7 +328,7 @@ void Connection::arrive_home(C2s& c2s, std::shared_ptr<Home> home) {
     home->stream.rebind(c2s.shard(), c2s.parsers());
     std::shared_ptr<Connection> connection(new Connection(c2s, std::move(home->policy), std::move(home->stream)));
     connection->self_ = connection;
-    connection->tls_text_ = std::move(home->tls_text);
+    connection->tls_text_ = home->tls_text;
     connection->transport_ = home->transport->adopt(c2s.loop(), *connection);
     connection->watch_login();
     connection->resume_after_login();
@@ -421,7 +422,7 @@ SessionOrigin Connection::origin() const {
     from.port = transport_->peer().port;
     from.transport = policy_->direct_tls ? "tls" : "tcp";
     from.tls = tls_text_;
-    from.mechanism = stream_.mechanism();
+    from.mechanism = interned(stream_.mechanism());
     return from;
 }
 

@@ -77,7 +77,7 @@ private:
     Stream stream_;
     std::shared_ptr<C2sSession> session_;
     std::unique_ptr<Shaper> shaper_;
-    std::string tls_text_;
+    std::string_view tls_text_;  // interned
     SteadyTime last_heard_{};
     TimerId login_timer_ = 0;
     TimerId silence_timer_ = 0;

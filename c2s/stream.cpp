@@ -42,6 +42,8 @@ struct Stream::Auth {
     unsigned failures = 0;
     unsigned false_starts = 0;
     std::optional<SaslCondition> verdict;  // what a right proof gets instead of success
+    std::string bind_id;
+    std::string resource;
 };
 
 Stream::Stream(Shard& shard, xml::ParserPool& parsers, std::shared_ptr<const StreamPolicy> policy)
@@ -115,7 +117,7 @@ StreamEvent Stream::step() {
         case xml::ParseStep::failed: return fail(parser_->error());
     }
     feeding_ = false;
-    rest_ = {};
+    std::string().swap(rest_);  // its memory as well: most clients now say nothing for a long time
     // Before login it stays: it counts the white space between elements (X21).
     if (authenticated() && parser_->at_boundary()) return_parser();
     return StreamEvent::need_more;
@@ -421,23 +423,24 @@ StreamEvent Stream::on_bind_element(xml::Element element) {
         write(request->make_result());
         return StreamEvent::nothing;
     }
-    bind_id_ = request->id;
-    resource_ = request->payload().child(resource_name).text();
+    auth_->bind_id = request->id;
+    auth_->resource = request->payload().child(resource_name).text();
     return StreamEvent::bind;
 }
+
+const std::string& Stream::requested_resource() const { return auth_->resource; }
 
 void Stream::bound(const Jid& full) {
     jid_ = full;
     state_ = State::bound;
-    Stanza result = Stanza::iq(IqType::result, std::exchange(bind_id_, {}));
+    Stanza result = Stanza::iq(IqType::result, auth_->bind_id);
     result.element().add(xml::Element(bind_name).add_text_child(jid_name, full.str()));
     write(result);
-    resource_ = {};
     auth_.reset();
 }
 
 void Stream::refuse_bind(const StanzaError& error) {
-    write(Stanza::iq(IqType::set, std::exchange(bind_id_, {})).make_error(error));
+    write(Stanza::iq(IqType::set, std::exchange(auth_->bind_id, {})).make_error(error));
 }
 
 // --- stanzas ------------------------------------------------------------------------------------------------------

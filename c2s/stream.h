@@ -96,7 +96,7 @@ public:
     SaslCheckPassword take_password_check();
     std::string mechanism() const;            // of the login; until rebind()
     std::shared_ptr<Stanza> take_stanza() { return std::move(stanza_); }
-    const std::string& requested_resource() const { return resource_; }  // empty: the server makes one
+    const std::string& requested_resource() const;  // empty: the server makes one
     void bound(const Jid& full);
     void refuse_bind(const StanzaError& error);
     void write(const Stanza& stanza) { stanza.write(output_); }
@@ -119,7 +119,7 @@ public:
 
 private:
     enum class State : std::uint8_t { header, negotiate, authenticating, bind, bound, closed };
-    struct Auth;  // all that is only needed until login
+    struct Auth;  // all that is only needed until a resource is bound
 
     StreamEvent step();
     bool feed_parser();
@@ -161,8 +161,6 @@ private:
     std::string rest_;
     std::string output_;
     std::string lang_;
-    std::string resource_;
-    std::string bind_id_;
     std::string close_reason_;
     Jid jid_;
     State state_ = State::header;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -21,11 +22,12 @@ class Account;
 
 // What is known about how the session came in; for admins and logs.
 struct SessionOrigin {
-    std::string address;    // of the client, without port
+    std::string address;         // of the client, without port
     std::uint16_t port = 0;
-    std::string transport;  // "tcp", "tls"
-    std::string tls;        // "TLSv1.3 TLS_AES_128_GCM_SHA256", or empty
-    std::string mechanism;  // SASL
+    // Texts that live as long as the program (base/interned.h): every session has them.
+    std::string_view transport;  // "tcp", "tls"
+    std::string_view tls;        // "TLSv1.3 TLS_AES_128_GCM_SHA256", or empty
+    std::string_view mechanism;  // SASL
 };
 
 // Of a presence (RFC 6121 4.7.2.3); 0 when none is given, nullopt when it is no whole number from -128 to 127.

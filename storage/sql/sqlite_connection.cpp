@@ -12,7 +12,7 @@ namespace rookery {
 namespace {
 
 constexpr int writer_cache_kib = 16 * 1024;
-constexpr int reader_cache_kib = 8 * 1024;
+constexpr int reader_cache_kib = 512;             // of each reader: the rest is in the page cache of the kernel, once for all
 constexpr int checkpoint_pages = 2'000;           // the write-ahead log is written back past 8 MB ...
 constexpr int kept_log_bytes = 64 * 1024 * 1024;  // ... and cut to this size if a burst made it larger
 
