@@ -287,6 +287,7 @@ void Stream::tls_started(const TlsInfo& tls) {
     secured_ = true;
     auth_->bindings.tls_exporter = tls.tls_exporter;
     auth_->bindings.tls_server_end_point = tls.tls_server_end_point;
+    auth_->bindings.tls_unique = tls.tls_unique;
 }
 
 // --- login --------------------------------------------------------------------------------------------------------

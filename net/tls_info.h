@@ -11,10 +11,11 @@ struct TlsInfo {
     std::string sni;      // as the client sent it, lower case; empty: none
     std::string alpn;     // what was chosen; empty: the client offered none
 
-    // Channel bindings, raw bytes. tls-exporter (RFC 9266) is empty when this session may not be used for it:
-    // TLS 1.2 without extended master secret. tls-server-end-point is RFC 5929's.
+    // Channel bindings, raw bytes. tls-exporter (RFC 9266) and tls-unique (RFC 5929) are empty when this session may not
+    // be used for them: TLS 1.2 without extended master secret; tls-unique also under TLS 1.3, where it is not defined.
     std::string tls_exporter;
-    std::string tls_server_end_point;
+    std::string tls_server_end_point;  // RFC 5929
+    std::string tls_unique;
 
     bool is_tls13 = false;
     bool extended_master_secret = false;  // of TLS 1.2; TLS 1.3 has its equal built in and says true

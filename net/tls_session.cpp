@@ -111,6 +111,13 @@ std::string export_channel_binding(SSL* ssl) {
     return done == 1 ? binding : std::string();
 }
 
+// RFC 5929 section 3.1: the first Finished of the handshake. That is the client's, since we never resume a session.
+std::string first_finished(const SSL* ssl) {
+    std::array<char, EVP_MAX_MD_SIZE> finished{};
+    const std::size_t size = SSL_get_peer_finished(ssl, finished.data(), finished.size());
+    return std::string(finished.data(), std::min(size, finished.size()));
+}
+
 std::string lower_case(std::string_view text) {
     std::string lower(text);
     for (char& c : lower) {
@@ -158,6 +165,7 @@ public:
         info.is_tls13 = SSL_version(ssl) == TLS1_3_VERSION;
         info.extended_master_secret = info.is_tls13 || SSL_get_extms_support(ssl) == 1;
         if (info.extended_master_secret) info.tls_exporter = export_channel_binding(ssl);
+        if (info.extended_master_secret && !info.is_tls13) info.tls_unique = first_finished(ssl);
         if (X509* certificate = SSL_get_certificate(ssl)) info.tls_server_end_point = hash_of_certificate(certificate);
         return info;
     }

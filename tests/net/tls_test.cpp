@@ -117,6 +117,27 @@ TEST_P(TlsTest, TellsWhatWasAgreed) {
     X509_digest(certificate, EVP_sha256(), hash, &size);
     X509_free(certificate);
     EXPECT_EQ(info->tls_server_end_point, std::string(reinterpret_cast<char*>(hash), size));
+
+    std::string finished(64, '\0');
+    finished.resize(SSL_get_finished(client.ssl(), finished.data(), finished.size()));
+    ASSERT_FALSE(finished.empty());
+    EXPECT_EQ(info->tls_unique, tls13 ? "" : finished);
+}
+
+TEST(Tls, WithoutExtendedMasterSecretOnlyTheCertificateIsBound) {
+    LoopThread thread;
+    TestServer server(thread, echo, direct_tls(), test_contexts());
+    TlsClient client(server.port(), only(TLS1_2_VERSION));
+    SSL_set_options(client.ssl(), SSL_OP_NO_EXTENDED_MASTER_SECRET);
+    ASSERT_TRUE(client.shake_hands()) << client.alert();
+    client.send("x");
+    client.receive(1);
+    const std::optional<TlsInfo> info = thread.sync([&] { return server.peer().channel->tls(); });
+    ASSERT_TRUE(info);
+    EXPECT_FALSE(info->extended_master_secret);
+    EXPECT_EQ(info->tls_exporter, "");
+    EXPECT_EQ(info->tls_unique, "");
+    EXPECT_NE(info->tls_server_end_point, "");
 }
 
 TEST_P(TlsTest, UpgradesByStartTls) {
