@@ -1,5 +1,5 @@
-// vcard-temp (XEP-0054): everybody may read an account's vCard, only the account itself writes it. Missing users and
-// users without a vCard look the same to others.
+// vcard-temp (XEP-0054): everybody may read an account's vCard, only the account itself writes it. To strangers a user
+// without a vCard and one who emptied it look like a user who does not exist. Contacts get an emptied one as it is.
 #include <algorithm>
 
 #include "core/module.h"
@@ -68,18 +68,28 @@ private:
 
     Task<IqReply> load(Iq iq) {
         Result<Document> document = co_await stores().documents.load(iq.account->jid(), document_key);
-        if (document.ok()) {
-            if (std::optional<xml::Element> vcard = xml::parse_document(document->body)) co_return std::move(*vcard);
-            co_return StanzaError(Condition::internal_server_error);
+        if (!document.ok()) co_return none(iq, document.error());
+        std::optional<xml::Element> vcard = xml::parse_document(document->body);
+        if (!vcard) co_return StanzaError(Condition::internal_server_error);
+        if (vcard->children().empty() && !iq.own()) {
+            const bool is_contact = co_await sees(iq.stanza->from, iq.account);
+            if (!is_contact) co_return Condition::service_unavailable;
         }
-        if (document.error().code != ErrorCode::not_found)
-            co_return StanzaError(Condition::internal_server_error, ErrorType::wait);
-        if (iq.own()) co_return Condition::item_not_found;
-        co_return Condition::service_unavailable;  // as for a user that does not exist (section 3.3)
+        co_return std::move(*vcard);
+    }
+
+    Task<bool> sees(Jid asker, AccountPtr account) {
+        const Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
+        co_return roster.ok() && account->is_seen_by(asker).value_or(false);
+    }
+
+    // Section 3.3: others hear what they would hear of a user who does not exist.
+    static StanzaError none(const Iq& iq, const Error& why) {
+        if (why.code != ErrorCode::not_found) return StanzaError(Condition::internal_server_error, ErrorType::wait);
+        return iq.own() ? Condition::item_not_found : Condition::service_unavailable;
     }
 
     IqReply set(Iq iq) {
-        if (iq.payload().children().empty()) return remove(iq.account->jid());
         std::string body = xml::Element(iq.payload()).to_string();
         if (std::cmp_greater(body.size(), options_.max_size.bytes))
             return StanzaError(Condition::not_acceptable, "the vCard is larger than " + size_text(options_.max_size.bytes));
@@ -93,13 +103,6 @@ private:
         if (stored.ok()) co_return IqReply();
         if (stored.error().code == ErrorCode::limit)
             co_return StanzaError(Condition::resource_constraint, ErrorType::modify, "too much is stored already");
-        co_return StanzaError(Condition::internal_server_error, ErrorType::wait);
-    }
-
-    // An empty vCard is none.
-    Task<IqReply> remove(Jid owner) {
-        Result<void> removed = co_await stores().documents.remove(std::move(owner), document_key);
-        if (removed.ok() || removed.error().code == ErrorCode::not_found) co_return IqReply();
         co_return StanzaError(Condition::internal_server_error, ErrorType::wait);
     }
 

@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/support/test_client.h"
+#include "tests/modules/contacts.h"
 
 namespace rookery::test {
 namespace {
@@ -50,11 +50,20 @@ TEST_F(Vcards, AreWrittenByTheirOwnerOnly) {
     EXPECT_THAT(juliet.ask(get()), HasSubstr("<FN>Juliet</FN>"));
 }
 
-TEST_F(Vcards, EmptyOneTakesItAway) {
+TEST(EmptiedVcard, IsSeenByItsOwnerAndContactsAndLooksLikeNoneToStrangers) {
+    TestServer server;
+    befriend(server, "juliet@localhost", "nurse@localhost");
+    TestClient juliet(server, "juliet@localhost/balcony"), nurse(server, "nurse@localhost/room"),
+        romeo(server, "romeo@localhost/orchard");
     juliet.ask(set("<FN>Juliet</FN>"));
     EXPECT_THAT(juliet.ask(set("")), HasSubstr("type='result'"));
-    EXPECT_THAT(juliet.ask(set("")), HasSubstr("type='result'"));
-    EXPECT_THAT(romeo.ask(get("juliet@localhost")), HasSubstr("<service-unavailable"));
+    EXPECT_THAT(juliet.ask(get()), HasSubstr("type='result'><vCard xmlns='vcard-temp'/>"));
+    EXPECT_THAT(nurse.ask(get("juliet@localhost")), HasSubstr("type='result'><vCard xmlns='vcard-temp'/>"));
+    const std::string emptied = romeo.ask(get("juliet@localhost"));
+    std::string missing = romeo.ask(get("nobody@localhost"));
+    EXPECT_THAT(emptied, HasSubstr("<service-unavailable"));
+    missing.replace(missing.find("nobody"), 6, "juliet");
+    EXPECT_EQ(emptied, missing);
 }
 
 TEST_F(Vcards, HaveALargestSize) {
