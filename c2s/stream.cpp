@@ -34,6 +34,7 @@ bool is_stanza(xml::View element) {
 struct Stream::Auth {
     ChannelBindings bindings;
     std::vector<std::string> offered;
+    std::vector<std::string> offered_bindings;  // types; none without a -PLUS mechanism
     std::unique_ptr<SaslMechanism> mechanism;
     std::string mechanism_name;
     std::string account;
@@ -227,10 +228,11 @@ void Stream::write_mechanisms() {
     output_ += "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>";
     for (const std::string& name : auth_->offered) output_ += "<mechanism>" + name + "</mechanism>";
     output_ += "</mechanisms>";
-    const std::vector<std::string> types = auth_->bindings.types();
-    if (types.empty()) return;
+    const bool plus = std::ranges::any_of(auth_->offered, [](const std::string& name) { return name.ends_with("-PLUS"); });
+    auth_->offered_bindings = plus ? auth_->bindings.types() : std::vector<std::string>();
+    if (!plus) return;
     output_ += "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>";
-    for (const std::string& type : types) output_ += "<channel-binding type='" + type + "'/>";
+    for (const std::string& type : auth_->offered_bindings) output_ += "<channel-binding type='" + type + "'/>";
     output_ += "</sasl-channel-binding>";
 }
 
@@ -301,7 +303,7 @@ StreamEvent Stream::on_auth(xml::View element) {
     context.domain = host_->domain();
     context.mechanisms = auth_->offered;
     context.bindings = auth_->bindings;
-    context.channel_bindings = auth_->bindings.types();
+    context.channel_bindings = auth_->offered_bindings;
     context.fake_secret = policy_->fake_secret;
     context.default_hash = policy_->default_hash;
     context.default_iterations = policy_->default_iterations;
@@ -373,8 +375,8 @@ StreamEvent Stream::auth_failed(SaslCondition condition, std::string_view why) {
     auth_->mechanism.reset();
     auth_->password.reset();
     state_ = State::negotiate;
-    // COMPAT: slixmpp 1.8.3 binds tls-unique to TLS 1.3 and tries every mechanism in turn before PLAIN: attempts that
-    // never came to a proof are no guesses, and have a bound of their own.
+    // COMPAT: slixmpp 1.8.3 binds tls-unique to TLS 1.3 and tries every mechanism in turn before PLAIN (docs/clients.md):
+    // attempts that never came to a proof are no guesses, and have a bound of their own.
     const bool guessed = !auth_->account.empty();
     const unsigned failures = guessed ? ++auth_->failures : ++auth_->false_starts;
     if (failures >= (guessed ? policy_->max_auth_failures : policy_->max_false_starts))

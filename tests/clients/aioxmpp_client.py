@@ -154,11 +154,16 @@ async def blocking(alice, bob):
 
 
 async def vcards(alice, bob):
+    own, other = (user.client.summon(aioxmpp.vcard.VCardService) for user in (alice, bob))
+    equal("picture before there is one", (await own.get_vcard()).get_photo_data(), None)
     card = aioxmpp.vcard.xso.VCard()
-    service = alice.client.summon(aioxmpp.vcard.VCardService)
-    await service.set_vcard(card)
-    fetched = await bob.client.summon(aioxmpp.vcard.VCardService).get_vcard(alice.bare)
-    assert isinstance(fetched, aioxmpp.vcard.xso.VCard), fetched
+    card.set_photo_data("image/png", bytes(range(256)))
+    await own.set_vcard(card)
+    for service in (own, other):
+        equal("picture", (await service.get_vcard(alice.bare)).get_photo_data(), bytes(range(256)))
+    await own.set_vcard(aioxmpp.vcard.xso.VCard())
+    for service in (own, other):
+        equal("picture of an emptied vCard", (await service.get_vcard(alice.bare)).get_photo_data(), None)
 
 
 async def main():
