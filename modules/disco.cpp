@@ -143,7 +143,7 @@ private:
     IqReply items_of_account(Iq iq) {
         const std::string node(iq.payload().attr_or("node", ""));
         if (!node.empty()) return items_of_node(std::move(iq), node);
-        auto event = std::make_shared<DiscoItemsEvent>(std::move(iq));
+        auto event = std::make_shared<DiscoItemsEvent>(DiscoItemsEvent{std::move(iq), {}});
         for (const SessionPtr& session : event->iq.account->sessions())
             if (session->available()) event->answer.items.push_back(DiscoItem(session->jid()));
         return ask(host().hooks.disco_items, event);
@@ -152,13 +152,13 @@ private:
     // --- nodes
 
     IqReply info_of_node(Iq iq, const std::string& node) {
-        auto event = std::make_shared<DiscoInfoEvent>(std::move(iq));
+        auto event = std::make_shared<DiscoInfoEvent>(DiscoInfoEvent{std::move(iq), {}});
         event->answer.node = node;
         return ask(host().hooks.disco_info, event);
     }
 
     IqReply items_of_node(Iq iq, const std::string& node) {
-        auto event = std::make_shared<DiscoItemsEvent>(std::move(iq));
+        auto event = std::make_shared<DiscoItemsEvent>(DiscoItemsEvent{std::move(iq), {}});
         event->answer.node = node;
         return ask(host().hooks.disco_items, event);
     }
