@@ -357,17 +357,23 @@ StreamEvent Stream::advance_auth(SaslStep step) {
     return StreamEvent::authenticated;
 }
 
-// Answers come between two calls of next(): their event is delivered by the next one.
+// Answers come between two calls of next(): their event is delivered by the next one. One that comes after the end
+// (the time for login was up) is for nobody: it must not open the stream again.
 void Stream::provide(const Credentials& credentials, std::optional<SaslCondition> verdict) {
-    if (auth_) auth_->verdict = verdict;
-    if (auth_ && auth_->mechanism) pending_event_ = advance_auth(auth_->mechanism->provide(credentials));
+    if (!authenticating()) return;
+    auth_->verdict = verdict;
+    pending_event_ = advance_auth(auth_->mechanism->provide(credentials));
 }
 
 void Stream::password_checked(bool matches) {
-    if (auth_ && auth_->mechanism) pending_event_ = advance_auth(auth_->mechanism->password_checked(matches));
+    if (authenticating()) pending_event_ = advance_auth(auth_->mechanism->password_checked(matches));
 }
 
-void Stream::fail_auth(SaslCondition condition) { pending_event_ = auth_failed(condition, "refused by the server"); }
+void Stream::fail_auth(SaslCondition condition) {
+    if (authenticating()) pending_event_ = auth_failed(condition, "refused by the server");
+}
+
+bool Stream::authenticating() const { return state_ == State::authenticating && auth_->mechanism; }
 
 StreamEvent Stream::auth_failed(SaslCondition condition, std::string_view why) {
     close_reason_ = why;

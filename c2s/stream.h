@@ -138,6 +138,7 @@ private:
     StreamEvent on_stanza(xml::Element element);
     StreamEvent on_peer_close();
 
+    bool authenticating() const;
     StreamEvent advance_auth(SaslStep step);
     StreamEvent auth_failed(SaslCondition condition, std::string_view why);
     StreamEvent fail(const StreamError& error);

@@ -1,0 +1,63 @@
+// The stream by itself: what a whole login cannot show.
+#include "c2s/stream.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/test_server.h"
+
+namespace rookery::test {
+namespace {
+
+class StreamTest : public testing::Test {
+protected:
+    StreamTest() {
+        auto policy = std::make_shared<StreamPolicy>();
+        policy->starttls = policy->starttls_required = false;
+        policy->fake_secret = "secret";
+        stream.emplace(server.assembly().shards().at(0), parsers, policy);
+    }
+    ~StreamTest() override { stream.reset(); }
+
+    StreamEvent feed(std::string_view bytes) {
+        stream->feed(bytes);
+        const StreamEvent event = stream->next();
+        stream->park_input();
+        return event;
+    }
+
+    TestServer server;
+    xml::ParserPool parsers;
+    std::optional<Stream> stream;
+};
+
+const std::string header =
+    "<stream:stream to='localhost' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
+const std::string auth =
+    "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldABzZWNyZXQ=</auth>";
+
+TEST_F(StreamTest, KeysThatComeTooLateDoNotOpenItAgain) {
+    ASSERT_EQ(feed(header + auth), StreamEvent::need_credentials);
+    stream->close(StreamError(StreamCondition::connection_timeout));
+    stream->take_output();
+    stream->provide(Credentials{});
+    EXPECT_EQ(stream->next(), StreamEvent::closed);
+    stream->fail_auth(SaslCondition::temporary_auth_failure);
+    EXPECT_EQ(stream->next(), StreamEvent::closed);
+    EXPECT_TRUE(stream->is_closed());
+    EXPECT_EQ(stream->take_output(), "");
+}
+
+TEST_F(StreamTest, AVerdictThatComesTooLateIsForNobody) {
+    ASSERT_EQ(feed(header + auth), StreamEvent::need_credentials);
+    stream->provide(Credentials{});
+    ASSERT_EQ(stream->next(), StreamEvent::check_password);
+    stream->close(StreamError(StreamCondition::connection_timeout));
+    stream->take_output();
+    stream->password_checked(true);
+    EXPECT_EQ(stream->next(), StreamEvent::closed);
+    EXPECT_FALSE(stream->authenticated());
+    EXPECT_EQ(stream->take_output(), "");
+}
+
+}  // namespace
+}  // namespace rookery::test
