@@ -1,6 +1,7 @@
 #include "c2s/connection.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cassert>
 
 #include "base/interned.h"
@@ -11,11 +12,39 @@
 
 namespace rookery {
 
+namespace {
+
+// A password in the work pool, where others may wait for their turn: a client that gave up must not cost them its check.
+struct PasswordCheck {
+    explicit PasswordCheck(SaslCheckPassword password) : what(std::move(password)) {}
+
+    Result<bool> run() const {
+        if (abandoned) return Error(ErrorCode::unavailable, "nobody waits for it");
+        return password_matches(what.keys, what.password);
+    }
+
+    const SaslCheckPassword what;
+    std::atomic<bool> abandoned{false};
+};
+
+}  // namespace
+
+// What there is only until a resource is bound.
+struct Connection::Stranger {
+    explicit Stranger(SteadyTime time) : until(time) {}
+
+    const SteadyTime until;  // for all of it: TLS, SASL and binding, on whatever shard
+    TimerId timer = 0;
+    TimerId silence_timer = 0;
+    std::shared_ptr<PasswordCheck> checking;
+};
+
 struct Connection::Home {
     std::unique_ptr<ParkedTransport> transport;
     std::shared_ptr<const C2sPolicy> policy;
     Stream stream;
     std::string_view tls_text;
+    SteadyTime login_until;
 };
 
 // --- opening and closing ------------------------------------------------------------------------------------------
@@ -32,7 +61,7 @@ void Connection::open(C2s& c2s, std::unique_ptr<ParkedTransport> transport, std:
     std::shared_ptr<Connection> connection(new Connection(c2s, std::move(policy), std::move(stream)));
     connection->self_ = connection;
     connection->transport_ = transport->adopt(c2s.loop(), *connection);
-    connection->watch_login();
+    connection->watch_login(connection->last_heard_ + connection->policy_->login_within);
     log_debug("connection_opened", {{"peer", connection->transport_->peer().to_string()}});
 }
 
@@ -46,7 +75,7 @@ void Connection::close(const StreamError& error) {
 // Output first, then the end; the object goes when the transport says it is closed.
 void Connection::close_transport() {
     if (!transport_) return;
-    stop_login_timers();
+    end_login();
     stream_.park_input();
     log_closed(stream_.close_reason());
     end_session();
@@ -55,7 +84,7 @@ void Connection::close_transport() {
 
 void Connection::on_closed(CloseReason reason) {
     const std::shared_ptr<Connection> self = std::move(self_);
-    stop_login_timers();
+    end_login();
     if (!stream_.is_closed()) {
         stream_.park_input();
         log_closed(to_string(reason));
@@ -81,30 +110,29 @@ void Connection::log_closed(std::string_view reason) const {
 
 // --- timers before login ------------------------------------------------------------------------------------------
 
-void Connection::watch_login() {
-    stranger_ = true;
+void Connection::watch_login(SteadyTime until) {
+    stranger_ = std::make_unique<Stranger>(until);
     c2s_.add_stranger(transport_->peer().ip, *this);
-    login_timer_ = c2s_.loop().after(policy_->login_within, [this] {
-        login_timer_ = 0;
+    stranger_->timer = c2s_.loop().after(std::max(Duration(0), until - c2s_.loop().clock().steady_now()), [this] {
         close(StreamError(StreamCondition::connection_timeout, "login took too long"));
     });
     restart_silence_timer();
 }
 
 void Connection::restart_silence_timer() {
-    c2s_.loop().cancel(silence_timer_);
-    silence_timer_ = c2s_.loop().after(policy_->silence_before_login, [this] {
-        silence_timer_ = 0;
+    c2s_.loop().cancel(stranger_->silence_timer);
+    stranger_->silence_timer = c2s_.loop().after(policy_->silence_before_login, [this] {
         close(StreamError(StreamCondition::connection_timeout));
     });
 }
 
-void Connection::stop_login_timers() {
+void Connection::end_login() {
     if (!stranger_) return;
-    stranger_ = false;
+    if (stranger_->checking) stranger_->checking->abandoned = true;
     c2s_.remove_stranger(transport_->peer().ip, *this);
-    c2s_.loop().cancel(std::exchange(login_timer_, 0));
-    c2s_.loop().cancel(std::exchange(silence_timer_, 0));
+    c2s_.loop().cancel(stranger_->timer);
+    c2s_.loop().cancel(stranger_->silence_timer);
+    stranger_.reset();
 }
 
 // --- the pump -----------------------------------------------------------------------------------------------------
@@ -279,17 +307,20 @@ Task<void> Connection::load_credentials([[maybe_unused]] std::shared_ptr<Connect
 }
 
 Task<void> Connection::check_password([[maybe_unused]] std::shared_ptr<Connection> self) {
-    auto check = std::make_shared<SaslCheckPassword>(stream_.take_password_check());
-    const std::string account = check->account + "@" + stream_.host()->domain();
-    if (c2s_.plain_cache().knows(account, check->password, check->keys)) {
+    const auto check = std::make_shared<PasswordCheck>(stream_.take_password_check());
+    const SaslCheckPassword& what = check->what;
+    const std::string account = what.account + "@" + stream_.host()->domain();
+    if (c2s_.plain_cache().knows(account, what.password, what.keys)) {
         stream_.password_checked(true);
     } else {
-        auto verify = [check] { return password_matches(check->keys, check->password); };  // named: docs/traps.md
+        stranger_->checking = check;
+        auto verify = [check] { return check->run(); };  // named: docs/traps.md
         Result<bool> matches = co_await c2s_.work().run(std::move(verify));
+        if (stranger_) stranger_->checking.reset();
         if (!matches.ok()) {
             stream_.fail_auth(SaslCondition::temporary_auth_failure);
         } else {
-            if (*matches) c2s_.plain_cache().remember(account, check->password, check->keys);
+            if (*matches) c2s_.plain_cache().remember(account, what.password, what.keys);
             stream_.password_checked(*matches);
         }
     }
@@ -308,19 +339,17 @@ void Connection::login_failed() {
 // The account's shard takes over: nothing of the login may be left behind here.
 void Connection::go_home() {
     flush();
-    stop_login_timers();
     stream_.park_input();
     const unsigned home = c2s_.shard().all().home_of(stream_.jid().str());
-    if (home == c2s_.shard().index()) {
-        watch_login();
-        return resume_after_login();
-    }
+    if (home == c2s_.shard().index()) return resume_after_login();
+    const SteadyTime until = stranger_->until;
+    end_login();
     const std::shared_ptr<Connection> self = std::move(self_);
     std::unique_ptr<ParkedTransport> parked = transport_->release();
     transport_.reset();
     if (!parked) return;
     C2s& target = c2s_.at(home);
-    auto moving = std::make_shared<Home>(Home{std::move(parked), policy_, std::move(stream_), tls_text_});
+    auto moving = std::make_shared<Home>(Home{std::move(parked), policy_, std::move(stream_), tls_text_, until});
     target.loop().post([&target, moving = std::move(moving)] { arrive_home(target, moving); });
 }
 
@@ -330,7 +359,7 @@ void Connection::arrive_home(C2s& c2s, std::shared_ptr<Home> home) {
     connection->self_ = connection;
     connection->tls_text_ = home->tls_text;
     connection->transport_ = home->transport->adopt(c2s.loop(), *connection);
-    connection->watch_login();
+    connection->watch_login(home->login_until);
     connection->resume_after_login();
 }
 
@@ -404,7 +433,7 @@ void Connection::bind() {
     if (!account) return close(StreamError(StreamCondition::host_gone));
     std::optional<Jid> full = choose_resource(*account);
     if (!full) return;
-    stop_login_timers();
+    end_login();
     SessionOrigin from = origin();
     session_ = std::make_shared<C2sSession>(*full, shard.next_session_id(), from, c2s_.loop().clock().wall_now(), *this);
     stream_.bound(*full);

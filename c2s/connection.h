@@ -31,6 +31,7 @@ public:
 
 private:
     struct Home;  // what moves to the home shard
+    struct Stranger;
 
     Connection(C2s& c2s, std::shared_ptr<const C2sPolicy> policy, Stream stream);
     static void arrive_home(C2s& c2s, std::shared_ptr<Home> home);
@@ -60,9 +61,9 @@ private:
     void bind();
     std::optional<Jid> choose_resource(Account& account);
 
-    void watch_login();
+    void watch_login(SteadyTime until);
     void restart_silence_timer();
-    void stop_login_timers();
+    void end_login();
     void hold() { ++holds_; }
     void release_hold();
     void end_session();
@@ -79,10 +80,8 @@ private:
     std::unique_ptr<Shaper> shaper_;
     std::string_view tls_text_;  // interned
     SteadyTime last_heard_{};
-    TimerId login_timer_ = 0;
-    TimerId silence_timer_ = 0;
-    unsigned holds_ = 0;        // our own waits (keys, registration); the session has its own
-    bool stranger_ = false;     // counted as not logged in
+    std::unique_ptr<Stranger> stranger_;  // until a resource is bound
+    unsigned holds_ = 0;  // our own waits (keys, registration); the session has its own
     bool pumping_ = false;
     bool paused_ = false;
 };

@@ -79,6 +79,27 @@ TEST_P(Login, SilenceEndsAfterTenSeconds) {
     EXPECT_NE(text.find("connection-timeout"), std::string::npos) << text;
 }
 
+// T3: 30 seconds are for the whole login, wherever it goes on: TLS, SASL, the move to the account's shard, binding.
+TEST_P(Login, TheTimeForTheLoginDoesNotStartAnewAfterSasl) {
+    TestServer server(options());
+    for (const std::string user : {"juliet", "romeo", "nurse"}) {  // at home on either shard
+        ASSERT_TRUE(server.make_account(user, "localhost", "secret").ok());
+        std::unique_ptr<Wire> wire = server.connect({});
+        wire->send(header);
+        ASSERT_TRUE(server.advance(Seconds(9)).ok());
+        wire->send(" ");
+        ASSERT_TRUE(server.advance(Seconds(9)).ok());
+        wire->send(plain(user, "secret"));
+        wire->send(header);
+        EXPECT_NE(read(*wire).find("xmpp-bind"), std::string::npos);
+        ASSERT_TRUE(server.advance(Seconds(9)).ok());
+        wire->send(" ");
+        EXPECT_EQ(read(*wire), "");
+        ASSERT_TRUE(server.advance(Seconds(4)).ok());
+        EXPECT_NE(read(*wire).find("connection-timeout"), std::string::npos);
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Ways, Login,
                          testing::Values(std::pair(1u, false), std::pair(1u, true), std::pair(2u, false)));
 
