@@ -2,6 +2,7 @@
 // has no effect on a running server, so a reload that fails changes nothing.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct ListenerPlan {
 };
 
 struct Plan {
+    std::uint64_t number = 0;  // which reading of the configuration it is; 0: that of the start
     Config config;
     std::vector<ListenerPlan> listeners;
     std::shared_ptr<const TlsContexts> contexts;

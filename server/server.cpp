@@ -38,8 +38,9 @@ std::string program_path() {
     return error ? "rookery" : path.string();
 }
 
-void warn_about_certificates(const TlsContexts& contexts, WallTime now) {
-    for (const CertificateInfo& certificate : contexts.certificates())
+void warn_about(const Plan& plan, WallTime now) {
+    for (const std::string& warning : plan.warnings) log_warning("config", {{"message", warning}});
+    for (const CertificateInfo& certificate : plan.contexts->certificates())
         if (!certificate.valid_at(now))
             log_error("certificate_not_valid", {{"file", certificate.chain_file}, {"days_left", certificate.days_left(now)}});
 }
@@ -53,24 +54,24 @@ Server::Server(ServerOptions options) : options_(std::move(options)), commands_(
     std::signal(SIGPIPE, SIG_IGN);
     Result<Plan> plan = make_plan(options_.config, options_.data);
     if (!plan.ok()) throw std::runtime_error(plan.error().message);
-    plan_ = std::make_unique<Plan>(std::move(*plan));
-    start();
+    const auto made = std::make_shared<const Plan>(std::move(*plan));
+    plan_ = made;
+    start(*made);
 }
 
-void Server::start() {
-    set_log_level(plan_->config.global.loglevel);
-    if (!plan_->config.global.log_file.empty()) log_to_file(plan_->config.global.log_file);
-    for (const std::string& warning : plan_->warnings) log_warning("config", {{"message", warning}});
+void Server::start(const Plan& plan) {
+    const GlobalConfig& config = plan.config.global;
+    set_log_level(config.loglevel);
+    if (!config.log_file.empty()) log_to_file(config.log_file);
     const SystemClock clock;
     started_ = clock.wall_now();
-    warn_about_certificates(*plan_->contexts, started_);
-    SqliteOptions database(plan_->database_path);
-    database.durability = plan_->config.global.durability;
+    warn_about(plan, started_);
+    SqliteOptions database(plan.database_path);
+    database.durability = config.durability;
     if (database.durability == Durability::process)
         log_warning("durability", {{"message", "durability: process survives a crash of the server, not power loss"}});
     storage_ = open_sqlite(std::move(database));
     const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-    const GlobalConfig& config = plan_->config.global;
     work_ = std::make_unique<WorkPool>(config.work_threads ? config.work_threads : std::max(1u, cores / 2), max_queued_work);
     const unsigned count = config.shards ? config.shards : cores;
     std::vector<Loop*> loops;
@@ -82,25 +83,25 @@ void Server::start() {
     options.c2s.max_strangers_per_address = std::max(1u, config.pre_auth_max_connections_per_ip / count);
     assembly_ = std::make_unique<Assembly>(std::move(loops), storage_->stores(), *work_, options);
     assembly_->shards().set_hasher(*this);
-    for (unsigned i = 0; i < count; ++i) assembly_->shards().at(i).apply(plan_->config.hosts);
-    for (unsigned i = 0; i < count; ++i) open_listeners(i);
+    for (unsigned i = 0; i < count; ++i) assembly_->shards().at(i).apply(plan.config.hosts);
+    for (unsigned i = 0; i < count; ++i) open_listeners(plan, i);
     CommandContext context{assembly_->shards(), assembly_->stores(), *this};
-    auto control = serve_control(*runtimes_[0].loop, plan_->control_path, commands_, context);
+    auto control = serve_control(*runtimes_[0].loop, plan.control_path, commands_, context);
     if (!control.ok()) throw std::runtime_error(control.error().message);
     control_ = std::move(*control);
 }
 
-void Server::open_listeners(unsigned shard) {
+void Server::open_listeners(const Plan& plan, unsigned shard) {
     Runtime& runtime = runtimes_[shard];
     C2s& c2s = assembly_->c2s(shard);
-    for (const ListenerPlan& plan : plan_->listeners) {
+    for (const ListenerPlan& listener : plan.listeners) {
         auto listening = std::make_unique<Listening>();
-        listening->name = plan.name();
-        listening->policy = plan.policy;
+        listening->name = listener.name();
+        listening->policy = listener.policy;
         Listening* const here = listening.get();
         auto admit = [&c2s](const Endpoint& peer) { return c2s.admits(peer.ip); };
         auto accept = [&c2s, here](Parked connection) { c2s.accept(socket_transport(std::move(connection)), here->policy); };
-        auto opened = Listener::open(*runtime.loop, plan.socket, plan_->contexts, std::move(admit), std::move(accept));
+        auto opened = Listener::open(*runtime.loop, listener.socket, plan.contexts, std::move(admit), std::move(accept));
         if (!opened.ok()) throw std::runtime_error(opened.error().message);
         listening->listener = std::move(*opened);
         runtime.listening.push_back(std::move(listening));
@@ -173,17 +174,21 @@ Server::~Server() {
 Task<Result<Value>> Server::reload() {
     const std::string config = options_.config;
     const std::string data = options_.data;
+    const std::uint64_t number = ++plans_made_;  // before the files are read: a later reload has seen newer ones
     auto work = work_->run([config, data] { return make_plan(config, data); });
-    Result<Plan> plan = co_await work;
-    if (!plan.ok()) {
-        log_error("reload_refused", {{"error", plan.error().message}});
-        co_return std::move(plan).error();
+    Result<Plan> read = co_await work;
+    if (!read.ok()) {
+        log_error("reload_refused", {{"error", read.error().message}});
+        co_return std::move(read).error();
     }
-    const std::vector<std::string> changes = differences(*plan_, *plan);
-    plan_ = std::make_unique<Plan>(std::move(*plan));
-    set_log_level(plan_->config.global.loglevel);
+    read->number = number;
+    const auto plan = std::make_shared<const Plan>(std::move(*read));
+    const std::vector<std::string> changes = differences(*plan_.load(), *plan);
+    if (!adopt(plan)) co_return Value::list({"a later reload was faster"});
+    set_log_level(plan->config.global.loglevel);
+    warn_about(*plan, SystemClock().wall_now());
     for (unsigned i = 0; i < runtimes_.size(); ++i) {
-        auto apply = [this, i](Shard&) { apply_on(i); };
+        auto apply = [this, i, plan](Shard&) { apply_on(i, *plan); };
         auto applied = assembly_->shards().on(i, apply);
         co_await applied;
     }
@@ -194,30 +199,40 @@ Task<Result<Value>> Server::reload() {
     co_return lines;
 }
 
-void Server::apply_on(unsigned shard) {
-    assembly_->shards().at(shard).apply(plan_->config.hosts);
+bool Server::adopt(PlanPtr plan) {
+    PlanPtr current = plan_;
+    while (current->number < plan->number)
+        if (plan_.compare_exchange_weak(current, plan)) return true;
+    return false;
+}
+
+void Server::apply_on(unsigned shard, const Plan& plan) {
+    if (plan.number < runtimes_[shard].plan_number) return;
+    runtimes_[shard].plan_number = plan.number;
+    assembly_->shards().at(shard).apply(plan.config.hosts);
     for (const std::unique_ptr<Listening>& listening : runtimes_[shard].listening) {
-        for (const ListenerPlan& plan : plan_->listeners) {
-            if (plan.name() != listening->name) continue;
-            listening->policy = plan.policy;
-            listening->listener->set_contexts(plan_->contexts);
+        for (const ListenerPlan& listener : plan.listeners) {
+            if (listener.name() != listening->name) continue;
+            listening->policy = listener.policy;
+            listening->listener->set_contexts(plan.contexts);
         }
     }
 }
 
 Value Server::status() const {
     const SystemClock clock;
+    const PlanPtr plan = plan_;
     Value listeners = Value::list();
-    for (const ListenerPlan& plan : plan_->listeners) listeners.append(plan.name());
+    for (const ListenerPlan& listener : plan->listeners) listeners.append(listener.name());
     Value result = Value::object();
     result.set("status", "running");
     result.set("version", version());
     result.set("uptime_seconds", std::chrono::duration_cast<Seconds>(clock.wall_now() - started_).count());
     result.set("shards", runtimes_.size());
     result.set("listeners", std::move(listeners));
-    result.set("database", plan_->database_path);
+    result.set("database", plan->database_path);
     Value certificates = Value::list();
-    for (const CertificateInfo& certificate : plan_->contexts->certificates())
+    for (const CertificateInfo& certificate : plan->contexts->certificates())
         certificates.append(certificate.chain_file + ": " + std::to_string(certificate.days_left(clock.wall_now())) + " days left");
     result.set("certificates", std::move(certificates));
     return result;
@@ -227,8 +242,9 @@ Task<Result<Credentials>> Server::make_keys(std::string password) {
     std::optional<std::string> prepared = prepare_password(password);
     wipe(password);
     if (!prepared) co_return Error(ErrorCode::invalid, "that is not fit to be a password");
-    const std::vector<HashAlgorithm> hashes = plan_->config.global.auth_scram_hash;
-    const int iterations = plan_->config.global.auth_scram_iterations;
+    const PlanPtr plan = plan_;
+    const std::vector<HashAlgorithm> hashes = plan->config.global.auth_scram_hash;
+    const int iterations = plan->config.global.auth_scram_iterations;
     auto work = work_->run([hashes, iterations, secret = std::move(*prepared)]() mutable {
         Credentials keys;
         for (HashAlgorithm hash : hashes)
@@ -241,12 +257,13 @@ Task<Result<Credentials>> Server::make_keys(std::string password) {
 }
 
 std::string Server::greeting() const {
-    std::vector<std::string> lines = {"Rookery " + std::string(version()) + " serves " + join(plan_->config.global.hosts, ", ") + "."};
-    for (const ListenerPlan& plan : plan_->listeners)
-        lines.push_back("  clients: " + plan.name() + (plan.socket.direct_tls ? " (direct TLS)" : " (STARTTLS)"));
+    const PlanPtr plan = plan_;
+    std::vector<std::string> lines = {"Rookery " + std::string(version()) + " serves " + join(plan->config.global.hosts, ", ") + "."};
+    for (const ListenerPlan& listener : plan->listeners)
+        lines.push_back("  clients: " + listener.name() + (listener.socket.direct_tls ? " (direct TLS)" : " (STARTTLS)"));
     lines.push_back("  data:    " + options_.data);
     lines.push_back("Make the first account in another terminal:");
-    lines.push_back("  " + program_path() + " register NAME " + plan_->config.global.hosts.front() + " PASSWORD --data " + options_.data);
+    lines.push_back("  " + program_path() + " register NAME " + plan->config.global.hosts.front() + " PASSWORD --data " + options_.data);
     return join(lines, "\n") + "\n";
 }
 

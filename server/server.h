@@ -32,12 +32,11 @@ public:
     // Serves until SIGTERM, SIGINT or the stop command. SIGHUP reloads. The exit code.
     int run();
 
-    // ServerControl
+    // ServerControl, PasswordHasher: on any shard.
     Task<Result<Value>> reload() override;
     void stop() override;
     Value status() const override;
 
-    // PasswordHasher
     Task<Result<Credentials>> make_keys(std::string password) override;
 
     // What listens where and what to do next, for a person in front of a terminal.
@@ -54,17 +53,21 @@ private:
         std::unique_ptr<ShardLoop> loop;
         std::vector<std::unique_ptr<Listening>> listening;
         std::thread thread;
+        std::uint64_t plan_number = 0;  // of the plan its shard follows
     };
+    using PlanPtr = std::shared_ptr<const Plan>;
 
-    void start();
-    void open_listeners(unsigned shard);
-    void apply_on(unsigned shard);
+    void start(const Plan& plan);
+    void open_listeners(const Plan& plan, unsigned shard);
+    bool adopt(PlanPtr plan);
+    void apply_on(unsigned shard, const Plan& plan);
     void wait_for_signals();
     void shut_down();
     std::size_t connections_left();
 
     ServerOptions options_;
-    std::unique_ptr<Plan> plan_;
+    std::atomic<PlanPtr> plan_;                // replaced by reloads, which may overlap: the newest reading wins
+    std::atomic<std::uint64_t> plans_made_{0};
     CommandTable commands_;
     std::unique_ptr<Storage> storage_;
     std::unique_ptr<WorkPool> work_;
