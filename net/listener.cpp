@@ -90,22 +90,27 @@ void set_flag(int descriptor, int level, int option, int value = 1) {
 }
 
 // Options set here are inherited by what is accepted: no system call for each connection.
-Descriptor listen_on(const IpAddress& ip, std::uint16_t port, int backlog) {
+// Keep-alive probes find, in hours, the peers that vanished while nobody had anything to say to them.
+// A port is taken without SO_REUSEPORT, which would not see that another program has it, and shared once it is ours.
+Descriptor listen_on(const IpAddress& ip, const ListenerOptions& options) {
     const int family = ip.is_v4() ? AF_INET : AF_INET6;
     Descriptor socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket) return socket;
     set_flag(socket.get(), SOL_SOCKET, SO_REUSEADDR);
-    set_flag(socket.get(), SOL_SOCKET, SO_REUSEPORT);
+    set_flag(socket.get(), SOL_SOCKET, SO_REUSEPORT, options.joins);
+    set_flag(socket.get(), SOL_SOCKET, SO_KEEPALIVE);
     set_flag(socket.get(), IPPROTO_TCP, TCP_NODELAY);
     if (family == AF_INET6) set_flag(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, ip == IpAddress{} ? 0 : 1);
     sockaddr_storage address{};
-    const socklen_t size = fill_sockaddr(ip, port, address);
+    const socklen_t size = fill_sockaddr(ip, options.port, address);
     if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
-        ::listen(socket.get(), backlog) != 0) {
+        ::listen(socket.get(), options.backlog) != 0) {
         const int error = errno;
         socket.reset();
         errno = error;
+        return socket;
     }
+    set_flag(socket.get(), SOL_SOCKET, SO_REUSEPORT);
     return socket;
 }
 
@@ -345,9 +350,11 @@ Result<std::unique_ptr<Listener>> Listener::open(ShardLoop& loop, ListenerOption
     const std::optional<IpAddress> ip = IpAddress::parse(options.address);
     if (!ip) return Error(ErrorCode::invalid, where + ": not a numeric address");
     if (options.direct_tls && !contexts) return Error(ErrorCode::invalid, where + ": TLS without a certificate");
-    Descriptor socket = listen_on(*ip, options.port, options.backlog);
+    Descriptor socket = listen_on(*ip, options);
     if (!socket && errno == EAFNOSUPPORT && *ip == IpAddress{})  // "::" on a machine without IPv6
-        socket = listen_on(*IpAddress::parse("0.0.0.0"), options.port, options.backlog);
+        socket = listen_on(*IpAddress::parse("0.0.0.0"), options);
+    if (!socket && errno == EADDRINUSE)
+        return Error(ErrorCode::conflict, where + ": taken already; is another server running?");
     if (!socket) {
         const ErrorCode code = errno == EACCES ? ErrorCode::denied : ErrorCode::conflict;
         return Error(code, where + ": " + std::strerror(errno));

@@ -1,5 +1,6 @@
 // Listener: one listening TCP socket of one loop. Several loops may listen on one port (SO_REUSEPORT): each has its own
-// Listener and the kernel spreads the connections.
+// Listener and the kernel spreads the connections. The first to open takes the port for itself, so that two servers
+// never share one by mistake; the others join it.
 //
 // Out of descriptors (EMFILE, ENFILE): accepting pauses and is tried again every 250 ms, one log line a minute; what
 // already runs is not touched. When that lasts, waiting clients are turned away by means of a descriptor kept in
@@ -26,6 +27,7 @@ struct ListenerOptions {
     std::string address = "::";  // numeric; "::" takes IPv4 as well
     std::uint16_t port = 0;      // 0: any free one, see Listener::port()
     int backlog = 1024;
+    bool joins = false;       // shares the port with a Listener of this program that is open already
     bool direct_tls = false;  // connections begin with the handshake; needs `contexts`
     AlpnList alpn;            // for direct TLS
     bool use_proxy_protocol = false;

@@ -101,7 +101,9 @@ void Server::open_listeners(const Plan& plan, unsigned shard) {
         Listening* const here = listening.get();
         auto admit = [&c2s](const Endpoint& peer) { return c2s.admits(peer.ip); };
         auto accept = [&c2s, here](Parked connection) { c2s.accept(socket_transport(std::move(connection)), here->policy); };
-        auto opened = Listener::open(*runtime.loop, listener.socket, plan.contexts, std::move(admit), std::move(accept));
+        ListenerOptions socket = listener.socket;
+        socket.joins = shard > 0;
+        auto opened = Listener::open(*runtime.loop, std::move(socket), plan.contexts, std::move(admit), std::move(accept));
         if (!opened.ok()) throw std::runtime_error(opened.error().message);
         listening->listener = std::move(*opened);
         runtime.listening.push_back(std::move(listening));

@@ -36,6 +36,7 @@ TEST_F(ListenerTest, TwoLoopsMayShareAPort) {
     TestServer first(thread);
     ListenerOptions options;
     options.port = first.port();
+    options.joins = true;
     TestServer second(other, echo, options);
     std::vector<std::unique_ptr<PlainClient>> clients;
     for (int i = 0; i < 64; ++i) clients.push_back(std::make_unique<PlainClient>(first.port()));
@@ -85,8 +86,42 @@ TEST_F(ListenerTest, ErrorsNameAddressAndPort) {
     ASSERT_EQ(::bind(holder, reinterpret_cast<sockaddr*>(&address), size), 0);
     ASSERT_EQ(::listen(holder, 1), 0);
     ::getsockname(holder, reinterpret_cast<sockaddr*>(&address), &size);
-    EXPECT_THAT(error("127.0.0.1", ntohs(address.sin_port)), testing::HasSubstr("Address already in use"));
+    const std::string port = std::to_string(ntohs(address.sin_port));
+    EXPECT_EQ(error("127.0.0.1", ntohs(address.sin_port)),
+              "127.0.0.1 port " + port + ": taken already; is another server running?");
     ::close(holder);
+}
+
+// Two servers on one port would each get half of the clients: SO_REUSEPORT alone lets that happen in silence.
+TEST_F(ListenerTest, AnotherServersPortIsNotShared) {
+    LoopThread other;
+    TestServer first(thread);
+    ListenerOptions options;
+    options.port = first.port();
+    options.joins = true;
+    TestServer second(other, echo, options);
+    for (const char* address : {"127.0.0.1", "0.0.0.0", "::"}) {
+        ListenerOptions stranger;
+        stranger.address = address;
+        stranger.port = first.port();
+        const auto opened = thread.sync([&] { return Listener::open(thread.loop, stranger, nullptr, nullptr, nullptr); });
+        ASSERT_FALSE(opened) << address;
+        EXPECT_EQ(opened.error().code, ErrorCode::conflict);
+    }
+}
+
+// A restart must not wait for the connections of the server before.
+TEST_F(ListenerTest, ThePortIsFreeAgainAtOnce) {
+    auto server = std::make_unique<TestServer>(thread);
+    ListenerOptions again;
+    again.port = server->port();
+    PlainClient client(server->port());
+    client.send("x");
+    EXPECT_EQ(client.receive(1), "x");
+    server.reset();  // closes first: its end of the connection stays in TIME_WAIT
+    auto opened = thread.sync([&] { return Listener::open(thread.loop, again, nullptr, nullptr, nullptr); });
+    EXPECT_TRUE(opened) << opened.error().message;
+    thread.sync([&] { opened->reset(); });
 }
 
 // T5: who is not welcome is accepted and closed at once; the others are not affected.
