@@ -33,7 +33,8 @@ struct C2sPolicy {
     std::string shaper = "none";                  // shaper or shaper rule, of a logged-in connection's input
     Duration silence_before_login = Seconds(10);
     Duration login_within = Seconds(30);          // option negotiation_timeout
-    std::size_t max_output_bytes = 4u << 20;      // a client that takes nothing is closed past this
+    std::size_t max_output_bytes = 4u << 20;      // a client that reads too slowly is closed past this
+    Seconds send_timeout{15};                     // and one that takes nothing, after this
     ResourceConflict conflict = ResourceConflict::closeold;
 };
 

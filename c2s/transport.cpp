@@ -9,7 +9,8 @@ constexpr Milliseconds dead_peer_after{60'000};  // T7: unacknowledged output fo
 
 class SocketTransport final : public Transport {
 public:
-    explicit SocketTransport(std::unique_ptr<Channel> channel) : channel_(std::move(channel)) {}
+    SocketTransport(std::unique_ptr<Channel> channel, Seconds send_timeout)
+        : channel_(std::move(channel)), send_timeout_(send_timeout) {}
 
     void write(std::string_view bytes) override { channel_->write(bytes); }
     std::size_t output_bytes() const override { return channel_->output_bytes(); }
@@ -22,31 +23,34 @@ public:
     const Endpoint& peer() const override { return channel_->peer(); }
     std::unique_ptr<ParkedTransport> release() override {
         Parked parked = channel_->release();
-        return parked ? socket_transport(std::move(parked)) : nullptr;
+        return parked ? socket_transport(std::move(parked), send_timeout_) : nullptr;
     }
 
 private:
     std::unique_ptr<Channel> channel_;
+    const Seconds send_timeout_;
 };
 
 class ParkedSocket final : public ParkedTransport {
 public:
-    explicit ParkedSocket(Parked parked) : parked_(std::move(parked)) {}
+    ParkedSocket(Parked parked, Seconds send_timeout) : parked_(std::move(parked)), send_timeout_(send_timeout) {}
 
     std::unique_ptr<Transport> adopt(Loop& loop, ChannelHandler& handler) override {
         auto channel = Channel::adopt(static_cast<ShardLoop&>(loop), std::move(parked_), handler);
         channel->set_user_timeout(dead_peer_after);
-        return std::make_unique<SocketTransport>(std::move(channel));
+        channel->set_send_timeout(send_timeout_);
+        return std::make_unique<SocketTransport>(std::move(channel), send_timeout_);
     }
 
 private:
     Parked parked_;
+    const Seconds send_timeout_;
 };
 
 }  // namespace
 
-std::unique_ptr<ParkedTransport> socket_transport(Parked parked) {
-    return std::make_unique<ParkedSocket>(std::move(parked));
+std::unique_ptr<ParkedTransport> socket_transport(Parked parked, Seconds send_timeout) {
+    return std::make_unique<ParkedSocket>(std::move(parked), send_timeout);
 }
 
 }  // namespace rookery

@@ -35,7 +35,7 @@ public:
     virtual const Endpoint& peer() const = 0;
 };
 
-// A connection accepted by a Listener.
-std::unique_ptr<ParkedTransport> socket_transport(Parked parked);
+// A connection accepted by a Listener. A client that takes nothing for `send_timeout` is disconnected.
+std::unique_ptr<ParkedTransport> socket_transport(Parked parked, Seconds send_timeout);
 
 }  // namespace rookery

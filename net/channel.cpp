@@ -7,9 +7,11 @@
 #include "net/channel.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,6 +37,19 @@ int pending_error(int descriptor) {
     socklen_t size = sizeof error;
     ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size);
     return error;
+}
+
+// Sent and not acknowledged, or not sent yet.
+int kernel_queue_bytes(int descriptor) {
+    int bytes = 0;
+    ::ioctl(descriptor, SIOCOUTQ, &bytes);
+    return bytes;
+}
+
+// The kernel would keep what the peer did not take, megabytes maybe, as long as it hopes.
+void drop_kernel_queue(int descriptor) {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 void make_non_blocking(int descriptor) {
@@ -144,7 +159,8 @@ void Channel::resume_reading() {
 void Channel::close_after_flush() {
     if (state_ != State::open) return;
     state_ = State::closing;
-    close_timer_ = loop_.after(loop_.options.close_timeout, [this] { end(CloseReason::timeout); });
+    loop_.cancel(timer_);
+    timer_ = loop_.after(loop_.options.close_timeout, [this] { end(CloseReason::timeout); });
     loop_.flush_later(*this);
 }
 
@@ -209,7 +225,10 @@ bool Channel::call_handler(Call call) {
 }
 
 void Channel::on_events(std::uint32_t events) {
-    if ((events & EPOLLOUT) && std::exchange(blocked_, false)) loop_.flush_later(*this);
+    if ((events & EPOLLOUT) && std::exchange(blocked_, false)) {
+        if (state_ == State::open) loop_.cancel(std::exchange(timer_, 0));
+        loop_.flush_later(*this);
+    }
     if (!(events & ~static_cast<std::uint32_t>(EPOLLOUT))) return;
     if (may_feed()) return read(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
     unread_ = true;
@@ -329,13 +348,23 @@ void Channel::flush() {
             return end(reason_of(errno));
         case Sent::blocked:
             drain_awaited_ = true;
-            return;
+            return watch_stall();
         case Sent::all:
             break;
     }
     if (state_ == State::closing) return finish_closing();
     if (output_bytes() > 0 || !std::exchange(drain_awaited_, false)) return;
     call_handler([](ChannelHandler& handler) { handler.on_drained(); });
+}
+
+// EPOLLOUT comes when a third of the kernel's buffer is free: a slow reader may have taken something before that.
+void Channel::watch_stall() {
+    if (state_ != State::open || timer_ != 0 || send_timeout_seconds_ == 0) return;
+    timer_ = loop_.after(Seconds(send_timeout_seconds_), [this, queued = kernel_queue_bytes(descriptor_)] {
+        timer_ = 0;
+        if (kernel_queue_bytes(descriptor_) == queued) return end(CloseReason::timeout);
+        watch_stall();
+    });
 }
 
 // Everything there is; under TLS that is what has been sealed, then, once there are keys, the rest.
@@ -408,6 +437,7 @@ void Channel::end(CloseReason reason) {
         loop_.lingering().take(descriptor_, *this);
         leave_loop();
     } else {
+        if (reason == CloseReason::timeout) drop_kernel_queue(descriptor_);
         loop_.unwatch(descriptor_, *this);
         ::close(leave_loop());
     }
@@ -424,7 +454,7 @@ void Channel::send_last_words(CloseReason reason) {
 // What the loop holds for this channel, and all the memory it has; the descriptor is the caller's then.
 int Channel::leave_loop() {
     state_ = State::gone;
-    loop_.cancel(std::exchange(close_timer_, 0));
+    loop_.cancel(std::exchange(timer_, 0));
     if (tls_) {
         if (tls_->secured) ShardLoop::Impl::count(loop_.counters.tls_sockets, -1);
         if (tls_->slot == TlsLayer::Slot::held) loop_.count_handshake(false);

@@ -29,7 +29,7 @@ class TlsLayer;
 enum class CloseReason {
     peer_closed,  // end of stream (with or without close_notify)
     reset,        // RST, or any other error of the socket
-    timeout,      // TCP_USER_TIMEOUT or keep-alive gave up, or close_after_flush() took too long
+    timeout,      // send timeout, TCP_USER_TIMEOUT or keep-alive gave up, or close_after_flush() took too long
     tls_failed,   // handshake refused, bad record, too many KeyUpdates; an alert was sent where TLS wants one
     closed,       // close_after_flush() is done
 };
@@ -128,6 +128,9 @@ public:
 
     // Unacknowledged output for that long means the peer is gone (TCP_USER_TIMEOUT); zero: the system's default.
     void set_user_timeout(Milliseconds limit);
+    // Output waits and the peer has taken nothing for so long: on_closed(timeout). Zero, the default: no limit but the
+    // kernel's. REQUIRES: up to 65,535 s.
+    void set_send_timeout(Seconds limit) { send_timeout_seconds_ = static_cast<std::uint16_t>(limit.count()); }
 
     // Takes the connection out of this loop in whatever state it is, so that another one (also of another thread) can
     // adopt it; the peer notices nothing. No callback follows; this channel is of no more use (destroy it).
@@ -160,6 +163,7 @@ private:
     Sent send_from(std::string& bytes, std::size_t& sent);
     Sent send_bytes(std::string_view bytes, std::size_t& sent);
     Sent seal_and_send();
+    void watch_stall();
     void seal_close_notify();
     void send_last_words(CloseReason reason);
     void finish_closing();
@@ -180,8 +184,9 @@ private:
     std::string output_;         // plain bytes (under TLS: not yet sealed); freed when drained
     std::size_t sent_ = 0;       // of output_
     bool* destroyed_ = nullptr;  // set while a callback runs: where to say that the channel is no more
-    TimerId close_timer_ = 0;
+    TimerId timer_ = 0;  // open: until a peer that takes nothing has stalled; closing: until the end
     Endpoint peer_;
+    std::uint16_t send_timeout_seconds_ = 0;
     int descriptor_ = -1;
 };
 

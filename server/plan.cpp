@@ -173,6 +173,7 @@ Result<ListenerPlan> plan_listener(const Config& config, const ListenerConfig& l
     policy->shaper = listener.shaper;
     policy->login_within = config.global.negotiation_timeout;
     policy->conflict = config.global.resource_conflict;
+    policy->send_timeout = std::chrono::ceil<Seconds>(listener.send_timeout);
     ListenerPlan plan;
     plan.socket.address = listener.ip;
     plan.socket.port = listener.port;

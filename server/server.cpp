@@ -100,7 +100,9 @@ void Server::open_listeners(const Plan& plan, unsigned shard) {
         listening->policy = listener.policy;
         Listening* const here = listening.get();
         auto admit = [&c2s](const Endpoint& peer) { return c2s.admits(peer.ip); };
-        auto accept = [&c2s, here](Parked connection) { c2s.accept(socket_transport(std::move(connection)), here->policy); };
+        auto accept = [&c2s, here](Parked connection) {
+            c2s.accept(socket_transport(std::move(connection), here->policy->send_timeout), here->policy);
+        };
         ListenerOptions socket = listener.socket;
         socket.joins = shard > 0;
         auto opened = Listener::open(*runtime.loop, std::move(socket), plan.contexts, std::move(admit), std::move(accept));

@@ -147,6 +147,27 @@ TEST_F(ChannelTest, CloseAfterFlushGivesUpOnAPeerThatDoesNotRead) {
     EXPECT_EQ(server.peer().reason, CloseReason::timeout);
 }
 
+TEST_F(ChannelTest, APeerThatTakesNothingIsDisconnected) {
+    TestServer server(thread, nullptr);
+    PlainClient slow(server.port()), stalled(server.port());
+    thread.sync([&] {
+        for (std::size_t i : {0, 1}) {
+            server.peer(i).channel->set_send_timeout(Seconds(1));
+            server.peer(i).channel->write(pattern(16 << 20));
+        }
+    });
+    // 3 s: the one that takes a little now and then stays.
+    std::size_t taken = 0;
+    for (int i = 0; i < 30; ++i) {
+        taken += slow.receive(65536).size();
+        std::this_thread::sleep_for(Milliseconds(80));
+    }
+    EXPECT_TRUE(server.peer(1).is_closed());
+    EXPECT_EQ(server.peer(1).reason, CloseReason::timeout);
+    EXPECT_FALSE(server.peer(0).is_closed());
+    EXPECT_EQ(taken, 30u * 65536);
+}
+
 TEST_F(ChannelTest, AbortMakesNoCallback) {
     TestServer server(thread, [](Peer& peer, std::string_view) {
         peer.channel->write("never sent");
