@@ -5,17 +5,20 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <fstream>
 #include <sstream>
 
+#include "base/bytes.h"
 #include "net/tls_session.h"
 
 namespace rookery {
@@ -118,12 +121,19 @@ std::string key_type_of(X509* certificate) {
     return name ? name : "unknown";
 }
 
+std::string sha256_of(X509* certificate) {
+    std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+    X509_digest(certificate, EVP_sha256(), digest.data(), nullptr);
+    return hex_encode({reinterpret_cast<const char*>(digest.data()), digest.size()});
+}
+
 CertificateInfo describe(const std::string& file, X509* certificate) {
     return {.chain_file = file,
             .names = names_of(certificate),
             .not_before = to_wall_time(X509_get0_notBefore(certificate)),
             .not_after = to_wall_time(X509_get0_notAfter(certificate)),
-            .key_type = key_type_of(certificate)};
+            .key_type = key_type_of(certificate),
+            .sha256 = sha256_of(certificate)};
 }
 
 ContextPtr make_context() {

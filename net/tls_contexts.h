@@ -31,6 +31,7 @@ struct CertificateInfo {
     WallTime not_before;
     WallTime not_after;
     std::string key_type;  // "EC", "RSA", "ED25519"
+    std::string sha256;    // of the whole certificate, hex: what tells it from the one it replaces
 
     // Whole days until it ends, negative when it has ended: the operator's number.
     int days_left(WallTime now) const;

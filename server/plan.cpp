@@ -272,7 +272,7 @@ bool same_files(const Plan& before, const Plan& after) {
     const auto& a = before.contexts->certificates();
     const auto& b = after.contexts->certificates();
     return std::ranges::equal(a, b, [](const CertificateInfo& x, const CertificateInfo& y) {
-        return x.chain_file == y.chain_file && x.not_after == y.not_after && x.names == y.names;
+        return x.chain_file == y.chain_file && x.sha256 == y.sha256;
     });
 }
 

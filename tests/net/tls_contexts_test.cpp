@@ -42,6 +42,7 @@ TEST_F(TlsContextsTest, SelfSignedCertificatesLoad) {
     const CertificateInfo& info = contexts.certificates().front();
     EXPECT_EQ(info.names, (std::vector<std::string>{"example.org", "*.example.org"}));
     EXPECT_EQ(info.key_type, "EC");
+    EXPECT_EQ(info.sha256.size(), 64u);
     EXPECT_EQ(info.chain_file, chain);
     const WallTime now = std::chrono::system_clock::now();
     EXPECT_EQ(info.days_left(now), 3649);
