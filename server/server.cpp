@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include <csignal>
+#include <malloc.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr Seconds shutdown_limit{8};  // for clients to take what is left for them; the process ends within 10 s
 constexpr std::size_t max_queued_work = 10'000;
+constexpr int large_block_bytes = 256 * 1024;
 
 sigset_t our_signals() {
     sigset_t set;
@@ -29,6 +31,13 @@ std::string join(const std::vector<std::string>& lines, const char* between) {
     std::string text;
     for (const std::string& line : lines) text += (text.empty() ? "" : between) + line;
     return text;
+}
+
+// The C library's own limits grow with each large buffer that is freed, a slow reader's output for one, and then it keeps
+// up to twice as much for good.
+void give_large_blocks_back() {
+    ::mallopt(M_MMAP_THRESHOLD, large_block_bytes);
+    ::mallopt(M_TRIM_THRESHOLD, large_block_bytes);
 }
 
 // How this program was started, for command lines shown to people.
@@ -52,6 +61,7 @@ Server::Server(ServerOptions options) : options_(std::move(options)), commands_(
     const sigset_t signals = our_signals();
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+    give_large_blocks_back();
     Result<Plan> plan = make_plan(options_.config, options_.data);
     if (!plan.ok()) throw std::runtime_error(plan.error().message);
     const auto made = std::make_shared<const Plan>(std::move(*plan));
