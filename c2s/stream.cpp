@@ -71,9 +71,9 @@ void Stream::feed(std::string_view bytes) {
 }
 
 void Stream::park_input() {
-    std::string unread(feeding_ ? parser_->unread() : input_);
     const bool mid_stanza = !feeding_ && parser_ && !parser_->at_boundary();
-    rest_ = std::move(unread);
+    const bool is_parked = !feeding_ && input_.empty();  // waits follow each other with nothing read in between
+    if (!is_parked) rest_ = std::string(feeding_ ? parser_->unread() : input_);
     input_ = {};
     if (!mid_stanza) return_parser();
     feeding_ = false;
@@ -145,9 +145,8 @@ void Stream::rebind(Shard& shard, xml::ParserPool& parsers) {
 
 // A new stream begins on the same connection (after TLS, after SASL).
 void Stream::restart() {
-    std::string unread(parser_ ? parser_->unread() : std::string_view());
+    park_input();
     return_parser();
-    rest_ = std::move(unread);
     unusual_header_.reset();
     header_sent_ = false;
     state_ = State::header;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/test_server.h"
+#include "xmpp/sasl/credentials.h"
 
 namespace rookery::test {
 namespace {
@@ -45,6 +46,23 @@ TEST_F(StreamTest, KeysThatComeTooLateDoNotOpenItAgain) {
     EXPECT_EQ(stream->next(), StreamEvent::closed);
     EXPECT_TRUE(stream->is_closed());
     EXPECT_EQ(stream->take_output(), "");
+}
+
+// A client in a hurry sends all it has to say at once; each wait parks what is left of it.
+TEST_F(StreamTest, WhatCameWithTheLoginIsReadAfterIt) {
+    Credentials keys;
+    keys.push_back(make_scram_keys(HashAlgorithm::sha256, "secret", "salt", 4096));
+    ASSERT_EQ(feed(header + auth + header + "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"),
+              StreamEvent::need_credentials);
+    stream->provide(keys);
+    ASSERT_EQ(stream->next(), StreamEvent::check_password);
+    stream->park_input();
+    stream->park_input();
+    stream->password_checked(true);
+    ASSERT_EQ(stream->next(), StreamEvent::authenticated);
+    stream->park_input();
+    stream->rebind(server.assembly().shards().at(0), parsers);
+    EXPECT_EQ(stream->next(), StreamEvent::bind);
 }
 
 TEST_F(StreamTest, AVerdictThatComesTooLateIsForNobody) {
