@@ -13,11 +13,14 @@ constexpr Sql insert_key =
     "SELECT id, ?3, ?4, ?5, ?6, ?7 FROM account WHERE domain = ?1 AND local = ?2";
 constexpr Sql delete_keys =
     "DELETE FROM scram_key WHERE owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2)";
+// The account, or the next one by name, or else the first: a name that does not exist costs as much as one that does,
+// or the time would tell a stranger who is here.
 constexpr Sql select_login =
     "SELECT account.created, account.disabled_reason, "
-    "scram_key.hash, scram_key.salt, scram_key.iterations, scram_key.stored_key, scram_key.server_key "
-    "FROM account LEFT JOIN scram_key ON scram_key.owner = account.id "
-    "WHERE account.domain = ?1 AND account.local = ?2 ORDER BY scram_key.hash";
+    "scram_key.hash, scram_key.salt, scram_key.iterations, scram_key.stored_key, scram_key.server_key, account.local "
+    "FROM account LEFT JOIN scram_key ON scram_key.owner = account.id WHERE account.id = coalesce("
+    "(SELECT id FROM account WHERE domain = ?1 AND local >= ?2 ORDER BY local LIMIT 1), "
+    "(SELECT id FROM account WHERE domain = ?1 AND local > '' ORDER BY local LIMIT 1)) ORDER BY scram_key.hash";
 constexpr Sql select_exists = "SELECT id FROM account WHERE domain = ?1 AND local = ?2";
 constexpr Sql set_disabled = "UPDATE account SET disabled_reason = ?3 WHERE domain = ?1 AND local = ?2";
 constexpr Sql delete_account = "DELETE FROM account WHERE domain = ?1 AND local = ?2";
@@ -59,6 +62,8 @@ Statement store_key(const Jid& account, ScramKeys keys) {
                     Blob(std::move(keys.stored_key)), Blob(std::move(keys.server_key)));
 }
 
+constexpr std::size_t login_local = 7;
+
 Login make_login(Rows& rows) {
     Login login;
     login.created = from_micros(rows.at(0, 0).integer());
@@ -87,7 +92,9 @@ Task<Result<Login>> AccountStore::load_login(Jid account) {
     Result<Rows> rows = co_await database_.query(of_owner(select_login, account));
     if (!rows) co_return std::move(rows).error();
     if (rows->empty()) co_return no_account();
-    co_return make_login(*rows);
+    Login login = make_login(*rows);
+    if (rows->at(0, login_local).text() != account.local()) co_return no_account();
+    co_return login;
 }
 
 Task<Result<bool>> AccountStore::exists(Jid account) {

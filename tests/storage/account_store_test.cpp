@@ -31,6 +31,14 @@ TEST_P(AccountStoreTest, GivesBackTheKeysBitForBit) {
     EXPECT_EQ(login.keys[1].server_key, "server256");
 }
 
+// A13: for a missing name the next account's keys are read, so that both take the same time; they are never given out.
+TEST_P(AccountStoreTest, AMissingNameHasNoKeysWhoeverIsNextToIt) {
+    wait(accounts().create(carol, two_keys(), at_second(5))).value();
+    for (const char* missing : {"a@example.org", "carola@example.org", "caro@example.org", "zoe@example.org"})
+        EXPECT_EQ(error_of(accounts().load_login(jid(missing))), ErrorCode::not_found) << missing;
+    EXPECT_EQ(error_of(accounts().load_login(jid("carol@example.com"))), ErrorCode::not_found);
+}
+
 TEST_P(AccountStoreTest, CreatesAnAccountOnce) {
     EXPECT_EQ(error_of(accounts().create(alice, two_keys(), at_second(9))), ErrorCode::conflict);
     const Login login = wait(accounts().load_login(alice)).value();
