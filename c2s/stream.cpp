@@ -304,6 +304,7 @@ StreamEvent Stream::on_auth(xml::View element) {
     context.bindings = auth_->bindings;
     context.channel_bindings = auth_->offered_bindings;
     context.fake_secret = policy_->fake_secret;
+    context.downgrade_protection = policy_->downgrade_protection;
     context.default_hash = policy_->default_hash;
     context.default_iterations = policy_->default_iterations;
     auth_->mechanism = make_sasl_mechanism(name, std::move(context));
@@ -406,7 +407,7 @@ StreamEvent Stream::on_prelogin_iq(xml::Element element) {
     Stanza remains = Stanza::iq(IqType::error, "");
     std::optional<Stanza> stanza = Stanza::from_element(std::move(element), &why, &remains);
     if (!stanza) {
-        write(remains.make_error(why));
+        refuse(remains, why);
         return StreamEvent::nothing;
     }
     if (!stanza->is_request()) return fail(StreamError(StreamCondition::not_authorized));
@@ -424,7 +425,7 @@ StreamEvent Stream::on_bind_element(xml::Element element) {
     Stanza remains = Stanza::iq(IqType::error, "");
     std::optional<Stanza> request = Stanza::from_element(std::move(element), &why, &remains);
     if (!request) {
-        write(remains.make_error(why));
+        refuse(remains, why);
         return StreamEvent::nothing;
     }
     if (request->payload().is(session_name)) {
@@ -453,6 +454,11 @@ void Stream::refuse_bind(const StanzaError& error) {
 
 // --- stanzas ------------------------------------------------------------------------------------------------------
 
+// R2, RFC 6120 8.2.3 and 8.3.1: errors and results are never answered, whatever is wrong with them.
+void Stream::refuse(const Stanza& remains, const StanzaError& why) {
+    if (remains.is_iq() ? remains.is_request() : !remains.is_error()) write(remains.make_error(why));
+}
+
 bool Stream::check_from(const Stanza& stanza) const {
     return stanza.from.empty() || stanza.from == jid_ || (stanza.from.is_bare() && stanza.from.same_bare(jid_));
 }
@@ -463,7 +469,7 @@ StreamEvent Stream::on_stanza(xml::Element element) {
     Stanza remains = Stanza::message(MessageType::error);
     std::optional<Stanza> stanza = Stanza::from_element(std::move(element), &why, &remains);
     if (!stanza) {
-        if (!remains.is_error()) write(remains.make_error(why));
+        refuse(remains, why);
         return StreamEvent::nothing;
     }
     if (!check_from(*stanza)) return fail(StreamError(StreamCondition::invalid_from));

@@ -45,6 +45,7 @@ struct StreamPolicy {
     unsigned max_auth_failures = 5;      // wrong proofs, RFC 6120 6.4.5
     unsigned max_false_starts = 10;      // attempts that failed before a proof
     std::vector<std::string> disabled_mechanisms;
+    bool downgrade_protection = true;    // XEP-0474
     Seconds idle_limit{0};               // advertised by XEP-0478; 0: none
     // For fake keys of unknown accounts.
     std::string fake_secret;
@@ -142,6 +143,7 @@ private:
     StreamEvent advance_auth(SaslStep step);
     StreamEvent auth_failed(SaslCondition condition, std::string_view why);
     StreamEvent fail(const StreamError& error);
+    void refuse(const Stanza& remains, const StanzaError& why);
     bool check_from(const Stanza& stanza) const;
 
     void write_header(std::string_view to);

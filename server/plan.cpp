@@ -147,6 +147,7 @@ std::shared_ptr<const StreamPolicy> stream_policy(const GlobalConfig& config, co
     policy->before_login = limits_before_login(listener);
     policy->after_login = limits_after_login(listener);
     policy->disabled_mechanisms = config.disable_sasl_mechanisms;
+    policy->downgrade_protection = !config.disable_sasl_scram_downgrade_protection;
     policy->fake_secret = secret;
     policy->default_hash = config.auth_scram_hash.front();
     policy->default_iterations = config.auth_scram_iterations;

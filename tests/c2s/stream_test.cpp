@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/bytes.h"
 #include "tests/support/test_server.h"
 #include "xmpp/sasl/credentials.h"
+#include "xmpp/sasl/mechanism.h"
 
 namespace rookery::test {
 namespace {
@@ -12,7 +14,6 @@ namespace {
 class StreamTest : public testing::Test {
 protected:
     StreamTest() {
-        auto policy = std::make_shared<StreamPolicy>();
         policy->starttls = policy->starttls_required = false;
         policy->fake_secret = "secret";
         stream.emplace(server.assembly().shards().at(0), parsers, policy);
@@ -26,6 +27,7 @@ protected:
         return event;
     }
 
+    const std::shared_ptr<StreamPolicy> policy = std::make_shared<StreamPolicy>();
     TestServer server;
     xml::ParserPool parsers;
     std::optional<Stream> stream;
@@ -46,6 +48,44 @@ TEST_F(StreamTest, KeysThatComeTooLateDoNotOpenItAgain) {
     EXPECT_EQ(stream->next(), StreamEvent::closed);
     EXPECT_TRUE(stream->is_closed());
     EXPECT_EQ(stream->take_output(), "");
+}
+
+std::string between(const std::string& text, const std::string& before, const std::string& after) {
+    const std::size_t begin = text.find(before) + before.size();
+    return text.substr(begin, text.find(after, begin) - begin);
+}
+
+// A11: the hash in the challenge is of what this stream offered, so a client sees that somebody took a mechanism away.
+TEST_F(StreamTest, AnAlteredListOfMechanismsIsSeenByTheClient) {
+    policy->disabled_mechanisms = {"SCRAM-SHA-1"};
+    feed(header);
+    const std::string features = stream->take_output();
+    std::vector<std::string> offered;
+    for (std::size_t at = 0; (at = features.find("<mechanism>", at)) != std::string::npos; ++at)
+        offered.push_back(between(features.substr(at), "<mechanism>", "</mechanism>"));
+    ASSERT_EQ(offered.size(), 3u) << features;
+    ASSERT_EQ(feed("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256'>" +
+                   base64_encode("n,,n=juliet,r=0123456789") + "</auth>"),
+              StreamEvent::need_credentials);
+    stream->provide(Credentials{});
+    stream->next();
+    const std::string challenge = *base64_decode(between(stream->take_output(), "xmpp-sasl'>", "<"));
+    const std::string hash = between(challenge, ",h=", ",");
+    EXPECT_EQ(hash, downgrade_hash(HashAlgorithm::sha256, offered, {}));
+    offered.erase(offered.begin());
+    EXPECT_NE(hash, downgrade_hash(HashAlgorithm::sha256, offered, {}));
+}
+
+TEST_F(StreamTest, TheHashIsLeftOutForClientsThatStumbleOverIt) {
+    policy->downgrade_protection = false;
+    ASSERT_EQ(feed(header + "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256'>" +
+                   base64_encode("n,,n=juliet,r=0123456789") + "</auth>"),
+              StreamEvent::need_credentials);
+    stream->take_output();
+    stream->provide(Credentials{});
+    stream->next();
+    const std::string challenge = *base64_decode(between(stream->take_output(), "xmpp-sasl'>", "<"));
+    EXPECT_EQ(challenge.find(",h="), std::string::npos) << challenge;
 }
 
 // A client in a hurry sends all it has to say at once; each wait parks what is left of it.
