@@ -55,12 +55,13 @@ IqReply contained_reply(const Features::Answerer& answerer, Iq iq) {
     }
 }
 
-// What only its owner may ask is refused in the same words whether or not the account exists.
+// The words of a refusal are the same whether or not the account exists.
 Condition refusal(const Features& features, const Route& route) {
     const Stanza& stanza = *route.stanza;
     if (!stanza.is_request() || route.to.is_full()) return Condition::service_unavailable;
     const Features::Answerer* answerer = features.find(stanza.iq_type(), stanza.payload(), At::account);
-    return answerer && answerer->asker == Asker::owner ? Condition::forbidden : Condition::service_unavailable;
+    if (answerer) return answerer->asker == Asker::owner ? Condition::forbidden : Condition::service_unavailable;
+    return features.knows(stanza.payload(), At::account) ? Condition::not_allowed : Condition::service_unavailable;
 }
 
 }  // namespace

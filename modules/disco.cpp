@@ -58,9 +58,17 @@ std::optional<std::string> not_domains(const std::vector<std::string>& domains) 
     return std::nullopt;
 }
 
-bool may_see_presence(const Roster& roster, const Jid& asker) {
-    const RosterItem* item = find_item(roster, asker.bare());
-    return item && (item->subscription == Subscription::from || item->subscription == Subscription::both);
+// Of a bare JID.
+bool asks_for_items(const Route& route) {
+    const Stanza& stanza = *route.stanza;
+    return stanza.is_iq() && stanza.is_request() && stanza.iq_type() == IqType::get && route.to.is_bare() &&
+           stanza.payload().is(DiscoItems::name);
+}
+
+xml::Element no_items(const Stanza& request) {
+    DiscoItems none;
+    none.node = request.payload().attr_or("node", "");
+    return none.to_xml();
 }
 
 class Disco final : public Module {
@@ -79,6 +87,7 @@ public:
         iq<&Disco::server_items>(IqType::get, DiscoItems::name, At::host);
         iq<&Disco::account_info>(IqType::get, DiscoInfo::name, At::account);
         iq<&Disco::account_items>(IqType::get, DiscoItems::name, At::account);
+        on<&Disco::nobody_asked>(our_host.hooks.iq_received, Stage::fallback);
         stream_feature<&Disco::capabilities>(StreamPhase::logged_in);
     }
 
@@ -114,24 +123,36 @@ private:
         return verification_;
     }
 
-    // --- accounts: for themselves and for those who may see their presence (section 8)
+    // --- accounts: for themselves and for those who may see their presence. Others get what they would get of an
+    // account that does not exist: of its information an error, of its items none (section 8).
 
     IqReply account_info(Iq iq) {
-        if (iq.own()) return info_of_account(std::move(iq));
-        return if_trusted(std::move(iq), &Disco::info_of_account);
+        const std::optional<bool> trusted = iq.account->is_seen_by(iq.stanza->from);
+        if (!trusted) return once_known(std::move(iq), &Disco::account_info);
+        if (!*trusted) return Condition::service_unavailable;
+        return info_of_account(std::move(iq));
     }
 
     IqReply account_items(Iq iq) {
-        if (iq.own()) return items_of_account(std::move(iq));
-        return if_trusted(std::move(iq), &Disco::items_of_account);
+        const std::optional<bool> trusted = iq.account->is_seen_by(iq.stanza->from);
+        if (!trusted) return once_known(std::move(iq), &Disco::account_items);
+        if (!*trusted) return no_items(*iq.stanza);
+        return items_of_account(std::move(iq));
     }
 
-    // Others hear what they would hear of an account that does not exist.
-    Task<IqReply> if_trusted(Iq iq, IqReply (Disco::*answering)(Iq)) {
+    // After the roster was loaded is_seen_by knows.
+    Task<IqReply> once_known(Iq iq, IqReply (Disco::*answering)(Iq)) {
         Result<std::shared_ptr<Roster>> roster = co_await iq.account->load_roster();
         if (!roster.ok()) co_return StanzaError(Condition::internal_server_error, ErrorType::wait);
-        if (!may_see_presence(**roster, iq.stanza->from)) co_return Condition::service_unavailable;
         co_return (this->*answering)(std::move(iq));
+    }
+
+    Outcome nobody_asked(Route& route) {
+        if (route.account->exists() || !asks_for_items(route)) return Outcome::pass();
+        Stanza answer = route.stanza->make_result();
+        answer.element().add(no_items(*route.stanza));
+        router().reply(*route.stanza, std::move(answer));
+        return Outcome::stop();
     }
 
     IqReply info_of_account(Iq iq) {

@@ -1,11 +1,7 @@
 // Every play against a server in this process: as it stands, with one byte a read on both sides, and on two shards.
-// Those in the file `pending` show what is not built yet.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
-#include <set>
 
 #include "base/log.h"
 #include "tests/support/play_run.h"
@@ -23,15 +19,6 @@ struct Way {
 };
 
 constexpr Way ways[] = {{"whole", 1, false}, {"dribbled", 1, true}, {"two_shards", 2, false}};
-
-// Paths below the folder of plays, or folders, one a line.
-std::set<std::string> read_pending() {
-    std::ifstream in(root + "/pending");
-    std::set<std::string> names;
-    for (std::string line; std::getline(in, line);)
-        if (!line.empty() && line[0] != '#') names.insert(line);
-    return names;
-}
 
 class InProcess : public testing::Test {
 public:
@@ -70,21 +57,12 @@ std::string test_name(const std::string& file, const Way& way) {
     return std::string(way.name) + "_" + name;
 }
 
-bool is_pending(const std::set<std::string>& pending, const std::string& file) {
-    const std::string name = file.substr(root.size() + 1, file.size() - root.size() - 6);
-    return pending.contains(name) || pending.contains(name.substr(0, name.find('/')));
-}
-
 bool register_plays() {
     set_log_level(LogLevel::error);  // thousands of logins
-    const auto pending = read_pending();
-    const bool all = std::getenv("PENDING_PLAYS_TOO") != nullptr;
-    for (const auto& file : find_plays(root)) {
-        if (!all && is_pending(pending, file)) continue;
+    for (const auto& file : find_plays(root))
         for (const Way& way : ways)
             testing::RegisterTest("Play", test_name(file, way).c_str(), nullptr, nullptr, __FILE__, __LINE__,
                                   [file, way]() -> testing::Test* { return new InProcess(file, way); });
-    }
     return true;
 }
 
