@@ -40,9 +40,22 @@ std::optional<std::string> ask_secret(const CommandArg& arg) {
     return secret;
 }
 
+// Users choose much of what is shown here (a status, a resource): none of it is to steer the terminal. Of UTF-8 the
+// control characters are those of ASCII, DEL and U+0080 to U+009F.
+std::string harmless(std::string_view text) {
+    std::string shown;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto c = static_cast<unsigned char>(text[i]);
+        const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+        const bool c1 = c == 0xC2 && next >= 0x80 && next < 0xA0;
+        shown += c < 0x20 || c == 0x7F || c1 ? '?' : text[i];
+        if (c1) ++i;
+    }
+    return shown;
+}
+
 std::string cell(const Value& value) {
-    if (const std::string* text = value.as_string()) return *text;
-    return to_json(value);
+    return harmless(value.as_string() ? *value.as_string() : to_json(value));
 }
 
 std::string columns(const Value::List& rows) {

@@ -79,6 +79,8 @@ Result<std::unique_ptr<ControlSocket>> serve_control(ShardLoop& loop, std::strin
 Result<Value> ask_server(const std::string& path, const std::string& verb, Value args) {
     const Value request = Value::object({{"verb", verb}, {"args", std::move(args)}});
     Result<std::string> reply = ask_control_socket(path, to_json(request));
+    if (!reply.ok() && reply.error().code == ErrorCode::unavailable)
+        return Error(ErrorCode::unavailable, "no server answers (" + reply.error().message + "): does it run, and is --data its folder?");
     if (!reply.ok()) return std::move(reply).error();
     Result<Value> answer = parse_json(*reply);
     if (!answer.ok()) return Error(ErrorCode::invalid, "the server's answer makes no sense");

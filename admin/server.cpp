@@ -17,48 +17,68 @@ struct Totals {
     std::size_t sessions = 0;
 };
 
-Task<Result<Value>> stats(CommandContext context, Arguments) {
-    ShardCounters sum;
-    std::size_t sessions = 0;
+Task<Totals> add_up(Shards& shards) {
+    Totals sum;
     const auto read = [](Shard& shard) { return Totals{shard.counters(), shard.session_count()}; };
-    for (unsigned i = 0; i < context.shards.count(); ++i) {
-        const Totals totals = co_await context.shards.on(i, read);
+    for (unsigned i = 0; i < shards.count(); ++i) {
+        const Totals totals = co_await shards.on(i, read);
         const ShardCounters& part = totals.counters;
-        sum.messages += part.messages;
-        sum.presences += part.presences;
-        sum.iqs += part.iqs;
-        sum.delivered += part.delivered;
-        sum.undelivered += part.undelivered;
-        sum.refused += part.refused;
-        sum.logins += part.logins;
-        sessions += totals.sessions;
+        sum.counters.messages += part.messages;
+        sum.counters.presences += part.presences;
+        sum.counters.iqs += part.iqs;
+        sum.counters.delivered += part.delivered;
+        sum.counters.undelivered += part.undelivered;
+        sum.counters.refused += part.refused;
+        sum.counters.logins += part.logins;
+        sum.sessions += totals.sessions;
     }
-    Value result = Value::object();
-    result.set("onlineusers", sessions);
-    result.set("logins", sum.logins);
-    result.set("messages", sum.messages);
-    result.set("presences", sum.presences);
-    result.set("iqs", sum.iqs);
-    result.set("delivered", sum.delivered);
-    result.set("undelivered", sum.undelivered);
-    result.set("refused", sum.refused);
+    co_return sum;
+}
+
+Task<Result<std::uint64_t>> count_accounts(CommandContext context) {
     std::uint64_t registered = 0;
-    for (const auto& host : context.shards.at(0).hosts()) {
-        Result<std::uint64_t> count = co_await context.stores.accounts.count(host->domain());
-        if (!count.ok()) co_return std::move(count).error();
+    std::vector<std::string> domains;
+    for (const auto& host : context.shards.at(0).hosts()) domains.push_back(host->domain());
+    for (const std::string& domain : domains) {
+        Result<std::uint64_t> count = co_await context.stores.accounts.count(domain);
+        if (!count.ok()) co_return count;
         registered += *count;
     }
-    result.set("registeredusers", registered);
-    co_return result;
+    co_return registered;
+}
+
+std::int64_t uptime_seconds(const Shard& shard) {
+    return std::chrono::duration_cast<Seconds>(shard.loop().clock().steady_now() - shard.started()).count();
+}
+
+// One number by its name, as ejabberd has it, or all of them.
+Task<Result<Value>> stats(CommandContext context, Arguments args) {
+    Result<std::uint64_t> registered = co_await count_accounts(context);
+    if (!registered.ok()) co_return std::move(registered).error();
+    const Totals sum = co_await add_up(context.shards);
+    Value all = Value::object();
+    all.set("registeredusers", *registered);
+    all.set("onlineusers", sum.sessions);
+    all.set("uptimeseconds", uptime_seconds(context.shards.at(0)));
+    all.set("logins", sum.counters.logins);
+    all.set("messages", sum.counters.messages);
+    all.set("presences", sum.counters.presences);
+    all.set("iqs", sum.counters.iqs);
+    all.set("delivered", sum.counters.delivered);
+    all.set("undelivered", sum.counters.undelivered);
+    all.set("refused", sum.counters.refused);
+    if (!args.has("name")) co_return all;
+    if (const Value* one = all.find(args.text("name"))) co_return *one;
+    co_return Error(ErrorCode::invalid, "there is no number '" + args.text("name") + "'; 'stats' alone shows all");
 }
 
 Task<Result<Value>> set_loglevel(CommandContext, Arguments args) {
     for (std::size_t i = 0; i < std::size(level_names); ++i) {
-        if (args.text("level") != level_names[i]) continue;
+        if (args.text("loglevel") != level_names[i]) continue;
         set_log_level(static_cast<LogLevel>(i));
-        co_return Value("Log level: " + args.text("level"));
+        co_return Value("Log level: " + args.text("loglevel"));
     }
-    co_return Error(ErrorCode::invalid, "'level' must be debug, info, warning, error, critical or none");
+    co_return Error(ErrorCode::invalid, "'loglevel' must be debug, info, warning, error, critical or none");
 }
 
 Task<Result<Value>> get_loglevel(CommandContext, Arguments) {
@@ -85,9 +105,10 @@ Task<Result<Value>> reopen_log(CommandContext, Arguments) {
 
 void add_server_commands(CommandTable& table) {
     table.add({"status", "server", "Version, uptime, listeners, storage", {}, status});
-    table.add({"stats", "server", "Totals since the start", {}, stats});
+    table.add({"stats", "server", "Totals since the start",
+               {{"name", ArgType::text, "just this one: registeredusers, onlineusers, uptimeseconds, ...", true}}, stats});
     table.add({"set_loglevel", "server", "Log more or less from now on",
-               {{"level", ArgType::text, "debug, info, warning, error, critical or none"}}, set_loglevel});
+               {{"loglevel", ArgType::text, "debug, info, warning, error, critical or none"}}, set_loglevel});
     table.add({"get_loglevel", "server", "The log level", {}, get_loglevel});
     table.add({"reload_config", "server", "Apply the configuration file without dropping a connection", {}, reload_config});
     table.add({"reopen_log", "server", "Open the log file anew (rotation)", {}, reopen_log});

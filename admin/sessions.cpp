@@ -1,4 +1,6 @@
 // Sessions: who is connected, and how to part from them.
+#include <algorithm>
+
 #include "admin/commands.h"
 #include "core/account_admin.h"
 #include "core/shard.h"
@@ -31,7 +33,7 @@ Value describe(const Session& session, const Loop& loop) {
 }
 
 Task<Result<Value>> connected_users(CommandContext context, Arguments) {
-    Value all = Value::list();
+    std::vector<std::string> all;
     const auto collect = [](Shard& shard) {
         std::vector<std::string> jids;
         shard.for_each_session([&jids](Session& session) { jids.push_back(session.jid().str()); });
@@ -39,9 +41,12 @@ Task<Result<Value>> connected_users(CommandContext context, Arguments) {
     };
     for (unsigned i = 0; i < context.shards.count(); ++i) {
         std::vector<std::string> jids = co_await context.shards.on(i, collect);
-        for (std::string& jid : jids) all.append(std::move(jid));
+        all.insert(all.end(), std::make_move_iterator(jids.begin()), std::make_move_iterator(jids.end()));
     }
-    co_return all;
+    std::ranges::sort(all);
+    Value list = Value::list();
+    for (std::string& jid : all) list.append(std::move(jid));
+    co_return list;
 }
 
 Task<Result<Value>> connected_users_number(CommandContext context, Arguments) {

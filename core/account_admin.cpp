@@ -10,6 +10,13 @@ namespace {
 constexpr std::size_t contacts_a_turn = 100;  // told of a removal before others get their turn
 
 Error no_such_host() { return Error(ErrorCode::not_found, "no such host"); }
+// What storage says of an account, in words for whoever asked for it.
+Error about(const Jid& account, Error error) {
+    if (error.code == ErrorCode::conflict) return Error(error.code, account.str() + " exists already");
+    if (error.code == ErrorCode::not_found) return Error(error.code, account.str() + " does not exist");
+    return error;
+}
+
 Error no_account_name() { return Error(ErrorCode::invalid, "not the address of an account"); }
 
 bool is_account(const Jid& jid) { return jid.is_bare() && !jid.local().empty(); }
@@ -46,7 +53,7 @@ Task<Result<void>> create_at_home(Shard& home, Jid account, Credentials keys) {
     if (!host) co_return no_such_host();
     const WallTime now = home.loop().clock().wall_now();
     Result<void> created = co_await home.stores().accounts.create(account, std::move(keys), now);
-    if (!created.ok()) co_return created;
+    if (!created.ok()) co_return about(account, std::move(created).error());
     home.forget_account(account.str());  // strangers may have written to it before it was there
     log_info("account_created", {{"account", account.str()}});
     host = home.find_host(account.domain());  // a reload may have taken it away meanwhile
@@ -59,7 +66,7 @@ Task<Result<void>> create_at_home(Shard& home, Jid account, Credentials keys) {
 Task<Result<void>> disable_at_home(Shard& home, Jid account, std::string reason) {
     if (!home.find_host(account.domain())) co_return no_such_host();
     Result<void> disabled = co_await home.stores().accounts.disable(account, reason);
-    if (!disabled.ok()) co_return disabled;
+    if (!disabled.ok()) co_return about(account, std::move(disabled).error());
     close_at_home(home, account, 0, StreamError(StreamCondition::not_authorized, "the account is disabled"));
     log_info("account_disabled", {{"account", account.str()}, {"reason", reason}});
     co_return disabled;
@@ -68,14 +75,15 @@ Task<Result<void>> disable_at_home(Shard& home, Jid account, std::string reason)
 Task<Result<void>> enable_at_home(Shard& home, Jid account) {
     if (!home.find_host(account.domain())) co_return no_such_host();
     Result<void> enabled = co_await home.stores().accounts.enable(account);
-    if (enabled.ok()) log_info("account_enabled", {{"account", account.str()}});
+    if (!enabled.ok()) co_return about(account, std::move(enabled).error());
+    log_info("account_enabled", {{"account", account.str()}});
     co_return enabled;
 }
 
 Task<Result<void>> set_keys_at_home(Shard& home, Jid account, Credentials keys, std::uint64_t keep_session) {
     if (!home.find_host(account.domain())) co_return no_such_host();
     Result<void> changed = co_await home.stores().accounts.set_keys(account, std::move(keys));
-    if (!changed.ok()) co_return changed;
+    if (!changed.ok()) co_return about(account, std::move(changed).error());
     close_at_home(home, account, keep_session, StreamError(StreamCondition::reset, "the password was changed"));
     log_info("password_changed", {{"account", account.str()}});
     co_return changed;
@@ -90,11 +98,11 @@ Task<Result<RosterPtr>> remove_rows(Shard& home, Jid jid) {
     if (!home.find_host(jid.domain())) co_return no_such_host();
     Result<AccountPtr> account = co_await home.load_account(jid);
     if (!account.ok()) co_return std::move(account).error();
-    if (!(*account)->exists()) co_return Error(ErrorCode::not_found, "no such account");
+    if (!(*account)->exists()) co_return about(jid, Error(ErrorCode::not_found, "no such account"));
     Result<std::shared_ptr<Roster>> roster = co_await (*account)->load_roster();
     if (!roster.ok()) co_return std::move(roster).error();
     Result<void> removed = co_await home.stores().accounts.remove(jid);
-    if (!removed.ok()) co_return std::move(removed).error();
+    if (!removed.ok()) co_return about(jid, std::move(removed).error());
     log_info("account_removed", {{"account", jid.str()}});
     co_return RosterPtr(std::move(*roster));
 }

@@ -131,8 +131,11 @@ Task<Result<Value>> get_last(CommandContext context, Arguments args) {
 Task<Result<Value>> set_last(CommandContext context, Arguments args) {
     const std::optional<Jid> who = our_account(context, args);
     if (!who) co_return Error(ErrorCode::invalid, "no address of this server");
-    const WallTime at{Seconds(args.integer("timestamp"))};
-    Result<void> stored = co_await context.stores.accounts.set_last(*who, at, args.text("status"));
+    const Seconds since_1970{args.integer("timestamp")};
+    const WallTime now = context.shards.at(0).loop().clock().wall_now();
+    if (since_1970 < Seconds::zero() || since_1970 > std::chrono::floor<Seconds>(now).time_since_epoch())
+        co_return Error(ErrorCode::invalid, "'timestamp' must be the seconds since 1970 of a time that has passed");
+    Result<void> stored = co_await context.stores.accounts.set_last(*who, WallTime(since_1970), args.text("status"));
     if (!stored.ok()) co_return std::move(stored).error();
     co_return Value("Last activity of " + who->str() + " set");
 }

@@ -576,6 +576,8 @@ Task<Result<void>> put_contact(AccountPtr account, RosterItem item) {
 
 Task<Result<void>> remove_contact(AccountPtr account, Jid contact) {
     Result<std::uint64_t> version = co_await account->remove_roster_item(contact);
+    if (!version.ok() && version.error().code == ErrorCode::not_found)
+        co_return Error(ErrorCode::not_found, contact.str() + " is not in the roster of " + account->jid().str());
     if (!version.ok()) co_return std::move(version).error();
     push(*account, removed_xml(contact), *version);
     co_return Result<void>();

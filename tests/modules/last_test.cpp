@@ -101,6 +101,9 @@ TEST_F(LastTest, Commands) {
     EXPECT_FALSE(server.run_command("get_last", juliet).ok());
     ASSERT_TRUE(server.run_command("set_last", {{"user", "juliet"}, {"host", "localhost"}, {"timestamp", 1'000'000'000},
                                                 {"status", "away"}}).ok());
+    for (const std::int64_t never : {std::int64_t{-1}, std::int64_t{32'503'680'000}, std::int64_t{INT64_MAX}})
+        EXPECT_EQ(server.run_command("set_last", {{"user", "juliet"}, {"host", "localhost"}, {"timestamp", never},
+                                                  {"status", ""}}).error().code, ErrorCode::invalid) << never;
     Result<Value> last = server.run_command("get_last", juliet);
     ASSERT_TRUE(last.ok());
     EXPECT_EQ((*last)["timestamp"], Value("2001-09-09T01:46:40Z"));
