@@ -14,6 +14,7 @@
 #include <unordered_map>
 
 #include "base/log.h"
+#include "net/descriptor.h"
 #include "net/proxy_protocol.h"
 #include "net/shard_loop_impl.h"
 #include "net/tls_contexts.h"
@@ -25,28 +26,6 @@ constexpr int accepts_per_turn = 64;
 constexpr Duration retry_interval = Milliseconds(250);  // T8: recovers within a second
 constexpr Duration exhaustion_log_interval = Seconds(60);
 constexpr Duration proxy_log_interval = Seconds(10);
-
-class Descriptor {
-public:
-    explicit Descriptor(int number = -1) : number_(number) {}
-    Descriptor(Descriptor&& other) noexcept : number_(other.release()) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        reset(other.release());
-        return *this;
-    }
-    ~Descriptor() { reset(); }
-
-    explicit operator bool() const { return number_ >= 0; }
-    int get() const { return number_; }
-    int release() { return std::exchange(number_, -1); }
-    void reset(int number = -1) {
-        if (number_ >= 0) ::close(number_);
-        number_ = number;
-    }
-
-private:
-    int number_;
-};
 
 // At most one line in an interval; says how many were left out.
 class SparseLog {
@@ -221,7 +200,7 @@ private:
         });
     }
 
-    void reserve_descriptor() { reserve_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+    void reserve_descriptor() { reserve_ = Descriptor::spare(); }
 
     void back_off() {
         const SteadyTime now = loop_.clock().steady_now();

@@ -16,6 +16,7 @@
 #include <unordered_set>
 
 #include "base/log.h"
+#include "net/descriptor.h"
 #include "net/shard_loop.h"
 
 namespace rookery {
@@ -103,12 +104,16 @@ public:
     }
     ~Server() override {
         ::unlink(options_.path.c_str());
-        loop_.cancel(retry_timer_);
+        loop_.cancel(std::exchange(retry_timer_, 0));
         acceptor_.close(ignored_);
         while (!connections_.empty()) (*connections_.begin())->close();
     }
 
-    void forget(const std::shared_ptr<Connection>& connection) { connections_.erase(connection); }
+    void forget(const std::shared_ptr<Connection>& connection) {
+        connections_.erase(connection);
+        if (!reserve_) reserve_ = Descriptor::spare();
+        if (retry_timer_ != 0) accept_again();
+    }
     ShardLoop& loop() { return loop_; }
     const ControlSocketOptions& options() const { return options_; }
     const OnRequest& on_request() const { return on_request_; }
@@ -125,10 +130,19 @@ private:
             });
     }
 
-    // Out of descriptors, most likely.
+    // Out of descriptors, most likely. When clients have used them up the operator must still get in, one at a time.
     void accept_later(const Failure& failure) {
-        log_warning("control_socket", {{"error", failure.message()}});
-        retry_timer_ = loop_.after(Seconds(1), [this] { accept(); });
+        if (reserve_) {
+            reserve_.reset();
+            return accept();
+        }
+        if (connections_.empty()) log_warning("control_socket", {{"error", failure.message()}});
+        retry_timer_ = loop_.after(Seconds(1), [this] { accept_again(); });
+    }
+
+    void accept_again() {
+        loop_.cancel(std::exchange(retry_timer_, 0));
+        accept();
     }
 
     void welcome(Local::socket socket) {
@@ -142,6 +156,7 @@ private:
     const ControlSocketOptions options_;
     const OnRequest on_request_;
     Local::acceptor acceptor_;
+    Descriptor reserve_ = Descriptor::spare();
     TimerId retry_timer_ = 0;
     std::shared_ptr<void> alive_ = std::make_shared<char>();
     std::unordered_set<std::shared_ptr<Connection>> connections_;

@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -294,23 +293,6 @@ int stay_out_of_descriptors() {
     first.send("y");
     return first.receive(1) == "y" ? 0 : 5;
 }
-
-int in_child(int (*work)()) {
-    const pid_t child = ::fork();
-    if (child == 0) ::_exit(work());
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-// UBSan opens a pipe to look at a vtable it has not seen before, and takes it for damaged when there is none to be had.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool sanitizer_needs_descriptors = true;
-#elif defined(__has_feature)
-constexpr bool sanitizer_needs_descriptors = __has_feature(address_sanitizer);
-#else
-constexpr bool sanitizer_needs_descriptors = false;
-#endif
 
 TEST(OutOfDescriptors, AcceptingPausesAndRecovers) {
     if (sanitizer_needs_descriptors) GTEST_SKIP();

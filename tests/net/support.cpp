@@ -6,6 +6,7 @@
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace rookery::test {
@@ -226,6 +227,14 @@ ListenerOptions direct_tls(std::vector<std::string> alpn) {
     options.direct_tls = true;
     options.alpn = std::make_shared<const std::vector<std::string>>(std::move(alpn));
     return options;
+}
+
+int in_child(int (*work)()) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(work());
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 }  // namespace rookery::test

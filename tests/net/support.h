@@ -202,4 +202,16 @@ std::shared_ptr<const TlsContexts> test_contexts(const std::vector<std::vector<s
 
 ListenerOptions direct_tls(std::vector<std::string> alpn = {});
 
+// Runs a function in a process of its own; its answer, or -1 when it did not come to one.
+int in_child(int (*work)());
+
+// UBSan opens a pipe to look at a vtable it has not seen before, and takes it for damaged when there is none to be had.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool sanitizer_needs_descriptors = true;
+#elif defined(__has_feature)
+inline constexpr bool sanitizer_needs_descriptors = __has_feature(address_sanitizer);
+#else
+inline constexpr bool sanitizer_needs_descriptors = false;
+#endif
+
 }  // namespace rookery::test

@@ -1,6 +1,8 @@
 #include "net/unix_socket.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -8,6 +10,7 @@
 
 #include <fstream>
 
+#include "base/log.h"
 #include "tests/net/support.h"
 
 namespace rookery {
@@ -202,6 +205,39 @@ TEST_F(ControlSocketTest, AskingGivesUpInTime) {
     const auto reply = ask_control_socket(options.path, "x", Milliseconds(30));
     ASSERT_FALSE(reply);
     EXPECT_EQ(reply.error().code, ErrorCode::unavailable);
+}
+
+// In a process of its own, all of whose descriptors get used up. 0: fine, else the step that failed.
+int ask_without_descriptors() {
+    log_to_function([](std::string_view) {});
+    const TempDir dir;
+    LoopThread thread;
+    std::unique_ptr<ControlSocket> server;
+    ControlSocketOptions options{.path = dir / "control"};
+    thread.sync([&] {
+        auto opened = ControlSocket::open(
+            thread.loop, options,
+            [](std::string request, const PeerCredentials&, ControlSocket::Reply reply) { reply(std::move(request)); });
+        if (opened) server = std::move(opened).value();
+    });
+    const rlimit limit{.rlim_cur = 256, .rlim_max = 256};
+    if (!server || ::setrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
+    std::vector<int> taken;
+    while (taken.empty() || taken.back() >= 0) taken.push_back(::open("/dev/null", O_RDONLY));
+    taken.pop_back();
+    for (int round = 0; round < 3; ++round) {
+        ::close(taken.back());  // the client's own
+        const auto reply = ask_control_socket(options.path, "still there?", Seconds(10));
+        if (!reply || *reply != "still there?") return 2 + round;
+        if (!eventually([&] { return (taken.back() = ::open("/dev/null", O_RDONLY)) >= 0; })) return 5;
+    }
+    thread.sync([&] { server.reset(); });
+    return 0;
+}
+
+TEST(ControlSocketOutOfDescriptors, TheOperatorStillGetsIn) {
+    if (sanitizer_needs_descriptors) GTEST_SKIP();
+    EXPECT_EQ(in_child(ask_without_descriptors), 0);
 }
 
 }  // namespace
