@@ -1,0 +1,143 @@
+"""The server under tests/abuse: one process of the release build, its configuration, and what it uses."""
+import json
+import os
+import pathlib
+import re
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+from abuses.client import Client, secrets
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+import servers  # noqa: E402
+
+Certificate = servers.Certificate
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = pathlib.Path(os.environ.get("ROOKERY", TOP / "build/release/rookery"))
+KIB, MIB = 1024, 1024 * 1024
+
+CONFIG = """
+hosts: [localhost]
+loglevel: debug
+certfiles: ["{certificate}"]
+shards: 2
+auth_scram_hash: [sha256]
+auth_scram_iterations: {iterations}
+max_user_sessions: 1000
+listen:
+  - {{port: {port}, ip: {ip}, module: ejabberd_c2s}}
+  - {{port: {tls_port}, ip: {ip}, module: ejabberd_c2s, tls: true}}
+  - {{port: {plain_port}, ip: {ip}, module: ejabberd_c2s, starttls: false, send_timeout: 2 s}}
+  - {{port: {proxy_port}, ip: {ip}, module: ejabberd_c2s, starttls: false, use_proxy_protocol: true,
+      trusted_proxies: [127.0.0.1]}}
+{more}
+"""
+
+
+def free_ports(count):
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def new_password():
+    password = "pw-" + os.urandom(9).hex()
+    secrets.add(password)
+    return password
+
+
+class Server(servers.Rookery):
+    """Listens on port (STARTTLS), tls_port, plain_port (no TLS, impatient with slow readers) and proxy_port (PROXY)."""
+
+    def __init__(self, scratch, certificate, iterations=4096, ip="127.0.0.1", more=""):
+        port, tls_port, self.plain_port, self.proxy_port = free_ports(4)
+        super().__init__(PROGRAM, scratch, port, tls_port, certificate=certificate)
+        self.iterations, self.ip, self.more = iterations, ip, more
+        self.config = self.scratch / "rookery.yml"
+        self.pem = self.scratch / "server-and-key.pem"
+        self.log = self.scratch / "output.log"
+        self.passwords = {}
+
+    def prepare(self, accounts):
+        self.data.mkdir(exist_ok=True)
+        self.use(self.certificate)
+        self.write_config()
+
+    def use(self, certificate):
+        new = self.pem.with_suffix(".new")
+        new.write_bytes(certificate.certificate.read_bytes() + certificate.key.read_bytes())
+        new.rename(self.pem)
+
+    def write_config(self):
+        self.config.write_text(CONFIG.format(
+            certificate=self.pem, port=self.port, tls_port=self.tls_port, plain_port=self.plain_port,
+            proxy_port=self.proxy_port, iterations=self.iterations, ip=self.ip, more=self.more))
+
+    # --- accounts and clients
+
+    def account(self, user):
+        """Its password; made on the first call."""
+        if user not in self.passwords:
+            self.passwords[user] = new_password()
+            self.make_account(user, self.passwords[user])
+        return self.passwords[user]
+
+    def client(self, tls=False, **options):
+        return Client(self.tls_port if tls else self.plain_port, tls=tls, **options)
+
+    def log_in(self, user, resource="r", **options):
+        password = self.account(user)
+        return self.client(**options).log_in(user, password, resource)
+
+    # --- its tool
+
+    def tool(self, *words, user=None):
+        return subprocess.run([str(PROGRAM), *words, "--data", str(self.data)], capture_output=True, text=True,
+                              timeout=60, user=user)
+
+    def ask(self, verb, **args):
+        """The control socket's answer, without a program started for it."""
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(60)
+            control.connect(str(self.data / "control"))
+            frame = json.dumps({"verb": verb, "args": args}).encode()
+            control.sendall(struct.pack(">I", len(frame)) + frame)
+            reply = control.makefile("rb")
+            return json.loads(reply.read(struct.unpack(">I", reply.read(4))[0]))
+
+    def sessions(self):
+        return int(self.ask("connected_users_number")["result"])
+
+    def log_text(self):
+        return self.log.read_text(errors="replace")
+
+    # --- what it uses
+
+    def memory(self):
+        """Bytes of its own: code and files mapped do not count, they come in when first used."""
+        text = pathlib.Path(f"/proc/{self.pid}/smaps_rollup").read_text()
+        return int(re.search(r"^Anonymous:\s+(\d+) kB", text, re.MULTILINE).group(1)) * KIB
+
+    def cpu_seconds(self):
+        threads = pathlib.Path(f"/proc/{self.pid}/task").iterdir()
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+
+def wait_until(condition, seconds, pause=0.02):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(pause)
+    return True
