@@ -150,6 +150,7 @@ TEST_F(ChannelTest, CloseAfterFlushGivesUpOnAPeerThatDoesNotRead) {
 TEST_F(ChannelTest, APeerThatTakesNothingIsDisconnected) {
     TestServer server(thread, nullptr);
     PlainClient slow(server.port()), stalled(server.port());
+    server.peer(1);  // both are there: on the loop's thread nobody can wait for them
     thread.sync([&] {
         for (std::size_t i : {0, 1}) {
             server.peer(i).channel->set_send_timeout(Seconds(1));
