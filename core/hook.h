@@ -77,20 +77,26 @@ private:
     Outcome run_from(std::size_t next, Event& event) {
         for (; next < handlers_.size(); ++next) {
             Outcome outcome = call(handlers_[next], event);
-            if (outcome.pending()) return continue_later(outcome.take_later(), next, event);
+            if (outcome.pending()) return continue_later(outcome.take_later(), place_of(next), event);
             if (!outcome.passed()) return outcome;
         }
         return Outcome::pass();
     }
 
-    // Handlers may have come or gone while one waited (reload): then the rest starts behind the same stage and module.
-    Task<Outcome> continue_later(Task<Outcome> waiting, std::size_t index, Event& event) {
-        const Stage stage = handlers_[index].stage;
-        const std::string module = handlers_[index].module;
-        const std::uint64_t version = version_;
-        Outcome outcome = co_await contained(std::move(waiting), module);
+    struct Place {
+        std::size_t index;
+        Stage stage;
+        std::string module;
+        std::uint64_t version;
+    };
+    Place place_of(std::size_t index) const { return {index, handlers_[index].stage, handlers_[index].module, version_}; }
+
+    // Handlers may have come or gone while one waited, or before its task began (reload): then the rest starts behind
+    // the same stage and module.
+    Task<Outcome> continue_later(Task<Outcome> waiting, Place place, Event& event) {
+        Outcome outcome = co_await contained(std::move(waiting), place.module);
         if (!outcome.passed()) co_return outcome;
-        const std::size_t next = version == version_ ? index + 1 : position_after(stage, module);
+        const std::size_t next = place.version == version_ ? place.index + 1 : position_after(place.stage, place.module);
         Outcome rest = run_from(next, event);
         if (!rest.pending()) co_return rest;
         Task<Outcome> more = rest.take_later();
