@@ -1,7 +1,9 @@
 #include "core/shard.h"
 
+#include <algorithm>
 #include <cassert>
 #include <functional>
+#include <iterator>
 
 #include "base/log.h"
 
@@ -26,13 +28,12 @@ void Shard::apply(const std::vector<std::shared_ptr<const HostOptions>>& hosts) 
     const auto wanted = [&hosts](const Host& host) {
         return std::ranges::any_of(hosts, [&](const auto& options) { return options->domain == host.domain(); });
     };
-    std::erase_if(hosts_, [&](std::unique_ptr<Host>& host) {
-        if (wanted(*host)) return false;
-        close_sessions_of(*host);
-        host->retire_all();
-        removed_hosts_.push_back(std::move(host));
-        return true;
-    });
+    // What sessions do when they end looks for hosts: all of them stay in place until the last one has.
+    const auto gone = std::stable_partition(hosts_.begin(), hosts_.end(), [&](const auto& host) { return wanted(*host); });
+    for (auto host = gone; host != hosts_.end(); ++host) close_sessions_of(**host);
+    for (auto host = gone; host != hosts_.end(); ++host) (*host)->retire_all();
+    removed_hosts_.insert(removed_hosts_.end(), std::make_move_iterator(gone), std::make_move_iterator(hosts_.end()));
+    hosts_.erase(gone, hosts_.end());
     for (const auto& options : hosts) {
         if (Host* host = find_host(options->domain))
             host->apply(options);
@@ -92,6 +93,12 @@ void Shard::forget_account(std::string_view bare) {
     if (at != accounts_.end() && at->second->sessions().empty()) accounts_.erase(at);
 }
 
+// One that was forgotten and is still held by somebody has a successor here, maybe with sessions: that one stays.
+void Shard::drop_account(const Account& account) {
+    const auto at = accounts_.find(account.jid().str());
+    if (at != accounts_.end() && at->second.get() == &account) accounts_.erase(at);
+}
+
 void Shard::account_idle(Account& account) {
     if (account.in_idle_list()) return;
     account.set_in_idle_list(true);
@@ -105,7 +112,7 @@ void Shard::trim_accounts() {
         idle_.pop_front();
         if (!oldest) continue;
         oldest->set_in_idle_list(false);
-        if (oldest->sessions().empty() && !oldest->busy()) accounts_.erase(oldest->jid().str());
+        if (oldest->sessions().empty() && !oldest->busy()) drop_account(*oldest);
     }
 }
 

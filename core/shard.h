@@ -106,6 +106,7 @@ public:
 private:
     void flush_parked(unsigned to);
     void trim_accounts();
+    void drop_account(const Account& account);
     AccountPtr keep_account(const Jid& bare, bool exists);
     void close_sessions_of(const Host& host);
 
