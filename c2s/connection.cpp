@@ -225,7 +225,7 @@ bool Connection::handle(StreamEvent event) {
         case StreamEvent::auth_failed: login_failed(); return true;
         case StreamEvent::authenticated: go_home(); return false;
         case StreamEvent::registration: answer_registration(stream_.take_stanza()); return true;
-        case StreamEvent::bind: bind(); return true;
+        case StreamEvent::bind: hold(); spawn(bind_if_unchanged(shared_from_this())); return true;
         case StreamEvent::stanza: c2s_.shard().router().from_session(session_, stream_.take_stanza()); return transport_ != nullptr;
         case StreamEvent::closed: flush(); close_transport(); return false;
     }
@@ -416,6 +416,21 @@ std::optional<Jid> Connection::choose_resource(Account& account) {
         return std::nullopt;
     }
     if (old && policy_->conflict == ResourceConflict::setresource) {
+// Since the proof the account may have been banned, removed or given another password, which ends the sessions there
+// were: whoever was about to get one then must not come in after all.
+Task<void> Connection::bind_if_unchanged([[maybe_unused]] std::shared_ptr<Connection> self) {
+    const Result<Login> login = co_await stream_.host()->stores().accounts.load_login(stream_.jid());
+    if (transport_ && !stream_.is_closed()) {
+        if (login.ok() && !login->disabled && login->keys == stream_.keys())
+            bind();
+        else if (login.ok() || login.error().code == ErrorCode::not_found)
+            close(StreamError(StreamCondition::not_authorized, "the account was changed during the login"));
+        else
+            stream_.refuse_bind(StanzaError(Condition::internal_server_error, ErrorType::wait));
+    }
+    release_hold();
+}
+
         full = bare.with_resource(random_token(12));
         old = nullptr;
     }

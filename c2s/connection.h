@@ -62,6 +62,7 @@ private:
     std::optional<Jid> choose_resource(Account& account);
 
     void watch_login(SteadyTime until);
+    Task<void> bind_if_unchanged(std::shared_ptr<Connection> self);
     void restart_silence_timer();
     void end_login();
     void hold() { ++holds_; }

@@ -39,6 +39,7 @@ struct Stream::Auth {
     std::string mechanism_name;
     std::string account;
     std::optional<SaslCheckPassword> password;
+    Credentials keys;
     std::size_t bytes = 0;
     unsigned failures = 0;
     unsigned false_starts = 0;
@@ -362,6 +363,7 @@ StreamEvent Stream::advance_auth(SaslStep step) {
 void Stream::provide(const Credentials& credentials, std::optional<SaslCondition> verdict) {
     if (!authenticating()) return;
     auth_->verdict = verdict;
+    auth_->keys = credentials;
     pending_event_ = advance_auth(auth_->mechanism->provide(credentials));
 }
 
@@ -437,6 +439,7 @@ StreamEvent Stream::on_bind_element(xml::Element element) {
     return StreamEvent::bind;
 }
 
+const Credentials& Stream::keys() const { return auth_->keys; }
 const std::string& Stream::requested_resource() const { return auth_->resource; }
 
 void Stream::bound(const Jid& full) {

@@ -96,6 +96,7 @@ public:
     const std::string& auth_account() const;  // local part
     SaslCheckPassword take_password_check();
     std::string mechanism() const;            // of the login; until rebind()
+    const Credentials& keys() const;                // that the client has proved to know; until bound()
     std::shared_ptr<Stanza> take_stanza() { return std::move(stanza_); }
     const std::string& requested_resource() const;  // empty: the server makes one
     void bound(const Jid& full);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "tests/modules/contacts.h"
 #include "tests/support/test_client.h"
 
@@ -11,6 +13,8 @@ namespace {
 
 using testing::HasSubstr;
 
+const std::string header =
+    "<stream:stream to='localhost' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
 constexpr ErrorCode no_error = static_cast<ErrorCode>(-1);
 
 class AccountAdmin : public testing::TestWithParam<unsigned> {
@@ -76,6 +80,33 @@ TEST_P(AccountAdmin, DisabledAccountsAreThrownOutAndStayOut) {
     EXPECT_THROW(TestClient(server, "juliet@localhost/again"), std::runtime_error);
     ASSERT_TRUE(server.wait(enable_account(shards(), jid("juliet@localhost"))).ok());
     TestClient again(server, "juliet@localhost/again");
+}
+
+// The proof was right, the resource not bound yet: nothing to close, and nothing to come in with either.
+TEST_P(AccountAdmin, WhoIsAboutToBindWhenTheAccountChangesStaysOut) {
+    const std::vector<std::function<Task<Result<void>>()>> changes = {
+        [this] { return disable_account(shards(), jid("juliet@localhost"), "spam"); },
+        [this] { return change_password(shards(), jid("juliet@localhost"), "another"); },
+        [this] { return remove_account(shards(), jid("juliet@localhost")); },
+    };
+    for (const auto& change : changes) {
+        (void)server.make_account("juliet", "localhost", "secret");
+        ASSERT_TRUE(server.wait(enable_account(shards(), jid("juliet@localhost"))).ok());
+        ASSERT_TRUE(server.wait(change_password(shards(), jid("juliet@localhost"), "secret")).ok());
+        const std::unique_ptr<Wire> wire = server.connect({});
+        wire->send(header);
+        wire->send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldABzZWNyZXQ=</auth>");
+        wire->send(header);
+        std::string got;
+        wire->receive(got, Milliseconds(0));
+        ASSERT_THAT(got, HasSubstr("xmpp-bind"));
+        ASSERT_TRUE(server.wait(change()).ok());
+        wire->send("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+        got.clear();
+        wire->receive(got, Milliseconds(0));
+        EXPECT_THAT(got, HasSubstr("<not-authorized"));
+        EXPECT_THAT(got, testing::Not(HasSubstr("<jid>")));
+    }
 }
 
 TEST_P(AccountAdmin, RemovalEndsSessionsAndSubscriptionsAndTakesEverything) {

@@ -26,6 +26,8 @@ struct ScramKeys {
           iterations(iteration_count),
           stored_key(std::move(stored)),
           server_key(std::move(server)) {}
+
+    bool operator==(const ScramKeys&) const = default;
 };
 
 using Credentials = std::vector<ScramKeys>;  // empty: no such account, or none that may log in with a password
