@@ -275,9 +275,9 @@ void Connection::attempt_login() {
 
 Task<void> Connection::load_credentials([[maybe_unused]] std::shared_ptr<Connection> self) {
     Host& host = *stream_.host();
-    const std::string address = transport_->peer().ip.to_string();
-    std::optional<Jid> account = Jid::make(stream_.auth_account(), host.domain());
-    auto event = std::make_unique<LoginEvent>(LoginEvent{address, account ? *account : Jid(), {}});
+    const std::optional<Jid> account = Jid::make(stream_.auth_account(), host.domain());
+    auto event = std::make_unique<LoginEvent>(login_event(account.value_or(Jid())));
+    const std::string address = event->address;
     Outcome outcome = host.hooks.login_attempt.run(*event);
     if (outcome.pending()) {
         Task<Outcome> later = outcome.take_later();
@@ -330,13 +330,19 @@ Task<void> Connection::check_password([[maybe_unused]] std::shared_ptr<Connectio
 void Connection::login_failed() {
     const std::string address = transport_->peer().ip.to_string();
     const std::string account = stream_.auth_account();
-    log_info("login_failed", {{"address", address}, {"account", account}, {"reason", stream_.close_reason()}});
+    LoginEvent event = login_event(Jid::make(account, stream_.host()->domain()).value_or(Jid()));
+    event.reason = stream_.close_reason();
+    log_info("login_failed", {{"address", event.address}, {"account", account}, {"reason", event.reason}});
     if (account.empty()) return;  // nothing was guessed
-    LoginEvent event{address, Jid::make(account, stream_.host()->domain()).value_or(Jid()), stream_.close_reason()};
     (void)stream_.host()->hooks.login_failed.run(event);
 }
 
 // The account's shard takes over: nothing of the login may be left behind here.
+LoginEvent Connection::login_event(Jid account) const {
+    const IpAddress& ip = transport_->peer().ip;
+    return LoginEvent{ip.to_string(), ip.client_prefix().to_string(), std::move(account), {}};
+}
+
 void Connection::go_home() {
     flush();
     stream_.park_input();

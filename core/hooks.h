@@ -18,6 +18,7 @@ struct SessionEvent {
 
 struct LoginEvent {
     std::string address;  // of the client
+    std::string prefix;   // what limits for each client count by: the address itself, or its /64 with IPv6
     Jid account;          // may be empty: not known yet
     std::string reason;   // login_failed: for the log
 };

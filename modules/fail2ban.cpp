@@ -1,5 +1,6 @@
 // fail2ban: an address that guesses passwords may not try for a while. The account is never locked: whoever owns it
 // gets in from elsewhere.
+// With IPv6 a /64 counts as one address: whoever has one of its addresses has them all.
 // Failures of an address are counted on one shard (by its hash, like everything addressable); a ban is told to all.
 #include <unordered_map>
 
@@ -67,7 +68,7 @@ private:
     Outcome check(LoginEvent& event) {
         Bans* bans = host().slots().find<Bans>();
         if (!bans) return Outcome::pass();
-        const auto at = bans->until.find(event.address);
+        const auto at = bans->until.find(event.prefix);
         if (at == bans->until.end() || at->second <= loop().clock().steady_now()) return Outcome::pass();
         return Outcome::refuse(StanzaError(Condition::policy_violation));
     }
@@ -76,8 +77,8 @@ private:
         if (is_loopback(event.address)) return Outcome::pass();
         if (host().options().access->allows(options_.access, event.account, event.address)) return Outcome::pass();
         Shards& shards = shard().all();
-        Shard& counting = shards.at(shards.home_of(event.address));
-        counting.loop().post([&shards, &counting, domain = host().domain(), address = event.address,
+        Shard& counting = shards.at(shards.home_of(event.prefix));
+        counting.loop().post([&shards, &counting, domain = host().domain(), address = event.prefix,
                               limit = options_.c2s_max_auth_failures, lifetime = options_.c2s_auth_ban_lifetime] {
             Host* there = counting.find_host(domain);
             const SteadyTime at = counting.loop().clock().steady_now();

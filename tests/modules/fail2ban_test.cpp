@@ -42,5 +42,24 @@ TEST(Fail2ban, FailuresFarApartDoNotAddUp) {
     EXPECT_NE(attempt(server, "secret").find("<success"), std::string::npos);
 }
 
+// Whoever has one address of an IPv6 network has them all.
+TEST(Fail2ban, CountsAnIpv6NetworkAsOneAddress) {
+    TestServer server;
+    Host& host = *server.home("juliet@localhost").find_host("localhost");
+    server.loops().at(0).run_here([&] {
+        for (int i = 0; i < 10; ++i) {
+            LoginEvent failed{"2001:db8::" + std::to_string(i), "2001:db8::", Jid(), "wrong password"};
+            (void)host.hooks.login_failed.run(failed);
+        }
+    });
+    server.run_until_idle();
+    LoginEvent neighbour{"2001:db8::77", "2001:db8::", Jid(), {}};
+    LoginEvent stranger{"2001:db8:1::1", "2001:db8:1::", Jid(), {}};
+    server.loops().at(0).run_here([&] {
+        EXPECT_EQ(host.hooks.login_attempt.run(neighbour).kind(), Outcome::Kind::refuse);
+        EXPECT_TRUE(host.hooks.login_attempt.run(stranger).passed());
+    });
+}
+
 }  // namespace
 }  // namespace rookery::test
