@@ -12,8 +12,8 @@
 namespace rookery {
 namespace {
 
-constexpr std::size_t slice_messages = 100;           // loaded and handed over at a time
-constexpr std::size_t max_backlog_bytes = 1024 * 1024;  // unread by the client, before it gets another slice
+constexpr std::size_t slice_messages = 100;             // loaded at a time, and removed when they are handed over
+constexpr std::size_t max_backlog_bytes = 1024 * 1024;  // unread by the client, before it gets another message
 constexpr Milliseconds backlog_look{100};
 constexpr Seconds backlog_patience{10};  // a client that takes nothing for so long gets the rest at its next login
 
@@ -126,14 +126,24 @@ private:
                 co_await stores().queue.load(account->jid(), handed_over, slice_messages);
             if (!slice.ok()) warn("offline_not_loaded", *account, slice.error());
             if (!slice.ok() || slice->empty()) break;
-            for (const QueuedMessage& message : *slice) hand_over(message, *session);
-            const bool taken = co_await taken_by(session);
+            const std::uint64_t last = slice->back().id;
+            const bool taken = co_await hand_over_all(std::move(*slice), session);
             if (!taken) break;
-            handed_over = slice->back().id;
+            handed_over = last;
             Result<std::uint64_t> removed = co_await stores().queue.remove_through(account->jid(), handed_over);
             if (!removed.ok()) warn("offline_not_removed", *account, removed.error());
         }
         co_return Outcome::pass();
+    }
+
+    // Never more at once than a connection may have in its output, however large the messages are.
+    Task<bool> hand_over_all(std::vector<QueuedMessage> messages, SessionPtr session) {
+        for (const QueuedMessage& message : messages) {
+            hand_over(message, *session);
+            const bool taken = co_await taken_by(session);
+            if (!taken) co_return false;
+        }
+        co_return true;
     }
 
     void hand_over(const QueuedMessage& message, Session& session) {
