@@ -23,7 +23,7 @@ const xml::Name pre_approval_name{"urn:xmpp:features:pre-approval", "sub"};
 
 constexpr std::size_t max_text_bytes = 1'023;        // of a name or a group
 constexpr std::size_t max_catch_up = 50;             // changes sent one by one; past it the whole roster is sent
-constexpr std::size_t max_request_bytes = 4'096;     // of a stored request; past it what the asker added is left out
+constexpr std::size_t max_request_bytes = 1'024;     // of a stored request; past it what the asker added is left out
 constexpr std::size_t max_asked_again = 100;         // open requests of our own, repeated at login
 constexpr BucketRate request_rate{20, std::chrono::minutes(3)};  // R14: to strangers, of one account
 
@@ -291,9 +291,7 @@ Task<bool> RosterModule::can_catch_up(Jid owner, std::string known) {
 
 // Behind the empty result, which is about to enter the account's queue.
 Task<void> RosterModule::catch_up_later(AccountPtr account, SessionPtr session, std::string known) {
-    Completion<bool> next_turn;
-    loop().post([&next_turn] { next_turn.complete(true); });
-    co_await next_turn;
+    co_await next_turn(loop());
     Task<Nothing> work = account->alone(catch_up(account, session, known));
     co_await work;
 }
