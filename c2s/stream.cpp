@@ -11,6 +11,7 @@ namespace {
 
 constexpr const char* stream_ns = "http://etherx.jabber.org/streams";
 constexpr const char* client_ns = "jabber:client";
+constexpr std::size_t max_lang_bytes = 64;
 
 const xml::Name starttls_name{"urn:ietf:params:xml:ns:xmpp-tls", "starttls"};
 const xml::Name auth_name{"urn:ietf:params:xml:ns:xmpp-sasl", "auth"};
@@ -38,8 +39,8 @@ struct Stream::Auth {
     std::unique_ptr<SaslMechanism> mechanism;
     std::string mechanism_name;
     std::string account;
-    std::optional<SaslCheckPassword> password;
     Credentials keys;
+    std::optional<SaslCheckPassword> password;
     std::size_t bytes = 0;
     unsigned failures = 0;
     unsigned false_starts = 0;
@@ -80,7 +81,7 @@ void Stream::park_input() {
     feeding_ = false;
 }
 
-// Between stanzas nobody needs an own parser: they stand where all primed ones stand (DESIGN 3.3).
+// Between stanzas nobody needs an own parser: they stand where all primed ones stand (ARCHITECTURE.md).
 bool Stream::ensure_parser() {
     if (parser_) return true;
     if (state_ == State::header)
@@ -171,8 +172,7 @@ StreamEvent Stream::on_header() {
     const std::string_view version = header.attr("version").value_or("");
     if (version.empty() || version.starts_with("0."))
         return fail(StreamError(StreamCondition::unsupported_version));
-    lang_ = std::string(header.attr("xml:lang").value_or(""));
-    if (lang_.size() > 64) return fail(StreamError(StreamCondition::bad_format, "xml:lang is too long"));
+    if (header.attr("xml:lang").value_or("").size() > max_lang_bytes) return fail(StreamError(StreamCondition::bad_format, "xml:lang is too long"));
     if (!header.usual()) unusual_header_ = std::make_unique<xml::StreamHeader>(header);
 
     const std::optional<Jid> from = secured_ ? Jid::parse(header.attr("from").value_or("")) : std::nullopt;

@@ -80,7 +80,6 @@ public:
     StreamEvent next();
     // The caller stops asking for a while (or will feed on another shard): keeps what is unread, gives the parser back.
     void park_input();
-    bool has_parked_input() const { return !rest_.empty(); }
     // No parser could be lent; ask again later.
     bool starving() const { return starving_; }
 
@@ -96,8 +95,8 @@ public:
     const std::string& auth_account() const;  // local part
     SaslCheckPassword take_password_check();
     std::string mechanism() const;            // of the login; until rebind()
-    const Credentials& keys() const;                // that the client has proved to know; until bound()
     std::shared_ptr<Stanza> take_stanza() { return std::move(stanza_); }
+    const Credentials& keys() const;                // that the client has proved to know; until bound()
     const std::string& requested_resource() const;  // empty: the server makes one
     void bound(const Jid& full);
     void refuse_bind(const StanzaError& error);
@@ -115,7 +114,6 @@ public:
     bool is_closed() const { return state_ == State::closed; }
     const Jid& jid() const { return jid_; }
     Host* host() const { return host_; }  // nullptr before the first header
-    const std::string& lang() const { return lang_; }
     const std::string& close_reason() const { return close_reason_; }
     std::size_t max_stanza_bytes() const;
 
@@ -164,7 +162,6 @@ private:
     std::string_view input_;
     std::string rest_;
     std::string output_;
-    std::string lang_;
     std::string close_reason_;
     Jid jid_;
     State state_ = State::header;
