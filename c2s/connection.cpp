@@ -159,8 +159,10 @@ void Connection::pump() {
     pumping_ = false;
     if (!transport_) return;
     flush();
-    if (!stream_.is_closed() && (must_wait() || stream_.starving())) wait();
+    if (!stream_.is_closed() && stuck()) wait();
 }
+
+bool Connection::stuck() const { return must_wait() || stream_.starving(); }
 
 bool Connection::must_wait() const {
     return holds_ > 0 || (session_ && session_->held()) || c2s_.shard().congested();
@@ -186,9 +188,9 @@ void Connection::wait() {
 void Connection::resume() {
     c2s_.loop().post([self = weak_from_this()] {
         const auto connection = self.lock();
-        if (!connection || !connection->transport_ || connection->must_wait()) return;
-        connection->pump();
-        if (!connection->transport_ || connection->stream_.is_closed() || connection->must_wait()) return;
+        if (!connection || !connection->transport_) return;
+        connection->pump();  // also where something else must be waited for now: it sees to it that we come again
+        if (!connection->transport_ || connection->stream_.is_closed() || connection->stuck()) return;
         connection->paused_ = false;
         connection->transport_->resume_reading();
     });
@@ -212,7 +214,20 @@ void Connection::throttle(std::size_t bytes) {
 }
 
 void Connection::flush() {
-    if (transport_ && stream_.has_output()) transport_->write(stream_.take_output());
+    if (!transport_ || !stream_.has_output()) return;
+    transport_->write(stream_.take_output());
+    watch_backlog();
+}
+
+bool Connection::too_far_behind() const { return transport_->output_bytes() > policy_->max_output_bytes; }
+
+// From a fresh turn: whoever wrote is not prepared to lose the connection under his hands.
+void Connection::watch_backlog() {
+    if (!too_far_behind() || stream_.is_closed()) return;
+    c2s_.loop().post([self = weak_from_this()] {
+        if (auto connection = self.lock())
+            connection->close(StreamError(StreamCondition::policy_violation, "the client reads too slowly"));
+    });
 }
 
 bool Connection::handle(StreamEvent event) {
@@ -232,8 +247,8 @@ bool Connection::handle(StreamEvent event) {
     return false;
 }
 
-bool Connection::write(const Stanza& stanza, const Jid& to) {
-    if (!transport_ || stream_.is_closed()) return false;
+void Connection::write(const Stanza& stanza, const Jid& to) {
+    if (!transport_ || stream_.is_closed() || too_far_behind()) return;
     std::string& scratch = c2s_.scratch();
     scratch.clear();
     if (to.empty())
@@ -242,12 +257,7 @@ bool Connection::write(const Stanza& stanza, const Jid& to) {
         stanza.write_to(scratch, to);
     flush();  // what the stream itself said comes first
     transport_->write(scratch);
-    if (transport_->output_bytes() <= policy_->max_output_bytes) return true;
-    c2s_.loop().post([self = weak_from_this()] {
-        if (auto connection = self.lock())
-            connection->close(StreamError(StreamCondition::policy_violation, "the client reads too slowly"));
-    });
-    return false;
+    watch_backlog();
 }
 
 std::size_t Connection::output_bytes() const { return transport_ ? transport_->output_bytes() : 0; }
@@ -327,8 +337,12 @@ Task<void> Connection::check_password([[maybe_unused]] std::shared_ptr<Connectio
     release_hold();
 }
 
+LoginEvent Connection::login_event(Jid account) const {
+    const IpAddress& ip = transport_->peer().ip;
+    return LoginEvent{ip.to_string(), ip.client_prefix().to_string(), std::move(account), {}};
+}
+
 void Connection::login_failed() {
-    const std::string address = transport_->peer().ip.to_string();
     const std::string account = stream_.auth_account();
     LoginEvent event = login_event(Jid::make(account, stream_.host()->domain()).value_or(Jid()));
     event.reason = stream_.close_reason();
@@ -338,11 +352,6 @@ void Connection::login_failed() {
 }
 
 // The account's shard takes over: nothing of the login may be left behind here.
-LoginEvent Connection::login_event(Jid account) const {
-    const IpAddress& ip = transport_->peer().ip;
-    return LoginEvent{ip.to_string(), ip.client_prefix().to_string(), std::move(account), {}};
-}
-
 void Connection::go_home() {
     flush();
     stream_.park_input();
@@ -407,21 +416,6 @@ void Connection::send_registration(const Stanza& request, const IqReply& reply) 
 
 // --- binding --------------------------------------------------------------------------------------------------------
 
-// RFC 6120 7.7: the wish, a name of ours, or none. Nullopt: refused, the answer is written.
-std::optional<Jid> Connection::choose_resource(Account& account) {
-    const Jid& bare = account.jid();
-    const std::string wish = stream_.requested_resource();
-    std::optional<Jid> full = bare.with_resource(wish.empty() ? random_token(12) : wish);
-    if (!full) {
-        stream_.refuse_bind(StanzaError(Condition::bad_request));
-        return std::nullopt;
-    }
-    SessionPtr old = account.find_session(full->resource());
-    if (old && policy_->conflict == ResourceConflict::closenew) {
-        stream_.refuse_bind(StanzaError(Condition::conflict));
-        return std::nullopt;
-    }
-    if (old && policy_->conflict == ResourceConflict::setresource) {
 // Since the proof the account may have been banned, removed or given another password, which ends the sessions there
 // were: whoever was about to get one then must not come in after all.
 Task<void> Connection::bind_if_unchanged([[maybe_unused]] std::shared_ptr<Connection> self) {
@@ -437,6 +431,21 @@ Task<void> Connection::bind_if_unchanged([[maybe_unused]] std::shared_ptr<Connec
     release_hold();
 }
 
+// RFC 6120 7.7: the wish, a name of ours, or none. Nullopt: refused, the answer is written.
+std::optional<Jid> Connection::choose_resource(Account& account) {
+    const Jid& bare = account.jid();
+    const std::string wish = stream_.requested_resource();
+    std::optional<Jid> full = bare.with_resource(wish.empty() ? random_token(12) : wish);
+    if (!full) {
+        stream_.refuse_bind(StanzaError(Condition::bad_request));
+        return std::nullopt;
+    }
+    SessionPtr old = account.find_session(full->resource());
+    if (old && policy_->conflict == ResourceConflict::closenew) {
+        stream_.refuse_bind(StanzaError(Condition::conflict));
+        return std::nullopt;
+    }
+    if (old && policy_->conflict == ResourceConflict::setresource) {
         full = bare.with_resource(random_token(12));
         old = nullptr;
     }
@@ -453,7 +462,10 @@ void Connection::bind() {
     const AccountPtr account = shard.account_for_login(stream_.jid().bare());
     if (!account) return close(StreamError(StreamCondition::host_gone));
     std::optional<Jid> full = choose_resource(*account);
-    if (!full) return;
+    if (!full) {
+        if (account->sessions().empty()) shard.account_idle(*account);
+        return;
+    }
     end_login();
     SessionOrigin from = origin();
     session_ = std::make_shared<C2sSession>(*full, shard.next_session_id(), from, c2s_.loop().clock().wall_now(), *this);

@@ -21,8 +21,8 @@ public:
     static void open(C2s& c2s, std::unique_ptr<ParkedTransport> transport, std::shared_ptr<const C2sPolicy> policy);
     ~Connection();
 
-    // Hands a stanza to the client. False: too much is waiting already, the connection is being closed.
-    bool write(const Stanza& stanza, const Jid& to);
+    // Hands a stanza to the client. Dropped when too much is waiting already: the connection is being closed.
+    void write(const Stanza& stanza, const Jid& to);
     void close(const StreamError& error);
     // The session's hold is over.
     void resume();
@@ -44,26 +44,29 @@ private:
     void pump();
     bool handle(StreamEvent event);  // false: stop pumping for now
     bool must_wait() const;
+    bool stuck() const;
     void wait();
     void throttle(std::size_t bytes);
     void flush();
+    bool too_far_behind() const;
+    void watch_backlog();
 
     void start_tls();
     void attempt_login();
     Task<void> load_credentials(std::shared_ptr<Connection> self);
     Task<void> check_password(std::shared_ptr<Connection> self);
+    LoginEvent login_event(Jid account) const;
     void login_failed();
     void go_home();
     void resume_after_login();
-    LoginEvent login_event(Jid account) const;
     void answer_registration(std::shared_ptr<Stanza> request);
     Task<void> finish_registration(std::shared_ptr<Connection> self, std::shared_ptr<Stanza> request, Task<IqReply> later);
     void send_registration(const Stanza& request, const IqReply& reply);
+    Task<void> bind_if_unchanged(std::shared_ptr<Connection> self);
     void bind();
     std::optional<Jid> choose_resource(Account& account);
 
     void watch_login(SteadyTime until);
-    Task<void> bind_if_unchanged(std::shared_ptr<Connection> self);
     void restart_silence_timer();
     void end_login();
     void hold() { ++holds_; }

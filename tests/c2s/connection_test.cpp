@@ -1,0 +1,74 @@
+// What a connection waits for, and how far behind its client may fall.
+#include "c2s/connection.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/modules/contacts.h"
+#include "tests/support/test_client.h"
+
+namespace rookery::test {
+namespace {
+
+using testing::HasSubstr;
+
+struct TwoShards {
+    static TestServerOptions options() {
+        TestServerOptions wanted;
+        wanted.shards = 2;
+        return wanted;
+    }
+    // An account that lives on the other shard.
+    std::string elsewhere(unsigned here) {
+        for (int i = 0;; ++i) {
+            const std::string bare = "nobody" + std::to_string(i) + "@localhost";
+            if (server.assembly().shards().home_of(bare) != here) return bare;
+        }
+    }
+    void fill_ring(Shard& shard) {
+        const Jid to = jid(elsewhere(shard.index()));
+        while (!shard.congested()) {
+            Stanza news = Stanza::presence(PresenceType::available, to);
+            news.from = jid("juliet@localhost/balcony");
+            shard.router().send(std::move(news));
+        }
+    }
+
+    TestServer server{options()};
+};
+
+// First something of its own was waited for, and when that came the ring to the other shard was full.
+TEST(Connection, GoesOnAfterTwoWaitsInARow) {
+    TwoShards play;
+    TestClient juliet(play.server, "juliet@localhost/balcony");
+    Shard& home = play.server.home("juliet@localhost");
+    FakeLoop& loop = play.server.loops().at(home.index());
+    const SessionPtr session = home.find_account("juliet@localhost")->find_session("balcony");
+    loop.run_here([&] { session->hold(); });
+    EXPECT_EQ(juliet.ask("<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>"), "");
+    loop.run_here([&] {
+        session->release();
+        play.fill_ring(home);
+    });
+    loop.turn();
+    EXPECT_THAT(juliet.receive(), HasSubstr("id='p'"));
+}
+
+// What the stream answers by itself counts like what others send.
+TEST(Connection, AClientThatReadsNothingMayNotAskForEver) {
+    TestServer server;
+    TestClient juliet(server, "juliet@localhost/balcony");
+    juliet.stall();
+    const std::string one = "<iq type='set' id='" + std::string(1'000, 'x') +
+                            "'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>";
+    std::string hundred;
+    for (int i = 0; i < 100; ++i) hundred += one;
+    for (int i = 0; i < 60; ++i) juliet.send(hundred);  // 6 MB of answers
+    const std::string got = juliet.receive();
+    EXPECT_LT(got.size(), 5u << 20);
+    EXPECT_THAT(got.substr(got.size() - 300), HasSubstr("<policy-violation"));
+    EXPECT_TRUE(juliet.closed());
+}
+
+}  // namespace
+}  // namespace rookery::test
