@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "core/password_hasher.h"
 #include "core/shard.h"
+#include "core/subscription.h"
 
 namespace rookery {
 namespace {
@@ -104,7 +105,7 @@ Task<Result<RosterPtr>> remove_rows(Shard& home, Jid jid) {
     Result<void> removed = co_await home.stores().accounts.remove(jid);
     if (!removed.ok()) co_return about(jid, std::move(removed).error());
     log_info("account_removed", {{"account", jid.str()}});
-    co_return RosterPtr(std::move(*roster));
+    co_return std::make_shared<const Roster>(**roster);  // a copy: what still waits for the account changes the cached one
 }
 
 void tell(Router& router, const Jid& account, const Jid& contact, PresenceType type) {
@@ -114,10 +115,8 @@ void tell(Router& router, const Jid& account, const Jid& contact, PresenceType t
 }
 
 void end_subscriptions(Router& router, const Jid& account, const RosterItem& item) {
-    const bool sees_them = item.subscription == Subscription::to || item.subscription == Subscription::both;
-    const bool sees_us = item.subscription == Subscription::from || item.subscription == Subscription::both;
-    if (sees_them || item.ask_subscribe) tell(router, account, item.contact, PresenceType::unsubscribe);
-    if (sees_us) tell(router, account, item.contact, PresenceType::unsubscribed);
+    if (sees_them(item.subscription) || item.ask_subscribe) tell(router, account, item.contact, PresenceType::unsubscribe);
+    if (sees_us(item.subscription)) tell(router, account, item.contact, PresenceType::unsubscribed);
 }
 
 Task<void> tell_contacts(Shard& home, Jid account, RosterPtr roster) {

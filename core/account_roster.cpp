@@ -16,6 +16,10 @@ std::vector<std::string_view> subscribers_of(const Roster& roster) {
     return subscribers;
 }
 
+void drop_request(Roster& roster, const Jid& from) {
+    std::erase_if(roster.requests, [&from](const PendingRequest& request) { return request.from == from; });
+}
+
 }  // namespace
 
 const RosterItem* find_item(const Roster& roster, const Jid& contact) {
@@ -59,7 +63,7 @@ Task<Result<std::uint64_t>> Account::put_roster_item(RosterItem item, std::size_
     note_seen_by(item.contact, item.subscription);
     if (!roster_) co_return version;
     const auto at = std::ranges::find(roster_->items, item.contact, &RosterItem::contact);
-    if (sees_us(item.subscription)) std::erase_if(roster_->requests, [&](const PendingRequest& request) { return request.from == item.contact; });
+    if (sees_us(item.subscription)) drop_request(*roster_, item.contact);
     if (at == roster_->items.end())
         roster_->items.push_back(std::move(item));
     else
@@ -75,7 +79,7 @@ Task<Result<std::uint64_t>> Account::remove_roster_item(Jid contact) {
     if (version.ok()) note_seen_by(contact, Subscription::none);
     if (!version.ok() || !roster_) co_return version;
     std::erase_if(roster_->items, [&](const RosterItem& item) { return item.contact == contact; });
-    std::erase_if(roster_->requests, [&](const PendingRequest& request) { return request.from == contact; });
+    drop_request(*roster_, contact);
     roster_->version = *version;
     co_return version;
 }
@@ -85,7 +89,7 @@ Task<Result<void>> Account::put_request(PendingRequest request, std::size_t max_
     Result<void> done = co_await host_.stores().roster.put_request(jid_, request, max_requests);
     ++roster_changes_;
     if (!done.ok() || !roster_) co_return done;
-    std::erase_if(roster_->requests, [&](const PendingRequest& old) { return old.from == request.from; });
+    drop_request(*roster_, request.from);
     roster_->requests.push_back(std::move(request));
     co_return done;
 }
@@ -94,7 +98,7 @@ Task<Result<bool>> Account::remove_request(Jid from) {
     const AccountPtr self = shared_from_this();
     Result<bool> done = co_await host_.stores().roster.remove_request(jid_, from);
     ++roster_changes_;
-    if (roster_) std::erase_if(roster_->requests, [&](const PendingRequest& request) { return request.from == from; });
+    if (roster_) drop_request(*roster_, from);
     co_return done;
 }
 

@@ -20,6 +20,8 @@ std::vector<std::string> Hooks::explain() const {
     add(session_bound);
     add(session_available);
     add(session_closed);
+    add(disco_info);
+    add(disco_items);
     add(account_created);
     add(account_removed);
     return lines;

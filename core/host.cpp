@@ -59,7 +59,8 @@ void Host::apply(std::shared_ptr<const HostOptions> options) {
     };
     options_ = std::move(options);
     std::erase_if(modules_, [&](Loaded& loaded) {
-        const bool stays = std::ranges::any_of(options_->modules, [&](const auto& wanted) { return same(wanted, loaded.from); });
+        const auto is_it = [&](const HostOptions::ModuleOptions& wanted) { return same(wanted, loaded.from); };
+        const bool stays = std::ranges::any_of(options_->modules, is_it);
         if (!stays) retire(std::move(loaded.module));
         return !stays;
     });

@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 
-#include "base/clock.h"
 #include "xmpp/stanza.h"
 
 namespace rookery {
@@ -41,8 +40,6 @@ struct Route {
     bool no_store = false;     // hints: must not be kept
     bool no_copy = false;      // hints: only to the addressed resource
     bool store = false;        // hints: the sender asks to keep it although it has no body
-    bool was_queued = false;   // offline: comes out of the queue, so it is not queued or counted again
-    WallTime queued_at{};      // offline: when it was queued
 };
 
 using RoutePtr = std::unique_ptr<Route>;

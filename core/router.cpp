@@ -225,7 +225,8 @@ Task<void> Router::deliver(const AccountPtr& account, RoutePtr route) {
             return {};
         case Verdict::undelivered: return undelivered(account, std::move(route));
         case Verdict::answer: {
-            SessionPtr sender = stanza.from.same_bare(account->jid()) ? account->find_session(stanza.from.resource()) : nullptr;
+            const bool own = stanza.from.same_bare(account->jid());
+            SessionPtr sender = own ? account->find_session(stanza.from.resource()) : nullptr;
             return answer(Iq{route->stanza, &account->host(), account, std::move(sender), {}}, At::account);
         }
         case Verdict::refuse: refuse(*route, StanzaError(refusal(account->host().features, *route))); return {};
@@ -236,21 +237,25 @@ Task<void> Router::deliver(const AccountPtr& account, RoutePtr route) {
 
 Task<void> Router::undelivered(const AccountPtr& account, RoutePtr route) {
     ++shard_.counters().undelivered;
-    Outcome outcome = account->host().hooks.message_undelivered.run(*route);
-    if (outcome.pending()) return finish_undelivered(std::move(route), outcome.take_later());
-    if (outcome.kind() == Outcome::Kind::refuse)
-        refuse(*route, outcome.take_error());
-    else if (outcome.passed())
-        refuse(*route, StanzaError(Condition::service_unavailable));
+    return settle(std::move(route), account->host().hooks.message_undelivered);
+}
+
+// A message that nobody stops is refused.
+Task<void> Router::settle(RoutePtr route, Hook<Route>& hook) {
+    Outcome outcome = hook.run(*route);
+    if (outcome.pending()) return settle_later(std::move(route), outcome.take_later());
+    refuse_unless_stopped(*route, std::move(outcome));
     return {};
 }
 
-Task<void> Router::finish_undelivered(RoutePtr route, Task<Outcome> waiting) {
+Task<void> Router::settle_later(RoutePtr route, Task<Outcome> waiting) {
     Outcome outcome = co_await waiting;
-    if (outcome.kind() == Outcome::Kind::refuse)
-        refuse(*route, outcome.take_error());
-    else if (outcome.passed())
-        refuse(*route, StanzaError(Condition::service_unavailable));
+    refuse_unless_stopped(*route, std::move(outcome));
+}
+
+void Router::refuse_unless_stopped(const Route& route, Outcome outcome) {
+    if (outcome.kind() == Outcome::Kind::refuse) return refuse(route, outcome.take_error());
+    if (outcome.passed()) refuse(route, StanzaError(Condition::service_unavailable));
 }
 
 // --- requests -----------------------------------------------------------------------------------------------------
@@ -268,11 +273,8 @@ void Router::to_host(RoutePtr route, Host& host, const SessionPtr& sender) {
         }(std::move(rest), sender)));
     }
     if (!stanza.is_message() || stanza.is_error()) return;
-    Task<void> rest;
-    Outcome outcome = host.hooks.message_to_host.run(*route);
-    if (outcome.pending()) return static_cast<void>(spawn(finish_undelivered(std::move(route), outcome.take_later())));
-    if (outcome.kind() == Outcome::Kind::refuse) return refuse(*route, outcome.take_error());
-    if (outcome.passed()) refuse(*route, StanzaError(Condition::service_unavailable));
+    Task<void> rest = settle(std::move(route), host.hooks.message_to_host);
+    if (rest) spawn(std::move(rest));
 }
 
 Task<void> Router::answer(Iq iq, At where) {

@@ -1,4 +1,4 @@
-// Router: takes stanzas to where they belong (DESIGN section 2, steps 4 to 6). One per shard; all calls on its thread.
+// Router: takes stanzas to where they belong (ARCHITECTURE.md, steps 4 to 6). One per shard; all calls on its thread.
 #pragma once
 
 #include <functional>
@@ -8,6 +8,7 @@
 
 #include "base/task.h"
 #include "core/features.h"
+#include "core/hook.h"
 #include "core/outcome.h"
 #include "core/route.h"
 #include "core/session.h"
@@ -67,7 +68,9 @@ private:
     Task<void> deliver(const std::shared_ptr<Account>& account, RoutePtr route);
     Task<void> finish_received(std::shared_ptr<Account> account, RoutePtr route, Task<Outcome> waiting);
     Task<void> undelivered(const std::shared_ptr<Account>& account, RoutePtr route);
-    Task<void> finish_undelivered(RoutePtr route, Task<Outcome> waiting);
+    Task<void> settle(RoutePtr route, Hook<Route>& hook);
+    Task<void> settle_later(RoutePtr route, Task<Outcome> waiting);
+    void refuse_unless_stopped(const Route& route, Outcome outcome);
 
     // Runs the handler for a request; empty when the answer is out.
     Task<void> answer(Iq iq, At where);
