@@ -1,5 +1,5 @@
 // ShardLoop: the event loop of one shard: one thread, one io_context, and an own epoll set for the many client
-// sockets, which the io_context watches as one descriptor (DESIGN section 3, points 1 and 2).
+// sockets, which the io_context watches as one descriptor.
 //
 // A turn: events of at most `events_per_turn` client sockets or one Asio handler; then posted work; then due timers;
 // then at_turn_end callbacks; then one flush of every channel that was written to. The loop sleeps until the next

@@ -1,5 +1,5 @@
 // Messages that wait for their account to come online, in order. Owner: a bare JID with an account (else not_found).
-// When append answers, the message is committed: its sender may be sent an acknowledgement (DESIGN section 4).
+// When append answers, the message is committed: its sender may be sent an acknowledgement.
 #pragma once
 
 #include <cstddef>

@@ -22,7 +22,7 @@ public:
     static std::optional<Jid> parse(std::string_view text);
     static std::optional<Jid> make(std::string_view local, std::string_view domain, std::string_view resource = {});
 
-    // Is `local` fit for a new account here: PRECIS and nodeprep accept it and agree (DESIGN section 1, Names)?
+    // Is `local` fit for a new account here: PRECIS and nodeprep accept it and agree?
     static bool may_register(std::string_view local);
 
     std::string_view local() const { return std::string_view(text_).substr(0, local_size_); }

@@ -6,7 +6,7 @@
 //
 // A stream is one document whose depth-1 elements are the stanzas. Between two of them ("at a boundary") every stream
 // with the same header namespaces is in the same state, so that a shard lends a few *primed* parsers
-// (ParserPool) to thousands of streams: see DESIGN 3.3.
+// (ParserPool) to thousands of streams: see ARCHITECTURE.md.
 #pragma once
 
 #include <cstddef>
