@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
@@ -100,6 +101,7 @@ public:
           options_(std::move(options)),
           on_request_(std::move(on_request)),
           acceptor_(loop.io_context(), Local(), descriptor) {
+        acceptor_.non_blocking(true);
         accept();
     }
     ~Server() override {
@@ -119,23 +121,29 @@ public:
     const OnRequest& on_request() const { return on_request_; }
 
 private:
-    // `alive` is looked at first: a connection may have been accepted, and its handler queued, when the server goes.
+    // `alive` is looked at first: somebody may be waiting, and this handler queued, when the server goes.
     void accept() {
-        acceptor_.async_accept(
-            [this, alive = std::weak_ptr<void>(alive_)](const Failure& failure, Local::socket socket) {
-                if (alive.expired()) return;
-                if (failure) return accept_later(failure);
-                welcome(std::move(socket));
-                accept();
-            });
+        acceptor_.async_wait(Local::acceptor::wait_read, [this, alive = std::weak_ptr<void>(alive_)](const Failure&) {
+            if (!alive.expired()) accept_one();
+        });
     }
 
-    // Out of descriptors, most likely. When clients have used them up the operator must still get in, one at a time.
-    void accept_later(const Failure& failure) {
-        if (reserve_) {
+    // Out of descriptors: clients may have used them up, but the operator must get in, one at a time. Only when he is
+    // there already is the reserve given up: accept() says so too when nobody waits.
+    void accept_one() {
+        Failure failure;
+        Local::socket socket(loop_.io_context());
+        acceptor_.accept(socket, failure);
+        if (failure == boost::asio::error::no_descriptors && reserve_) {
             reserve_.reset();
-            return accept();
+            acceptor_.accept(socket, failure);
         }
+        if (failure && failure != boost::asio::error::would_block) return accept_later(failure);
+        if (!failure) welcome(std::move(socket));
+        accept();
+    }
+
+    void accept_later(const Failure& failure) {
         if (connections_.empty()) log_warning("control_socket", {{"error", failure.message()}});
         retry_timer_ = loop_.after(Seconds(1), [this] { accept_again(); });
     }

@@ -207,32 +207,40 @@ TEST_F(ControlSocketTest, AskingGivesUpInTime) {
     EXPECT_EQ(reply.error().code, ErrorCode::unavailable);
 }
 
-// In a process of its own, all of whose descriptors get used up. 0: fine, else the step that failed.
+std::vector<int> take_all_descriptors() {
+    const rlimit limit{.rlim_cur = 256, .rlim_max = 256};
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    std::vector<int> taken;
+    while (taken.empty() || taken.back() >= 0) taken.push_back(::open("/dev/null", O_RDONLY));
+    taken.pop_back();
+    return taken;
+}
+
+// In a process of its own. 0: fine, else the step that failed.
 int ask_without_descriptors() {
     log_to_function([](std::string_view) {});
     const TempDir dir;
     LoopThread thread;
     std::unique_ptr<ControlSocket> server;
-    ControlSocketOptions options{.path = dir / "control"};
+    const ControlSocketOptions options{.path = dir / "control"};
     thread.sync([&] {
-        auto opened = ControlSocket::open(
-            thread.loop, options,
-            [](std::string request, const PeerCredentials&, ControlSocket::Reply reply) { reply(std::move(request)); });
-        if (opened) server = std::move(opened).value();
+        const auto echo = [](std::string request, const PeerCredentials&, ControlSocket::Reply reply) { reply(std::move(request)); };
+        server = std::move(ControlSocket::open(thread.loop, options, echo)).value();
     });
-    const rlimit limit{.rlim_cur = 256, .rlim_max = 256};
-    if (!server || ::setrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
-    std::vector<int> taken;
-    while (taken.empty() || taken.back() >= 0) taken.push_back(::open("/dev/null", O_RDONLY));
-    taken.pop_back();
-    for (int round = 0; round < 3; ++round) {
+    std::vector<int> taken = take_all_descriptors();
+    const auto ask = [&] {
         ::close(taken.back());  // the client's own
         const auto reply = ask_control_socket(options.path, "still there?", Seconds(10));
-        if (!reply || *reply != "still there?") return 2 + round;
-        if (!eventually([&] { return (taken.back() = ::open("/dev/null", O_RDONLY)) >= 0; })) return 5;
-    }
+        if (!reply || *reply != "still there?") return 1;
+        std::this_thread::sleep_for(Milliseconds(50));  // it closes, and takes one for the next time
+        if ((taken.back() = ::open("/dev/null", O_RDONLY)) < 0) return 2;
+        // Nobody asks: what the server keeps for the next one is not to be had.
+        return eventually([] { return ::open("/dev/null", O_RDONLY) >= 0; }, Milliseconds(30)) ? 3 : 0;
+    };
+    int failed = 0;
+    for (int round = 0; round < 3 && failed == 0; ++round) failed = ask();
     thread.sync([&] { server.reset(); });
-    return 0;
+    return failed;
 }
 
 TEST(ControlSocketOutOfDescriptors, TheOperatorStillGetsIn) {
