@@ -74,7 +74,7 @@ void Connection::close(const StreamError& error) {
 
 // Output first, then the end; the object goes when the transport says it is closed.
 void Connection::close_transport() {
-    if (!transport_) return;
+    if (!transport_ || std::exchange(ending_, true)) return;
     end_login();
     stream_.park_input();
     log_closed(stream_.close_reason());
@@ -215,10 +215,11 @@ void Connection::throttle(std::size_t bytes) {
 
 void Connection::flush() {
     if (!transport_ || !stream_.has_output()) return;
-    transport_->write(stream_.take_output());
     watch_backlog();
+    transport_->write(stream_.take_output());
 }
 
+// What waits already counts, so that one answer may be larger than the limit (the roster of a lifetime).
 bool Connection::too_far_behind() const { return transport_->output_bytes() > policy_->max_output_bytes; }
 
 // From a fresh turn: whoever wrote is not prepared to lose the connection under his hands.
@@ -248,7 +249,8 @@ bool Connection::handle(StreamEvent event) {
 }
 
 void Connection::write(const Stanza& stanza, const Jid& to) {
-    if (!transport_ || stream_.is_closed() || too_far_behind()) return;
+    if (!transport_ || stream_.is_closed()) return;
+    if (too_far_behind()) return watch_backlog();
     std::string& scratch = c2s_.scratch();
     scratch.clear();
     if (to.empty())
@@ -257,7 +259,6 @@ void Connection::write(const Stanza& stanza, const Jid& to) {
         stanza.write_to(scratch, to);
     flush();  // what the stream itself said comes first
     transport_->write(scratch);
-    watch_backlog();
 }
 
 std::size_t Connection::output_bytes() const { return transport_ ? transport_->output_bytes() : 0; }

@@ -88,6 +88,7 @@ private:
     std::unique_ptr<Stranger> stranger_;  // until a resource is bound
     unsigned holds_ = 0;  // our own waits (keys, registration); the session has its own
     bool pumping_ = false;
+    bool ending_ = false;  // close_transport() has run
     bool paused_ = false;
 };
 

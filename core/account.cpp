@@ -38,7 +38,7 @@ void Account::remove_session(const SessionPtr& session) {
 }
 
 void Account::receive(RoutePtr route) {
-    if (!busy_) return start(Waiting{std::move(route), {}});
+    if (!busy_ && !draining_) return start(Waiting{std::move(route), {}});
     if (!waiting_) waiting_ = std::make_unique<std::deque<Waiting>>();
     if (waiting_->size() >= host_.options().max_waiting) {
         host_.router().refuse(*route, StanzaError(Condition::resource_constraint, ErrorType::wait));
@@ -48,7 +48,7 @@ void Account::receive(RoutePtr route) {
 }
 
 void Account::enqueue(Task<void> work) {
-    if (!busy_) return start(Waiting{nullptr, std::move(work)});
+    if (!busy_ && !draining_) return start(Waiting{nullptr, std::move(work)});
     if (!waiting_) waiting_ = std::make_unique<std::deque<Waiting>>();
     waiting_->push_back(Waiting{nullptr, std::move(work)});
 }
@@ -69,6 +69,8 @@ Task<void> Account::run_task(Task<void> work) {
         co_await work;
     } catch (const std::exception& error) {
         log_error("account_task_failed", {{"account", jid_.str()}, {"error", error.what()}});
+    } catch (...) {
+        log_error("account_task_failed", {{"account", jid_.str()}});
     }
     busy_ = false;
     if (!draining_) run_next();

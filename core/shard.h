@@ -170,36 +170,48 @@ struct TaskValue<Task<T>> {
 };
 
 template <class Work, class Answer>
-Task<void> run_on_shard(Shard& shard, Work work, Loop& back, Completion<Answer>& done) {
+Task<Answer> answer_of(Shard& shard, Work& work) {
     using Returned = std::invoke_result_t<Work&, Shard&>;
-    std::optional<Answer> value;
-    if constexpr (TaskValue<Returned>::is_task) {
-        if constexpr (std::is_same_v<Returned, Task<void>>) {
-            Task<void> task = work(shard);
-            co_await task;
-            value.emplace();
-        } else {
-            Returned task = work(shard);
-            value.emplace(co_await task);
-        }
+    if constexpr (std::is_same_v<Returned, Task<void>>) {
+        Task<void> task = work(shard);
+        co_await task;
+        co_return Answer();
+    } else if constexpr (TaskValue<Returned>::is_task) {
+        Returned task = work(shard);
+        Answer answer = co_await task;
+        co_return answer;
     } else if constexpr (std::is_void_v<Returned>) {
         work(shard);
-        value.emplace();
+        co_return Answer();
     } else {
-        value.emplace(work(shard));
+        co_return work(shard);
     }
-    back.post([&done, result = std::move(*value)]() mutable { done.complete(std::move(result)); });
+}
+
+// Whoever asked is waiting: he hears of a failure too.
+template <class Work, class Answer>
+Task<void> run_on_shard(Shard& shard, Work work, Loop& back, Completion<Finished<Answer>>& done) {
+    Finished<Answer> finished;
+    try {
+        Task<Answer> task = answer_of<Work, Answer>(shard, work);
+        Answer answer = co_await task;
+        finished.value.emplace(std::move(answer));
+    } catch (...) {
+        finished.failure = std::current_exception();
+    }
+    back.post([&done, finished = std::move(finished)]() mutable { done.complete(std::move(finished)); });
 }
 
 template <class Work, class Answer>
 Task<Answer> ask_shard(Shard& shard, Work work) {
-    Completion<Answer> done;
+    Completion<Finished<Answer>> done;
     Loop& back = *Loop::current();
     shard.loop().post([&shard, &back, &done, work = std::move(work)]() mutable {
         spawn(run_on_shard<Work, Answer>(shard, std::move(work), back, done));
     });
-    Answer value = co_await done;
-    co_return value;
+    Finished<Answer> finished = co_await done;
+    if (finished.failure) std::rethrow_exception(finished.failure);
+    co_return std::move(*finished.value);
 }
 }  // namespace detail
 

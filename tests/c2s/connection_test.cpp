@@ -70,5 +70,21 @@ TEST(Connection, AClientThatReadsNothingMayNotAskForEver) {
     EXPECT_TRUE(juliet.closed());
 }
 
+// Only what waits already counts: else nobody with a large roster could log in.
+TEST(Connection, OneAnswerMayBeLargerThanTheLimit) {
+    TestServer server;
+    ASSERT_TRUE(server.make_account("juliet", "localhost", "secret").ok());
+    for (int i = 0; i < 5'000; ++i) {
+        RosterItem item(jid("friend" + std::to_string(i) + "@other.localhost"));
+        item.name = std::string(1'000, 'n');
+        ASSERT_TRUE(server.wait(server.storage().stores().roster.put(jid("juliet@localhost"), item, 10'000)).ok());
+    }
+    TestClient juliet(server, "juliet@localhost/balcony");
+    const std::string roster = juliet.ask("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>");
+    EXPECT_GT(roster.size(), 5u << 20);
+    EXPECT_THAT(roster.substr(roster.size() - 20), HasSubstr("</iq>"));
+    EXPECT_THAT(juliet.ask("<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>"), HasSubstr("id='p'"));
+}
+
 }  // namespace
 }  // namespace rookery::test

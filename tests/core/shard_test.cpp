@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include "core/access.h"
 #include "tests/modules/contacts.h"
 #include "tests/support/test_client.h"
@@ -44,6 +46,21 @@ TEST(Shard, AnAccountMadeAnewOutlivesItsPredecessor) {
     for (std::size_t i = 0; i < ShardOptions().max_cached_accounts; ++i)
         ASSERT_TRUE(server.wait(shard.load_account(jid("a" + std::to_string(i) + "@localhost"))).ok());
     EXPECT_EQ(shard.find_account("juliet@localhost"), young);
+}
+
+TEST(Shard, WhoAsksAnotherHearsOfItsFailure) {
+    TestServerOptions options;
+    options.shards = 2;
+    TestServer server(options);
+    const auto ask = [](Shards& shards) -> Task<std::string> {
+        try {
+            const auto fail = [](Shard&) -> int { throw std::runtime_error("no"); };
+            co_return std::to_string(co_await shards.on(1, fail));
+        } catch (const std::runtime_error& error) {
+            co_return error.what();
+        }
+    };
+    EXPECT_EQ(server.wait(ask(server.assembly().shards())), "no");
 }
 
 }  // namespace

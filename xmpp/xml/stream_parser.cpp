@@ -487,7 +487,10 @@ ParserPool::Lease ParserPool::lend(const ParserLimits& limits) {
     return parser;
 }
 
-ParserPool::Lease ParserPool::lend_fresh(const ParserLimits& limits) { return lend(limits); }
+ParserPool::Lease ParserPool::lend_fresh(const ParserLimits& limits) {
+    if (lent_ >= max_lent_ - max_lent_ / 4) return nullptr;
+    return lend(limits);
+}
 
 ParserPool::Lease ParserPool::lend_primed(const StreamHeader& like, const ParserLimits& limits) {
     if (like.usual()) return lend_usual(limits);

@@ -115,7 +115,8 @@ public:
     ~ParserPool();
 
     using Lease = std::unique_ptr<StreamParser>;
-    // Ready for a new document. nullptr: too many are lent (the caller keeps its bytes and tries again later).
+    // Ready for a new document. nullptr: too many are lent (the caller keeps its bytes and tries again later). The last
+    // quarter is for streams past their header: who has not logged in holds a parser all the time, and shall not hold all.
     Lease lend_fresh(const ParserLimits& limits);
     // Standing at a boundary inside a stream with this header.
     Lease lend_primed(const StreamHeader& like, const ParserLimits& limits);

@@ -589,6 +589,18 @@ TEST(ParserPool, a_clean_parser_is_lent_again_without_the_other_streams_traces) 
     EXPECT_EQ(pool.kept(), 0u);
 }
 
+TEST(ParserPool, new_streams_leave_a_quarter_to_those_that_are_open) {
+    ParserPool pool(4);
+    std::vector<ParserPool::Lease> strangers;
+    for (int i = 0; i < 3; ++i) strangers.push_back(pool.lend_fresh(before_login()));
+    EXPECT_EQ(pool.lend_fresh(before_login()), nullptr);
+    auto last = pool.lend_usual({});
+    EXPECT_NE(last, nullptr);
+    EXPECT_EQ(pool.lend_usual({}), nullptr);
+    pool.give_back(std::move(last), true);
+    for (auto& lease : strangers) pool.give_back(std::move(lease), false);
+}
+
 TEST(ParserPool, a_parser_that_is_not_clean_is_never_lent_as_such) {
     for (const auto* text : {"<a", "<a>", "</stream:stream>", "<a></b>", "]", "<?x"}) {
         ParserPool pool;
