@@ -119,9 +119,11 @@ void Connection::watch_login(SteadyTime until) {
     restart_silence_timer();
 }
 
+// While we owe an answer the silence is ours.
 void Connection::restart_silence_timer() {
     c2s_.loop().cancel(stranger_->silence_timer);
     stranger_->silence_timer = c2s_.loop().after(policy_->silence_before_login, [this] {
+        if (holds_ > 0) return restart_silence_timer();
         close(StreamError(StreamCondition::connection_timeout));
     });
 }
