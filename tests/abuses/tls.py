@@ -179,12 +179,23 @@ def l10_renewal(stage, server):
             assert wait_until(lambda: serial_of(server) == wanted, 1, 0), "the old chain after 1 s"
             slowest = max(slowest, time.monotonic() - begin)
             wait_until(lambda: len(done) > (number + 1) * 1_000 // renewals, 2)
+        reload_at_once(server, stage.scaled(10, 100))
     finally:
         stop.set()
         for thread in threads:
             thread.join()
     assert not failures, f"{len(failures)} handshakes failed: {failures[0]!r}"
     return f"{renewals} renewals, {len(done)} handshakes, new chain within {slowest * 1000:.0f} ms"
+
+
+def reload_at_once(server, times):
+    """They overlap; the newest reading of the files is what stays."""
+    def reload(_):
+        answer = server.ask("reload_config")
+        assert answer.get("result") in (["nothing has changed"], ["a later reload was faster"]), answer
+
+    with concurrent.futures.ThreadPoolExecutor(4) as helpers:
+        list(helpers.map(reload, range(4 * times)))
 
 
 def expire(certificate):
