@@ -262,6 +262,7 @@ def t7_vanished_peer(stage, _):
         for resource in ("a", "b"):
             peers.append(wire.there(lambda: Client(server.plain_port, host=wire.SERVER).log_in("gone", password, resource)))
         assert server.sessions() == 2
+    time.sleep(0.3)  # what was sent is acknowledged
     begin = time.monotonic()
     wire.there(lambda: wire.ip("link set there down"))
     assert wait_until(lambda: pinging.sessions() == 0, 8), "no answer to a ping, and still there"
