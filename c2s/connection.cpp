@@ -14,6 +14,8 @@ namespace rookery {
 
 namespace {
 
+constexpr std::size_t output_before_input = 256 * 1024;
+
 // A password in the work pool, where others may wait for their turn: a client that gave up must not cost them its check.
 struct PasswordCheck {
     explicit PasswordCheck(SaslCheckPassword password) : what(std::move(password)) {}
@@ -167,7 +169,14 @@ void Connection::pump() {
 bool Connection::stuck() const { return must_wait() || stream_.starving(); }
 
 bool Connection::must_wait() const {
-    return holds_ > 0 || (session_ && session_->held()) || c2s_.shard().congested();
+    return holds_ > 0 || (session_ && session_->held()) || owes_much() || c2s_.shard().congested();
+}
+
+// Who does not take the answers he has asked for already is not asked what else he wants.
+bool Connection::owes_much() const { return transport_ && transport_->output_bytes() > output_before_input; }
+
+void Connection::on_drained() {
+    if (paused_) resume();
 }
 
 // Stops reading; whoever ends the wait calls resume().
@@ -180,7 +189,12 @@ void Connection::wait() {
     Callback again = [self] {
         if (auto connection = self.lock()) connection->resume();
     };
-    if (c2s_.shard().congested())
+    if (owes_much())
+        c2s_.loop().post([self] {  // what the kernel did not take at the end of this turn ends in on_drained()
+            const auto connection = self.lock();
+            if (connection && connection->transport_ && !connection->owes_much()) connection->resume();
+        });
+    else if (c2s_.shard().congested())
         c2s_.shard().when_clear(std::move(again));
     else
         c2s_.loop().after(Milliseconds(100), std::move(again));  // no parser was free

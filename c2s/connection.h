@@ -37,13 +37,14 @@ private:
     static void arrive_home(C2s& c2s, std::shared_ptr<Home> home);
 
     void on_data(std::string_view bytes) override;
-    void on_drained() override {}
+    void on_drained() override;
     void on_secured() override;
     void on_closed(CloseReason reason) override;
 
     void pump();
     bool handle(StreamEvent event);  // false: stop pumping for now
     bool must_wait() const;
+    bool owes_much() const;
     bool stuck() const;
     void wait();
     void throttle(std::size_t bytes);

@@ -55,16 +55,12 @@ Delivery presence_to_bare(const Account& account, PresenceType type) {
     return {Verdict::sessions, "RFC 6121 8.5.2.1.2", available_sessions(account)};
 }
 
-Delivery to_missing_user(const Stanza& stanza) {
-    const bool answerable = stanza.is_request() || (stanza.is_message() && !stanza.is_error() &&
-                                                    stanza.message_type() != MessageType::headline);
-    return {answerable ? Verdict::refuse : Verdict::ignore, "RFC 6121 8.5.1", {}};
-}
-
 }  // namespace
 
 Delivery decide_delivery(const Account& account, const Stanza& stanza, const Jid& to) {
-    if (!account.exists()) return to_missing_user(stanza);
+    // A message to a user who does not exist goes the way of one to a user who is away: it must not look different.
+    if (!account.exists() && !stanza.is_message())
+        return {stanza.is_request() ? Verdict::refuse : Verdict::ignore, "RFC 6121 8.5.1", {}};
     if (to.is_full()) {
         if (SessionPtr session = account.find_session(to.resource()))
             return {Verdict::sessions, "RFC 6121 8.5.3.1", {std::move(session)}};

@@ -85,6 +85,7 @@ private:
             case Worth::Kind::not_kept: return Outcome::pass();
             case Worth::Kind::keep: break;
         }
+        if (!route.account->exists()) return Outcome::pass();
         return append(route);
     }
 

@@ -30,6 +30,7 @@ constexpr BucketRate request_rate{20, std::chrono::minutes(3)};  // R14: to stra
 struct RosterOptions {
     bool versioning = true;
     std::size_t max_items = 10'000;
+    ByteSize max_size = 2_MB;
     std::size_t max_groups = 32;
     std::size_t max_requests = 1'000;
     std::string access = "all";
@@ -39,6 +40,18 @@ struct RequestBucket {
     TokenBucket bucket;
     bool told = false;  // the log, since the last request that went through
 };
+
+std::size_t bytes_of(const RosterItem& item) {
+    std::size_t bytes = item.contact.str().size() + item.name.size();
+    for (const std::string& group : item.groups) bytes += group.size();
+    return bytes;
+}
+
+std::size_t bytes_of(const Roster& roster) {
+    std::size_t bytes = 0;
+    for (const RosterItem& item : roster.items) bytes += bytes_of(item);
+    return bytes;
+}
 
 // --- what a client wants changed (2.3, 2.5) -----------------------------------------------------------------------
 
@@ -333,6 +346,8 @@ Task<IqReply> RosterModule::change(Iq iq, Wish wish) {
     RosterItem item = item_or_new(**roster, wish.contact);
     item.name = std::move(wish.name);
     item.groups = std::move(wish.groups);
+    if (bytes_of(**roster) + bytes_of(item) > static_cast<std::size_t>(options_.max_size.bytes))
+        co_return StanzaError(Condition::resource_constraint, "the roster is full");
     Result<void> stored = co_await store(iq.account, std::move(item));
     if (!stored.ok()) co_return storage_failed(*iq.account, stored.error());
     co_return IqReply();
@@ -638,6 +653,7 @@ extern const ModuleSpec roster_module =
         .option("versioning", &RosterOptions::versioning,
                 "Send clients that know an older roster only what changed since (RFC 6121 section 2.6)")
         .option("max_items", &RosterOptions::max_items, "Contacts in one roster", at_least(1))
+        .option("max_size", &RosterOptions::max_size, "Addresses, names and groups of one roster, in all")
         .option("max_groups", &RosterOptions::max_groups, "Groups one contact can be in", at_least(1))
         .option("max_requests", &RosterOptions::max_requests, "Subscription requests that wait for one user's answer",
                 at_least(1))

@@ -69,6 +69,16 @@ TEST_F(RosterTest, BadSetsAreRefused) {
     EXPECT_TRUE(stored("juliet@localhost").items.empty());
 }
 
+// R15: many contacts, each within its limits, are still too much for everybody who has to read them.
+TEST_F(RosterTest, IsBoundedInBytes) {
+    std::string groups;
+    for (int i = 10; i < 42; ++i) groups += "<group>" + std::to_string(i) + std::string(998, 'g') + "</group>";
+    const auto add = [&](int i) { return set(juliet, "<item jid='a" + std::to_string(i) + "@b'>" + groups + "</item>"); };
+    for (int i = 0; i < 65; ++i) EXPECT_TRUE(has(add(i), "type='result'")) << i;
+    expect_error(add(65), "resource-constraint");
+    EXPECT_EQ(stored("juliet@localhost").items.size(), 65u);
+}
+
 TEST_F(RosterTest, LongestNameAndMostGroupsFit) {
     std::string item = "<item jid='a@b' name='" + std::string(1'023, 'n') + "'>";
     for (int i = 0; i < 32; ++i) item += "<group>" + std::to_string(i) + "</group>";

@@ -57,5 +57,23 @@ TEST(Strangers, GetTheSameAnswerFromAnAccountOnlineOfflineOrMissing) {
     EXPECT_EQ(romeo.receive(), "");
 }
 
+// But for a message that is kept: its addressee will see it.
+TEST(Strangers, MessagesThatAreNotKeptTellNothing) {
+    TestServer server;
+    ASSERT_TRUE(server.make_account("nurse", "localhost", "secret").ok());
+    TestClient juliet(server, "juliet@localhost/balcony");
+    const auto answer = [&juliet](std::string type, std::string to, std::string_view payload) {
+        return without_name(juliet.ask("<message type='" + type + "' id='q' to='" + to + "'>" + std::string(payload) + "</message>"),
+                            to.substr(0, to.find('@')));
+    };
+    for (const char* type : {"normal", "chat", "headline", "groupchat", "error"})
+        for (const char* resource : {"", "/orchard"})
+            for (const char* payload : {"", "<composing xmlns='http://jabber.org/protocol/chatstates'/>",
+                                        "<body>x</body><no-store xmlns='urn:xmpp:hints'/>"})
+                EXPECT_EQ(answer(type, std::string("nurse@localhost") + resource, payload),
+                          answer(type, std::string("nobody@localhost") + resource, payload))
+                    << type << resource << payload;
+}
+
 }  // namespace
 }  // namespace rookery::test

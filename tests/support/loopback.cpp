@@ -35,6 +35,13 @@ void schedule_read(const std::shared_ptr<LoopbackPipe>& pipe) {
     });
 }
 
+void tell_drained(const std::shared_ptr<LoopbackPipe>& pipe) {
+    if (!pipe->handler) return;
+    pipe->loop->post([pipe] {
+        if (pipe->handler) pipe->handler->on_drained();
+    });
+}
+
 class LoopbackTransport final : public Transport {
 public:
     explicit LoopbackTransport(std::shared_ptr<LoopbackPipe> pipe) : pipe_(std::move(pipe)) {}
@@ -114,6 +121,7 @@ Wire::Got LoopbackWire::receive(std::string& into, Milliseconds) {
     loops_.run_until_idle();
     if (!pipe_->to_client.empty()) {
         into += std::exchange(pipe_->to_client, {});
+        if (pipe_->client_stalled) tell_drained(pipe_);
         return Got::bytes;
     }
     return pipe_->server_closed ? Got::closed : Got::quiet;
