@@ -295,7 +295,8 @@ void Stream::tls_started(const TlsInfo& tls) {
 // --- login --------------------------------------------------------------------------------------------------------
 
 StreamEvent Stream::on_auth(xml::View element) {
-    if (state_ == State::authenticating) return auth_failed(SaslCondition::malformed_request, "a second auth");
+    if (state_ == State::authenticating && !discard_attempt())
+        return fail(StreamError(StreamCondition::policy_violation, "too many failed logins"));
     const std::string name(element.attr_or("mechanism", ""));
     const bool in_clear = !secured_ && (policy_->starttls_required || (name == "PLAIN" && policy_->starttls));
     if (in_clear) return auth_failed(SaslCondition::encryption_required, "no TLS yet");
@@ -316,6 +317,14 @@ StreamEvent Stream::on_auth(xml::View element) {
     if (!element.text().empty()) return on_response(element);
     output_ += "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
     return StreamEvent::nothing;
+}
+
+// RFC 6120 6.4.2: a second <auth/> puts an end to the attempt before it. False: that was one too many.
+bool Stream::discard_attempt() {
+    auth_->mechanism.reset();
+    auth_->password.reset();
+    state_ = State::negotiate;
+    return ++auth_->false_starts < policy_->max_false_starts;
 }
 
 StreamEvent Stream::on_response(xml::View element) {

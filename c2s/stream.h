@@ -133,6 +133,7 @@ private:
     StreamEvent on_starttls();
     StreamEvent on_auth(xml::View element);
     StreamEvent on_response(xml::View element);
+    bool discard_attempt();
     StreamEvent on_prelogin_iq(xml::Element element);
     StreamEvent on_bind_element(xml::Element element);
     StreamEvent on_stanza(xml::Element element);

@@ -70,6 +70,21 @@ TEST_P(Login, WrongPasswordFailsAndMayBeTriedAgain) {
     EXPECT_NE(read(*wire).find("<success"), std::string::npos);
 }
 
+// RFC 6120 6.4.2 lets a second <auth/> discard the attempt before it, but not for ever.
+TEST_P(Login, AttemptsBegunOverAndOverEndTheStream) {
+    TestServer server(options());
+    const auto wire = server.connect({});
+    wire->send(header);
+    read(*wire);
+    const std::string begin = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>";
+    for (int i = 0; i < 10; ++i) {
+        wire->send(begin);
+        EXPECT_EQ(read(*wire), "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+    }
+    wire->send(begin);
+    EXPECT_NE(read(*wire).find("policy-violation"), std::string::npos);
+}
+
 TEST_P(Login, SilenceEndsAfterTenSeconds) {
     TestServer server(options());
     std::unique_ptr<Wire> wire = server.connect({});
