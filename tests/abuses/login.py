@@ -16,7 +16,7 @@ CASES = Group()
 
 def try_plain(one, user):
     """Seconds from a wrong password to its refusal."""
-    text = plain(user, "not the password")
+    text = plain(user, "not-the-password")
     begin = time.perf_counter()
     one.send(text)
     one.expect("<not-authorized/></failure>")
@@ -106,7 +106,7 @@ def from_address(server, ip, tries, user):
     while refused < tries:
         with proxied(server, ip) as one:
             for _ in range(min(4, tries - refused)):
-                one.send(plain(user, "not the password"))
+                one.send(plain(user, "not-the-password"))
                 one.expect("<not-authorized/></failure>")
                 refused += 1
 
@@ -159,7 +159,7 @@ def a17_parallel_logins(stage, _):
     session = server.log_in("talker")
     crowd = [Client(server.plain_port, source=address(i)) for i in range(200)]
     for i, one in enumerate(crowd):
-        one.send(HEADER + plain(f"missing{i}", "a wild guess"))
+        one.send(HEADER + plain(f"missing{i}", "a-wild-guess"))
     pings = []
     end = time.monotonic() + stage.scaled(4, 25)
     while time.monotonic() < end:
@@ -187,7 +187,7 @@ def wait_in_line(server):
     one_check = try_plain(first, "missing")
     ahead = [Client(server.plain_port) for _ in range(math.ceil(12 / one_check))]
     for one in ahead:
-        one.send(HEADER + plain("missing", "a wild guess"))
+        one.send(HEADER + plain("missing", "a-wild-guess"))
     begin = time.monotonic()
     server.log_in("patient").close()
     assert time.monotonic() - begin > 11, "nobody was ahead"

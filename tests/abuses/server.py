@@ -116,8 +116,22 @@ class Server(servers.Rookery):
     def sessions(self):
         return int(self.ask("connected_users_number")["result"])
 
-    def log_text(self):
-        return self.log.read_text(errors="replace")
+    def log_size(self):
+        return self.log.stat().st_size
+
+    def log_text(self, since=0):
+        """From that size of it on."""
+        with open(self.log, "rb") as log:
+            log.seek(since)
+            return log.read().decode(errors="replace")
+
+    def log_words(self):
+        """All that was ever said, each word once: the log itself may have millions of lines."""
+        words = set()
+        with open(self.log, errors="replace") as log:
+            for line in log:
+                words.update(word for word in line.split()[1:] if not word.startswith("peer="))
+        return words
 
     # --- what it uses
 
