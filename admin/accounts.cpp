@@ -54,9 +54,8 @@ Task<Result<Value>> unban_account(CommandContext context, Arguments args) {
 Task<Result<Value>> check_account(CommandContext context, Arguments args) {
     Result<Jid> account = account_of(context, args);
     if (!account.ok()) co_return std::move(account).error();
-    Result<bool> exists = co_await context.stores.accounts.exists(*account);
+    Result<void> exists = co_await check_exists(context, *account);
     if (!exists.ok()) co_return std::move(exists).error();
-    if (!*exists) co_return Error(ErrorCode::not_found, account->str() + " does not exist");
     co_return Value(account->str() + " exists");
 }
 

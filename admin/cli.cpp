@@ -9,6 +9,7 @@
 #include <map>
 
 #include "admin/json.h"
+#include "base/config_value.h"
 
 namespace rookery {
 namespace {
@@ -107,6 +108,16 @@ Result<Value> named_arguments(const Command& command, const std::vector<std::str
         args.set(arg.name, std::move(*value));
     }
     return args;
+}
+
+std::string unknown_argument(const std::string& verb, const std::string& word, const std::vector<std::string>& options) {
+    const std::string name = word.substr(0, word.find('='));
+    const bool option = name.starts_with('-');
+    const std::vector<std::string_view> known(options.begin(), options.end());
+    const std::optional<std::string_view> near = option ? nearest(name, known) : std::nullopt;
+    std::string text = "'" + verb + "' has no " + (option ? "option" : "argument") + " '" + harmless(name) + "'";
+    if (near) text += "; did you mean '" + std::string(*near) + "'?";
+    return text + " ('rookery " + verb + " --help' lists all)";
 }
 
 std::string command_overview(const CommandTable& table) {

@@ -13,6 +13,8 @@ Result<Value> named_arguments(const Command& command, const std::vector<std::str
 
 // "rookery register USER HOST PASSWORD": what one types.
 std::string usage(const Command& command);
+// What to tell somebody who gave `verb` a word it does not know; `options`: what it knows, with their dashes.
+std::string unknown_argument(const std::string& verb, const std::string& word, const std::vector<std::string>& options);
 // All verbs by group, one line each.
 std::string command_overview(const CommandTable& table);
 

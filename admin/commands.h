@@ -15,6 +15,9 @@ void add_roster_commands(CommandTable& table);
 void add_message_commands(CommandTable& table);
 void add_server_commands(CommandTable& table);
 
+// Ok, or not_found: no such account.
+Task<Result<void>> check_exists(CommandContext context, Jid account);
+
 // The account named by arguments `user` and `host`; invalid when that is no address or the host is not ours.
 Result<Jid> account_of(const CommandContext& context, const Arguments& args);
 

@@ -1,5 +1,9 @@
 // Messages from the administrator.
+#include <algorithm>
+
 #include "admin/commands.h"
+#include "base/bytes.h"
+#include "base/crypto.h"
 #include "core/shard.h"
 
 namespace rookery {
@@ -14,6 +18,22 @@ Result<MessageType> message_type(const std::string& name) {
     return Error(ErrorCode::invalid, "'type' must be normal, chat or headline");
 }
 
+// What an XML document can hold (XML 1.0, 2.2), of UTF-8.
+bool is_xml_text(std::string_view text) {
+    const auto is_refused = [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r'; };
+    return is_valid_utf8(text) && std::ranges::none_of(text, is_refused) && text.find("\xEF\xBF\xBE") == text.npos &&
+           text.find("\xEF\xBF\xBF") == text.npos;
+}
+
+// A domain of ours, or an account of ours that exists; there is no way to other servers.
+Task<Result<void>> check_reachable(CommandContext context, Jid to) {
+    if (!context.shards.at(0).find_host(to.domain()))
+        co_return Error(ErrorCode::unavailable, "'" + std::string(to.domain()) + "' is not a host of this server, and it reaches no other");
+    if (to.local().empty()) co_return Result<void>();
+    Result<void> exists = co_await check_exists(context, to.bare());
+    co_return exists;
+}
+
 // `from` may be any address of ours, or a domain of ours.
 Task<Result<Value>> send_message(CommandContext context, Arguments args) {
     const Result<MessageType> type = message_type(args.text("type"));
@@ -22,8 +42,14 @@ Task<Result<Value>> send_message(CommandContext context, Arguments args) {
     std::optional<Jid> to = Jid::parse(args.text("to"));
     if (!from || !context.shards.at(0).find_host(from->domain())) co_return Error(ErrorCode::invalid, "'from' is not an address of this server");
     if (!to) co_return Error(ErrorCode::invalid, "'to' is not an address");
+    for (const char* name : {"subject", "body"})
+        if (!is_xml_text(args.text(name)))
+            co_return Error(ErrorCode::invalid, std::string("'") + name + "' has characters that no message can hold");
+    Result<void> reachable = co_await check_reachable(context, *to);
+    if (!reachable.ok()) co_return std::move(reachable).error();
     Stanza message = Stanza::message(*type, *to);
     message.from = *from;
+    message.id = random_token();
     if (!args.text("subject").empty()) message.element().add_text_child(subject_name, args.text("subject"));
     message.element().add_text_child(body_name, args.text("body"));
     context.shards.at(0).router().send(std::move(message));
@@ -33,7 +59,7 @@ Task<Result<Value>> send_message(CommandContext context, Arguments args) {
 }  // namespace
 
 void add_message_commands(CommandTable& table) {
-    table.add({"send_message", "messages", "Send a message to a local or remote address",
+    table.add({"send_message", "messages", "Send a message to an address of this server",
                {{"type", ArgType::text, "normal, chat or headline"},
                 {"from", ArgType::text, "sender's address"},
                 {"to", ArgType::text, "recipient's address"},

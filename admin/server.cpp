@@ -1,12 +1,11 @@
 // The server itself.
 #include "admin/commands.h"
 #include "base/log.h"
+#include "base/log_words.h"
 #include "core/shard.h"
 
 namespace rookery {
 namespace {
-
-constexpr std::string_view level_names[] = {"debug", "info", "warning", "error", "critical", "none"};
 
 Task<Result<Value>> status(CommandContext context, Arguments) {
     co_return context.server.status();
@@ -73,16 +72,14 @@ Task<Result<Value>> stats(CommandContext context, Arguments args) {
 }
 
 Task<Result<Value>> set_loglevel(CommandContext, Arguments args) {
-    for (std::size_t i = 0; i < std::size(level_names); ++i) {
-        if (args.text("loglevel") != level_names[i]) continue;
-        set_log_level(static_cast<LogLevel>(i));
-        co_return Value("Log level: " + args.text("loglevel"));
-    }
-    co_return Error(ErrorCode::invalid, "'loglevel' must be debug, info, warning, error, critical or none");
+    const std::optional<LogLevel> level = log_level_named(args.text("loglevel"));
+    if (!level) co_return Error(ErrorCode::invalid, "'loglevel' must be debug, info, warning, error, critical or none");
+    set_log_level(*level);
+    co_return Value("Log level: " + std::string(name_of(*level)));
 }
 
 Task<Result<Value>> get_loglevel(CommandContext, Arguments) {
-    co_return Value(level_names[static_cast<std::size_t>(log_level())]);
+    co_return Value(name_of(log_level()));
 }
 
 Task<Result<Value>> reload_config(CommandContext context, Arguments) {

@@ -68,6 +68,9 @@ Task<Result<Value>> user_sessions_info(CommandContext context, Arguments args) {
     };
     Task<Value> rows = context.shards.on(context.shards.home_of(bare), std::move(collect));
     Value result = co_await rows;
+    if (!result.as_list()->empty()) co_return result;
+    Result<void> exists = co_await check_exists(context, std::move(*account));
+    if (!exists.ok()) co_return std::move(exists).error();
     co_return result;
 }
 
@@ -76,6 +79,9 @@ Task<Result<Value>> kick_user(CommandContext context, Arguments args) {
     if (!account.ok()) co_return std::move(account).error();
     StreamError error(StreamCondition::policy_violation, "kicked by an administrator");
     const std::size_t closed = co_await close_sessions(context.shards, *account, std::move(error));
+    if (closed > 0) co_return Value(closed);
+    Result<void> exists = co_await check_exists(context, std::move(*account));
+    if (!exists.ok()) co_return std::move(exists).error();
     co_return Value(closed);
 }
 

@@ -417,17 +417,26 @@ std::vector<std::string_view> names_of(const auto& map) {
     return names;
 }
 
-// A name near a defined one is a slip; others are left alone, see access.h.
+// Names of ejabberd's example files, which rules use whether or not anybody is meant by them.
+constexpr std::string_view customary_acls[] = {"all",      "none",    "admin",           "local",
+                                               "loopback", "blocked", "trusted_network", "banned"};
+
+// A name that nothing defines matches nobody, see access.h: mostly a slip.
 void warn_of_slips(const ConfigValue& value, const std::vector<std::string_view>& acls, ConfigProblems& problems) {
-    const bool known = value.text == "all" || value.text == "none" || is_verdict(value.text) ||
-                       std::find(acls.begin(), acls.end(), value.text) != acls.end();
-    const auto near = value.is_scalar() && !known ? nearest(value.text, acls) : std::nullopt;
-    if (near)
-        problems.warning(value.mark, "no acl is named '" + value.text + "', so it matches nobody; did you mean '" +
-                                         std::string(*near) + "'?");
+    if (value.is_scalar() && !is_verdict(value.text) && std::find(acls.begin(), acls.end(), value.text) == acls.end()) {
+        const auto near = nearest(value.text, acls);
+        problems.warning(value.mark, "no acl is named '" + value.text + "', so it matches nobody; " +
+                                         (near ? "did you mean '" + std::string(*near) + "'?" : "add it under acl"));
+    }
     for (const ConfigValue& item : value.items) warn_of_slips(item, acls, problems);
     for (const ConfigValue::Entry& entry : value.entries)
         if (!is_condition(entry.key) || entry.key == "acl") warn_of_slips(entry.value, acls, problems);
+}
+
+// In a shaper rule a text alone is a shaper or a number.
+void warn_of_shaper_slips(const ConfigValue& value, const std::vector<std::string_view>& acls, ConfigProblems& problems) {
+    for (const ConfigValue& item : value.items) warn_of_shaper_slips(item, acls, problems);
+    for (const ConfigValue::Entry& entry : value.entries) warn_of_slips(entry.value, acls, problems);
 }
 
 bool built_in(std::string_view rule) { return rule == "all" || rule == "none"; }
@@ -460,7 +469,9 @@ AccessRules AccessRules::parse(const Source& source, ConfigProblems& problems) {
             problems.error(entry.mark, "the acl '" + entry.key + "' is built in; choose another name");
         add_conditions(entry.value, rules.acls_[entry.key], problems);
     }
-    const std::vector<std::string_view> acls = names_of(rules.acls_);
+    std::vector<std::string_view> acls = names_of(rules.acls_);
+    acls.insert(acls.end(), std::begin(customary_acls), std::end(customary_acls));
+    for (const ConfigValue::Entry& entry : source.acl.entries) warn_of_slips(entry.value, acls, problems);
     for (const ConfigValue::Entry& entry : source.access_rules.entries) {
         add_access_sections(entry.value, rules.access_[entry.key], problems);
         warn_of_slips(entry.value, acls, problems);
@@ -468,8 +479,10 @@ AccessRules AccessRules::parse(const Source& source, ConfigProblems& problems) {
     for (const ConfigValue::Entry& entry : source.shaper.entries)
         if (const auto rate = read_shaper(entry.key, entry.value, problems)) rules.shapers_[entry.key] = *rate;
     const std::vector<std::string_view> shapers = names_of(rules.shapers_);
-    for (const ConfigValue::Entry& entry : source.shaper_rules.entries)
+    for (const ConfigValue::Entry& entry : source.shaper_rules.entries) {
         add_shaper_sections(entry.value, shapers, rules.shaper_rules_[entry.key], problems);
+        warn_of_shaper_slips(entry.value, acls, problems);
+    }
     return rules;
 }
 

@@ -14,6 +14,7 @@
 #include <unordered_map>
 
 #include "base/log.h"
+#include "base/sparse_log.h"
 #include "net/descriptor.h"
 #include "net/proxy_protocol.h"
 #include "net/shard_loop_impl.h"
@@ -26,27 +27,6 @@ constexpr int accepts_per_turn = 64;
 constexpr Duration retry_interval = Milliseconds(250);  // T8: recovers within a second
 constexpr Duration exhaustion_log_interval = Seconds(60);
 constexpr Duration proxy_log_interval = Seconds(10);
-
-// At most one line in an interval; says how many were left out.
-class SparseLog {
-public:
-    explicit SparseLog(Duration interval) : interval_(interval) {}
-
-    template <class Write>
-    void write(SteadyTime now, Write write_line) {
-        if (now < next_) {
-            ++suppressed_;
-            return;
-        }
-        next_ = now + interval_;
-        write_line(std::exchange(suppressed_, 0));
-    }
-
-private:
-    Duration interval_;
-    SteadyTime next_{};
-    std::uint64_t suppressed_ = 0;
-};
 
 // The address a socket of its family binds to; the mapped form of IPv4 is turned back.
 socklen_t fill_sockaddr(const IpAddress& ip, std::uint16_t port, sockaddr_storage& storage) {

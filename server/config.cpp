@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "base/log_words.h"
 #include "net/address.h"
 #include "server/ejabberd_names.h"
 
@@ -105,30 +106,17 @@ std::optional<std::vector<std::string>> read_auth_method(std::string_view name, 
     return methods;
 }
 
-// ejabberd's words and its old numbers lead to the nearest of ours.
-const std::vector<std::pair<std::string, LogLevel>> loglevels{{"none", LogLevel::none},
-                                                              {"critical", LogLevel::critical},
-                                                              {"error", LogLevel::error},
-                                                              {"warning", LogLevel::warning},
-                                                              {"info", LogLevel::info},
-                                                              {"debug", LogLevel::debug},
-                                                              {"notice", LogLevel::info},
-                                                              {"alert", LogLevel::critical},
-                                                              {"emergency", LogLevel::critical},
-                                                              {"0", LogLevel::none},
-                                                              {"1", LogLevel::critical},
-                                                              {"2", LogLevel::error},
-                                                              {"3", LogLevel::warning},
-                                                              {"4", LogLevel::info},
-                                                              {"5", LogLevel::debug}};
+const std::vector<std::pair<std::string, LogLevel>> loglevels(log_level_words.begin(), log_level_words.end());
 
 std::optional<std::uint16_t> read_port(std::string_view name, const ConfigValue& value, ConfigProblems& problems) {
     if (value.is_scalar() && value.text.starts_with("unix:")) {
         problems.error(value.mark, "listening on a Unix socket is not provided; write a port number");
         return std::nullopt;
     }
-    const auto port = reported(read_integer(name, value, IntegerRange{1, 65'535}), problems);
-    return port ? std::optional(static_cast<std::uint16_t>(*port)) : std::nullopt;
+    const Result<std::int64_t> port = read_integer(name, value, IntegerRange{1, 65'535});
+    if (port.ok()) return static_cast<std::uint16_t>(*port);
+    problems.errors.push_back(config_mismatch(name, value, "a whole number from 1 to 65535", "5222").message);
+    return std::nullopt;
 }
 
 std::optional<std::vector<std::string>> read_networks(std::string_view name, const ConfigValue& value,
@@ -360,12 +348,21 @@ public:
         for (const std::string& host : hosts) config.hosts.push_back(make_host(host, local, maps, hosts));
         for (const ConfigValue::Entry& entry : file.entries)
             config.fingerprints[entry.key] = config_fingerprint(entry.value);
+        if (const ConfigValue* files = file.find("certfiles")) config.certfile_marks = marks_of(*files);
         const ConfigValue* listen = file.find("listen");
         if (listen) check_listeners(*listen, config.access());
         return config;
     }
 
 private:
+    // Of a text, or of each in a list of texts.
+    static std::vector<Mark> marks_of(const ConfigValue& texts) {
+        if (texts.is_scalar()) return {texts.mark};
+        std::vector<Mark> marks;
+        for (const ConfigValue& item : texts.items) marks.push_back(item.mark);
+        return marks;
+    }
+
     void split(const ConfigValue& file, ConfigValue& global, ConfigValue& local, ConfigValue& structural) {
         for (const ConfigValue::Entry& entry : file.entries) {
             if (has_option(global_.list(), entry.key))

@@ -78,6 +78,7 @@ struct Config {
     GlobalConfig global;
     std::vector<std::shared_ptr<const HostOptions>> hosts;  // one for each of global.hosts, in that order
     std::map<std::string, std::string> fingerprints;        // of the top-level options as given
+    std::vector<Mark> certfile_marks;                       // where each of global.certfiles stands
 
     const AccessRules& access() const { return *hosts.front()->access; }  // of the default host, for listeners
 };

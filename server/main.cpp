@@ -4,6 +4,7 @@
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 
 #include "admin/cli.h"
 #include "admin/commands.h"
@@ -71,6 +72,22 @@ std::string default_data() {
     return std::filesystem::exists(packaged + "/control") && !std::filesystem::exists("var") ? packaged : "var";
 }
 
+// The first word that neither the program nor this subcommand knows.
+std::optional<std::string> stray_argument(const CLI::App& app, const CLI::App& sub) {
+    for (const CLI::App* part : {&app, &sub})
+        for (const std::string& word : part->remaining()) return word;
+    return std::nullopt;
+}
+
+// A mistyped option must not start a server with the defaults instead.
+int refuse_stray(const CLI::App& sub, const std::string& stray) {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : sub.get_options())
+        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    std::cerr << "rookery: " << unknown_argument(sub.get_name(), stray, names) << "\n";
+    return exit_usage;
+}
+
 int run(int argc, char** argv) {
     const CommandTable table = make_command_table();
     CLI::App app("Rookery, an XMPP server. Verbs for a running server:\n" + command_overview(table));
@@ -91,7 +108,13 @@ int run(int argc, char** argv) {
         sub->add_option("--config", options.config, "Configuration file (none: the defaults)");
         sub->add_option("--data", options.data, "Folder of the server's data")->capture_default_str();
     }
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : exit_usage;
+    }
+    for (const CLI::App* sub : app.get_subcommands())
+        if (const std::optional<std::string> stray = stray_argument(app, *sub)) return refuse_stray(*sub, *stray);
     if (serving->parsed()) return serve(options);
     if (checking->parsed()) return check(options);
     if (explaining->parsed()) return explain_hooks(options.config, options.data, std::cout);

@@ -88,30 +88,60 @@ std::string key_for(const std::string& chain, const std::vector<std::string>& fi
     return {};
 }
 
-Result<std::vector<CertificateFiles>> certificate_files(const std::vector<std::string>& patterns) {
-    std::vector<std::string> files;
-    for (const std::string& pattern : patterns) {
+// A file as `certfiles` names it, and where it does.
+struct ListedFile {
+    std::string path;
+    Mark mark;
+};
+
+Error certfile_fault(const Mark& mark, const std::string& message) { return fault(config_message(mark, "certfiles: " + message)); }
+
+Result<std::vector<ListedFile>> listed_files(const Config& config) {
+    std::vector<ListedFile> files;
+    for (std::size_t i = 0; i < config.global.certfiles.size(); ++i) {
+        const std::string& pattern = config.global.certfiles[i];
+        const Mark mark = i < config.certfile_marks.size() ? config.certfile_marks[i] : Mark();
         const std::vector<std::string> paths = expand(pattern);
-        if (paths.empty()) return fault("certfiles: there is no file '" + pattern + "'");
-        files.insert(files.end(), paths.begin(), paths.end());
+        if (paths.empty()) return certfile_fault(mark, "there is no file '" + pattern + "'");
+        for (const std::string& path : paths) {
+            if (::access(path.c_str(), R_OK) != 0) return certfile_fault(mark, "cannot read '" + path + "': " + errno_text());
+            files.push_back(ListedFile{path, mark});
+        }
+    }
+    return files;
+}
+
+Result<std::vector<CertificateFiles>> certificate_files(const std::vector<ListedFile>& files) {
+    std::vector<std::string> paths;
+    std::string all;
+    for (const ListedFile& file : files) {
+        paths.push_back(file.path);
+        all += (all.empty() ? "'" : ", '") + file.path + "'";
     }
     std::vector<CertificateFiles> pairs;
-    for (const std::string& file : files) {
-        if (!file_says(file, "BEGIN CERTIFICATE-----")) continue;
-        const std::string key = key_for(file, files);
-        if (key.empty()) return fault("certfiles: no private key for '" + file + "'; list its file too");
-        pairs.push_back(CertificateFiles{file, key, {}});
+    for (const ListedFile& file : files) {
+        if (!file_says(file.path, "BEGIN CERTIFICATE-----")) continue;
+        const std::string key = key_for(file.path, paths);
+        if (key.empty()) return certfile_fault(file.mark, "no private key for '" + file.path + "'; list its file too");
+        pairs.push_back(CertificateFiles{file.path, key, {}});
     }
-    if (pairs.empty()) return fault("certfiles: no certificate in the files listed");
+    if (pairs.empty()) return certfile_fault(files.front().mark, "no certificate in " + all + "; list a PEM file that has one");
     return pairs;
 }
 
-Result<std::shared_ptr<const TlsContexts>> load_contexts(const GlobalConfig& config, const std::string& data) {
-    if (!config.certfiles.empty()) {
-        Result<std::vector<CertificateFiles>> files = certificate_files(config.certfiles);
-        if (!files.ok()) return std::move(files).error();
-        return TlsContexts::load(*files);
-    }
+Result<std::shared_ptr<const TlsContexts>> load_listed(const Config& config) {
+    Result<std::vector<ListedFile>> files = listed_files(config);
+    if (!files.ok()) return std::move(files).error();
+    Result<std::vector<CertificateFiles>> pairs = certificate_files(*files);
+    if (!pairs.ok()) return std::move(pairs).error();
+    auto contexts = TlsContexts::load(*pairs);
+    if (!contexts.ok()) return certfile_fault(files->front().mark, contexts.error().message);
+    return contexts;
+}
+
+Result<std::shared_ptr<const TlsContexts>> load_contexts(const Config& whole, const std::string& data) {
+    if (!whole.global.certfiles.empty()) return load_listed(whole);
+    const GlobalConfig& config = whole.global;
     const std::string chain = data + "/" + chain_file;
     const std::string key = data + "/" + key_file;
     if (!fs::exists(chain)) {
@@ -220,7 +250,7 @@ Result<Plan> make_plan(const std::string& file, const std::string& data) {
     if (!folder.ok()) return std::move(folder).error();
     Result<std::string> secret = fake_secret(data);
     if (!secret.ok()) return std::move(secret).error();
-    auto contexts = load_contexts(config->global, data);
+    auto contexts = load_contexts(*config, data);
     if (!contexts.ok()) return std::move(contexts).error();
     Plan plan;
     plan.contexts = std::move(*contexts);
@@ -277,6 +307,39 @@ bool same_files(const Plan& before, const Plan& after) {
     });
 }
 
+// What the listening socket is made of, and what is decided with its first byte: a reload leaves it as it is.
+bool same_socket(const ListenerConfig& a, const ListenerConfig& b) {
+    return a.tls == b.tls && a.backlog == b.backlog && a.use_proxy_protocol == b.use_proxy_protocol &&
+           a.trusted_proxies == b.trusted_proxies;
+}
+
+// Limits, access and shaper of a listener that stays are applied to its next connection; the rest is named here.
+std::string what_needs_a_restart(const Plan& before, const Plan& after) {
+    std::string what;
+    const auto add = [&what](const ListenerPlan& listener, const char* fate) {
+        what += (what.empty() ? "" : ", ") + listener.name() + fate;
+    };
+    const auto find = [](const Plan& plan, const ListenerPlan& wanted) {
+        return std::ranges::find(plan.listeners, wanted.name(), &ListenerPlan::name) - plan.listeners.begin();
+    };
+    for (const ListenerPlan& old : before.listeners)
+        if (find(after, old) == std::ssize(after.listeners)) add(old, " removed");
+    for (std::size_t i = 0; i < after.listeners.size(); ++i) {
+        const auto old = static_cast<std::size_t>(find(before, after.listeners[i]));
+        if (old == before.listeners.size())
+            add(after.listeners[i], " added");
+        else if (!same_socket(before.config.global.listen[old], after.config.global.listen[i]))
+            add(after.listeners[i], " changed");
+    }
+    return what;
+}
+
+std::string line_of(const ConfigChange& change, const Plan& before, const Plan& after) {
+    const std::string listeners = change.option == "listen" ? what_needs_a_restart(before, after) : "";
+    if (!listeners.empty()) return "listen changed: needs a restart (" + listeners + ")";
+    return change.option + (change.needs_restart ? " changed: needs a restart" : " changed");
+}
+
 }  // namespace
 
 std::vector<std::string> differences(const Plan& before, const Plan& after) {
@@ -291,7 +354,7 @@ std::vector<std::string> differences(const Plan& before, const Plan& after) {
     }
     if (!same_files(before, after)) lines.push_back("certificates changed");
     for (const ConfigChange& change : config_changes(before.config, after.config))
-        lines.push_back(change.option + (change.needs_restart ? " changed: needs a restart" : " changed"));
+        lines.push_back(line_of(change, before, after));
     return lines;
 }
 

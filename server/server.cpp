@@ -11,6 +11,8 @@
 #include "admin/commands.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "storage/sql/storage_trouble.h"
+#include "xmpp/payload/date_time.h"
 #include "xmpp/sasl/credentials.h"
 
 namespace rookery {
@@ -52,6 +54,11 @@ void warn_about(const Plan& plan, WallTime now) {
     for (const CertificateInfo& certificate : plan.contexts->certificates())
         if (!certificate.valid_at(now))
             log_error("certificate_not_valid", {{"file", certificate.chain_file}, {"days_left", certificate.days_left(now)}});
+}
+
+std::string storage_state(const Database& database) {
+    const std::optional<StorageTrouble> trouble = trouble_of(database);
+    return trouble ? "failing since " + format_date_time(trouble->since) + ": " + trouble->error : "ok";
 }
 
 }  // namespace
@@ -197,9 +204,11 @@ Task<Result<Value>> Server::reload() {
     }
     read->number = number;
     const auto plan = std::make_shared<const Plan>(std::move(*read));
-    const std::vector<std::string> changes = differences(*plan_.load(), *plan);
+    const PlanPtr before = plan_;
+    const std::vector<std::string> changes = differences(*before, *plan);
     if (!adopt(plan)) co_return Value::list({"a later reload was faster"});
-    set_log_level(plan->config.global.loglevel);
+    // A level the administrator set stands until the file says another than before.
+    if (plan->config.global.loglevel != before->config.global.loglevel) set_log_level(plan->config.global.loglevel);
     warn_about(*plan, SystemClock().wall_now());
     for (unsigned i = 0; i < runtimes_.size(); ++i) {
         auto apply = [this, i, plan](Shard&) { apply_on(i, *plan); };
@@ -226,7 +235,8 @@ void Server::apply_on(unsigned shard, const Plan& plan) {
     assembly_->shards().at(shard).apply(plan.config.hosts);
     for (const std::unique_ptr<Listening>& listening : runtimes_[shard].listening) {
         for (const ListenerPlan& listener : plan.listeners) {
-            if (listener.name() != listening->name) continue;
+            const bool other_socket = listener.policy->direct_tls != listening->policy->direct_tls;
+            if (listener.name() != listening->name || other_socket) continue;
             listening->policy = listener.policy;
             listening->listener->set_contexts(plan.contexts);
         }
@@ -237,7 +247,7 @@ Value Server::status() const {
     const SystemClock clock;
     const PlanPtr plan = plan_;
     Value listeners = Value::list();
-    for (const ListenerPlan& listener : plan->listeners) listeners.append(listener.name());
+    for (const std::unique_ptr<Listening>& listening : runtimes_[0].listening) listeners.append(listening->name);
     Value result = Value::object();
     result.set("status", "running");
     result.set("version", version());
@@ -245,6 +255,7 @@ Value Server::status() const {
     result.set("shards", runtimes_.size());
     result.set("listeners", std::move(listeners));
     result.set("database", plan->database_path);
+    result.set("storage", storage_state(storage_->database()));
     Value certificates = Value::list();
     for (const CertificateInfo& certificate : plan->contexts->certificates())
         certificates.append(certificate.chain_file + ": " + std::to_string(certificate.days_left(clock.wall_now())) + " days left");

@@ -31,6 +31,14 @@ std::size_t failed_for_storage(const Result<std::vector<Answer>>& result, std::s
     return result.error().code == ErrorCode::storage ? calls : 0;
 }
 
+// Of the last call that failed; empty: none did.
+std::string error_of(const Result<std::vector<Answer>>& result) {
+    if (!result) return result.error().message;
+    for (auto answer = result->rbegin(); answer != result->rend(); ++answer)
+        if (!*answer && answer->error().code == ErrorCode::storage) return answer->error().message;
+    return {};
+}
+
 // A savepoint that cannot be ended might leave half a call behind: then the whole transaction has to go.
 Result<void> end_call(SqliteConnection& connection, bool keep) {
     Result<WriteOutcome> ended = WriteOutcome();
@@ -115,16 +123,28 @@ void SqliteWriter::note(const Result<std::vector<Answer>>& result, std::size_t c
     }
     if (took > gauges_.longest_commit.load()) gauges_.longest_commit = took;
     gauges_.calls_in_work = 0;  // before anybody hears the answer
-    note_health(result && failed == 0, result ? "a write failed" : result.error().message);
+    note_health(result && failed == 0, error_of(result));
 }
 
 void SqliteWriter::note_health(bool healthy, const std::string& why) {
+    {
+        const std::lock_guard lock(trouble_mutex_);
+        if (healthy)
+            trouble_.reset();
+        else
+            trouble_ = StorageTrouble{trouble_ ? trouble_->since : SystemClock().wall_now(), why};
+    }
     if (gauges_.healthy.exchange(healthy) == healthy) return;  // one line for each change, not for each call
     if (healthy) {
         log_warning("storage_recovered");
     } else {
         log_error("storage_failed", {{"error", why}});
     }
+}
+
+std::optional<StorageTrouble> SqliteWriter::trouble() const {
+    const std::lock_guard lock(trouble_mutex_);
+    return trouble_;
 }
 
 }  // namespace rookery

@@ -4,10 +4,14 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "storage/sql/job_queue.h"
 #include "storage/sql/sqlite_connection.h"
+#include "storage/sql/storage_trouble.h"
 
 namespace rookery {
 
@@ -39,6 +43,7 @@ public:
 
     SqliteConnection& connection() { return *connection_; }
     const WriterGauges& gauges() const { return gauges_; }
+    std::optional<StorageTrouble> trouble() const;  // any thread
 
     static constexpr std::size_t max_batch_calls = 500;
     static constexpr std::size_t max_batch_bytes = 8u << 20;
@@ -52,6 +57,8 @@ private:
     Connection connection_;
     Reopen reopen_;
     WriterGauges gauges_;
+    mutable std::mutex trouble_mutex_;
+    std::optional<StorageTrouble> trouble_;
 };
 
 }  // namespace rookery

@@ -35,6 +35,14 @@ TEST(CommandLine, SaysWhatIsWrong) {
     EXPECT_THAT(named_arguments(example(), {"juliet", "3", "true", "more"}).error().message, HasSubstr("usage:"));
 }
 
+TEST(CommandLine, SuggestsTheOptionThatWasMeant) {
+    const std::vector<std::string> options = {"--help", "--config", "--data"};
+    EXPECT_EQ(unknown_argument("serve", "--confg", options),
+              "'serve' has no option '--confg'; did you mean '--config'? ('rookery serve --help' lists all)");
+    EXPECT_THAT(unknown_argument("serve", "--confg=secret.yml", options), HasSubstr("'--confg'; did you mean '--config'?"));
+    EXPECT_EQ(unknown_argument("check", "x.yml", options), "'check' has no argument 'x.yml' ('rookery check --help' lists all)");
+}
+
 TEST(CommandLine, ShowsResults) {
     EXPECT_EQ(to_table(Value()), "");
     EXPECT_EQ(to_table(Value("done")), "done\n");

@@ -190,7 +190,9 @@ TEST_P(Verbs, ShowSessions) {
     EXPECT_EQ(session["statustext"], Value("asleep"));
     EXPECT_EQ(session["resource"], Value("balcony"));
     EXPECT_EQ(run("user_sessions_info", account("romeo")).as_list()->front()["status"], Value("unavailable"));
-    EXPECT_EQ(run("user_sessions_info", account("nobody")), Value::list());
+    ASSERT_TRUE(server.make_account("paris", "localhost", "secret").ok());
+    EXPECT_EQ(run("user_sessions_info", account("paris")), Value::list());
+    EXPECT_EQ(failure("user_sessions_info", account("nobody")), ErrorCode::not_found);
 }
 
 TEST_P(Verbs, EndSessions) {
@@ -206,6 +208,7 @@ TEST_P(Verbs, EndSessions) {
     chamber.receive();
     EXPECT_TRUE(chamber.closed());
     EXPECT_EQ(run("kick_user", account("juliet")), Value(0));
+    EXPECT_EQ(failure("kick_user", account("nobody")), ErrorCode::not_found);
 }
 
 // --- messages
@@ -220,12 +223,20 @@ TEST_P(Verbs, SendMessages) {
     const std::string got = juliet.receive();
     EXPECT_THAT(got, HasSubstr("from='admin@localhost'"));
     EXPECT_THAT(got, HasSubstr("type='chat'"));
+    EXPECT_THAT(got, HasSubstr(" id='"));
     EXPECT_THAT(got, HasSubstr("<subject>Hi</subject><body>Welcome</body>"));
     run("send_message", message("normal", "localhost", "juliet@localhost/balcony"));
     EXPECT_THAT(juliet.receive(), HasSubstr("Welcome"));
     EXPECT_EQ(failure("send_message", message("groupchat", "localhost", "juliet@localhost")), ErrorCode::invalid);
     EXPECT_EQ(failure("send_message", message("chat", "elsewhere.example", "juliet@localhost")), ErrorCode::invalid);
     EXPECT_EQ(failure("send_message", message("chat", "localhost", "@@")), ErrorCode::invalid);
+    EXPECT_EQ(failure("send_message", message("chat", "localhost", "nobody@localhost")), ErrorCode::not_found);
+    EXPECT_EQ(failure("send_message", message("chat", "localhost", "juliet@elsewhere.example")), ErrorCode::unavailable);
+    for (const char* text : {"a\x01", "\xEF\xBF\xBF", "\xC3"}) {
+        Value::Object odd = message("chat", "localhost", "juliet@localhost");
+        odd.back().value = text;
+        EXPECT_EQ(failure("send_message", odd), ErrorCode::invalid);
+    }
 }
 
 // --- rosters
@@ -283,6 +294,12 @@ TEST_P(Verbs, SetTheLogLevel) {
     for (const char* level : {"debug", "none", "error"}) {
         run("set_loglevel", {{"loglevel", level}});
         EXPECT_EQ(run("get_loglevel"), Value(level));
+    }
+    const std::pair<const char*, const char*> words[] = {
+        {"notice", "info"}, {"alert", "critical"}, {"emergency", "critical"}, {"4", "info"}};
+    for (const auto& [word, level] : words) {
+        run("set_loglevel", {{"loglevel", word}});
+        EXPECT_EQ(run("get_loglevel"), Value(level)) << word;
     }
     EXPECT_EQ(failure("set_loglevel", {{"loglevel", "loud"}}), ErrorCode::invalid);
     run("set_loglevel", {{"loglevel", before}});

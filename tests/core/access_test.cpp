@@ -204,11 +204,16 @@ TEST(Access, UnknownRulesDenyUnknownAclsMatchNobody) {
 TEST(Access, SlipsInAclNamesAreWarnedOf) {
     AccessRules::Source source;
     source.acl = one("admin", one("user", "bob"));
-    source.access_rules = map({Entry("a", one("allow", "admn")), Entry("b", one("deny", "blocked"))});
+    source.access_rules = map({Entry("a", one("allow", "admn")), Entry("b", one("deny", "blocked")),
+                               Entry("c", one("deny", "blokced")), Entry("d", one("allow", "friends"))});
+    source.shaper_rules = map({Entry("e", one("none", "adminn")), Entry("f", text("none"))});
     ConfigProblems problems;
     parse(std::move(source), problems);
-    ASSERT_EQ(problems.warnings.size(), 1u);
+    ASSERT_EQ(problems.warnings.size(), 4u);
     EXPECT_NE(problems.warnings[0].find("did you mean 'admin'"), std::string::npos);
+    EXPECT_NE(problems.warnings[1].find("did you mean 'blocked'"), std::string::npos);
+    EXPECT_NE(problems.warnings[2].find("add it under acl"), std::string::npos);
+    EXPECT_NE(problems.warnings[3].find("did you mean 'admin'"), std::string::npos);
 }
 
 TEST(Access, RuleErrors) {

@@ -127,6 +127,7 @@ TEST(Config, O1MessagesNameTheCure) {
     EXPECT_EQ(error_of("max_user_sessions: ten\n"),
               "f.yml:2:20: 'max_user_sessions' must be a whole number from 1 to 1000, not 'ten'; write for example "
               "'max_user_sessions: 10'");
+    EXPECT_TRUE(contains(error_of("listen: [{port: 70000}]\n"), "write for example 'port: 5222'"));
     EXPECT_TRUE(contains(error_of("negotiation_timeout: 2 fortnights\n"), "30 seconds"));
     EXPECT_TRUE(contains(error_of("resource_conflict: closeolder\n"), "resource_conflict: closeold'"));
 }
