@@ -190,7 +190,7 @@ void Connection::wait() {
         if (auto connection = self.lock()) connection->resume();
     };
     if (owes_much())
-        c2s_.loop().post([self] {  // what the kernel did not take at the end of this turn ends in on_drained()
+        c2s_.loop().after(Milliseconds(1), [self] {  // behind this turn's flush; what it could not send ends in on_drained()
             const auto connection = self.lock();
             if (connection && connection->transport_ && !connection->owes_much()) connection->resume();
         });
