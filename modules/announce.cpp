@@ -1,6 +1,8 @@
 // Announcements of the administrators to everybody: to those who are online, to all accounts, or as message of the day
-// at each login. By ad-hoc commands (XEP-0133) and by messages to host/announce/... as with ejabberd; for whom the
-// access rule `announce` allows.
+// at the next login, once to each account. By ad-hoc commands (XEP-0133) and by messages to host/announce/... as with
+// ejabberd; for whom the access rule `announce` allows.
+#include "base/bytes.h"
+#include "base/crypto.h"
 #include "base/log.h"
 #include "core/access.h"
 #include "core/module.h"
@@ -10,6 +12,7 @@ namespace {
 
 constexpr const char* admin_ns = "http://jabber.org/protocol/admin";
 constexpr const char* motd_key = "motd";
+constexpr const char* motd_seen_key = "motd_seen";  // of an account
 constexpr std::size_t online_a_turn = 500;    // sessions written to before others get their turn
 constexpr std::size_t accounts_a_page = 200;  // accounts written to between two pauses: each may cost a write to disk
 constexpr Milliseconds page_pause{100};
@@ -36,6 +39,7 @@ struct MessageOfTheDay {
 Stanza make_message(MessageType type, const Jid& from, const Announcement& text) {
     Stanza message = Stanza::message(type);
     message.from = from;
+    message.id = random_token();
     if (!text.subject.empty()) message.element().add_text_child(subject_name, text.subject);
     message.element().add_text_child(body_name, text.body);
     return message;
@@ -47,6 +51,11 @@ std::optional<Announcement> from_document(const std::string& body) {
     const std::optional<Stanza> message = parse_stanza(body);
     if (!message) return std::nullopt;
     return Announcement{message->child(subject_name).text(), message->child(body_name).text()};
+}
+
+// Tells one text from another.
+std::string mark_of(const Announcement& text) {
+    return hex_encode(hash(HashAlgorithm::sha256, text.subject + '\n' + text.body));
 }
 
 // Forms send one value a line.
@@ -273,13 +282,28 @@ private:
     Outcome greet(SessionEvent& event) {
         const MessageOfTheDay& known = host().slots().get<MessageOfTheDay>();
         if (!known.loaded) return load_and_greet(event.session);
-        if (known.text) tell(*event.session, *known.text);
+        if (known.text) return tell_once(event.session, *known.text);
         return Outcome::pass();
     }
 
     Task<Outcome> load_and_greet(SessionPtr session) {
         const std::optional<Announcement> text = co_await load_motd();
-        if (text && session->alive()) tell(*session, *text);
+        if (!text) co_return Outcome::pass();
+        Task<Outcome> telling = tell_once(std::move(session), *text);
+        Outcome outcome = co_await telling;
+        co_return outcome;
+    }
+
+    // The account keeps which text it was shown last; where that cannot be read or kept, it is shown again.
+    Task<Outcome> tell_once(SessionPtr session, Announcement text) {
+        const Jid account = session->jid().bare();
+        const std::string mark = mark_of(text);
+        Result<Document> seen = co_await stores().documents.load(account, motd_seen_key);
+        if ((seen.ok() && seen->body == mark) || !session->alive()) co_return Outcome::pass();
+        tell(*session, text);
+        const DocumentLimits limits = host().options().documents;
+        Result<std::uint64_t> kept = co_await stores().documents.put(account, motd_seen_key, mark, std::nullopt, limits);
+        if (!kept.ok()) log_debug("motd_seen_not_kept", {{"account", account.str()}, {"reason", kept.error().message}});
         co_return Outcome::pass();
     }
 

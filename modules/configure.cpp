@@ -1,6 +1,7 @@
 // Service administration (XEP-0133) by ad-hoc commands: accounts, sessions and counts of this host, for whom the
 // access rule `configure` allows. Passwords are not kept, so there is no get-user-password.
 #include <algorithm>
+#include <set>
 
 #include "core/account_admin.h"
 #include "core/module.h"
@@ -241,12 +242,19 @@ private:
         return account;
     }
 
-    // Does the same to each account; the first failure ends it.
+    // Does the same to each account, once all are known to exist; the first failure ends it.
     template <class Change>
     Task<AdHocStep> for_each(AdHocRequest request, Change change) {
         Result<std::vector<Jid>> accounts = addresses_in(request, "accountjids");
         if (!accounts.ok()) co_return refusal(accounts.error(), Jid());
         for (const Jid& account : *accounts) {
+            Result<bool> exists = co_await stores().accounts.exists(account.bare());
+            if (!exists.ok()) co_return refusal(exists.error(), account);
+            if (!*exists) co_return refusal(Error(ErrorCode::not_found, "no such account"), account);
+        }
+        std::set<std::string> done_with;
+        for (const Jid& account : *accounts) {
+            if (!done_with.insert(std::string(account.bare_str())).second) continue;
             Task<Result<void>> changing = change(shards(), account);
             Result<void> done = co_await changing;
             if (!done.ok()) co_return refusal(done.error(), account);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/sparse_log.h"
 #include "core/access.h"
 #include "core/module.h"
 #include "core/worth_keeping.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t slice_messages = 100;             // loaded at a time, and removed when they are handed over
 constexpr std::size_t max_backlog_bytes = 1024 * 1024;  // unread by the client, before it gets another message
+constexpr Seconds refused_log_interval{10};              // a full disk refuses each message
 constexpr Milliseconds backlog_look{100};
 constexpr Seconds backlog_patience{10};  // a client that takes nothing for so long gets the rest at its next login
 
@@ -93,8 +95,14 @@ private:
         Result<std::uint64_t> id = co_await stores().queue.append(route.account->jid(), now(), route.stanza->to_string(),
                                                                   max_messages(route.account->jid()), max_bytes());
         if (id.ok()) co_return Outcome::stop();
-        warn("offline_refused", *route.account, id.error());
+        warn_of_refusal(*route.account, id.error());
         co_return Outcome::refuse(refusal(id.error()));
+    }
+
+    void warn_of_refusal(const Account& account, const Error& error) {
+        refused_log_.write(loop().clock().steady_now(), [&](std::uint64_t others) {
+            log_warning("offline_refused", {{"account", account.jid().str()}, {"reason", error.message}, {"others", others}});
+        });
     }
 
     std::size_t max_messages(const Jid& account) const { return options_.max_messages.of(host(), account); }
@@ -165,6 +173,7 @@ private:
     }
 
     OfflineOptions options_;
+    SparseLog refused_log_{refused_log_interval};
 };
 
 }  // namespace

@@ -48,6 +48,15 @@ TEST_P(Configure, DeletesSeveralUsers) {
     EXPECT_THAT(admin.execute("delete-user", {{"accountjids", {"juliet@localhost"}}}), HasSubstr("<item-not-found"));
 }
 
+TEST_P(Configure, ChangesNothingUnlessAllAccountsExist) {
+    TestClient romeo(server, "romeo@localhost/orchard");
+    for (const char* node : {"delete-user", "disable-user"})
+        EXPECT_THAT(admin.execute(node, {{"accountjids", {"romeo@localhost", "ghost@localhost"}}}), HasSubstr("<item-not-found")) << node;
+    EXPECT_FALSE(romeo.closed());
+    TestClient again(server, "romeo@localhost/chamber");
+    EXPECT_THAT(admin.execute("delete-user", {{"accountjids", {"romeo@localhost", "romeo@localhost"}}}), HasSubstr(completed));
+}
+
 TEST_P(Configure, DisablesAndLetsInAgain) {
     TestClient romeo(server, "romeo@localhost/orchard");
     EXPECT_THAT(admin.execute("disable-user", {{"accountjids", {"romeo@localhost"}}}), HasSubstr(completed));

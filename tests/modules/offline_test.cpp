@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/log.h"
 #include "tests/modules/contacts.h"
 #include "tests/support/test_client.h"
 
@@ -108,6 +109,23 @@ TEST(OfflineMessages, StorageThatFailsTellsTheSenderToWait) {
     EXPECT_THAT(answer, HasSubstr("<internal-server-error"));
     TestClient romeo(play.server, "romeo@localhost/orchard");
     EXPECT_THAT(play.arrival(romeo), HasSubstr("<presence"));  // comes in all the same
+}
+
+TEST(OfflineMessages, AFloodOfRefusalsIsOneLineInAWhile) {
+    static std::vector<std::string> lines;
+    lines.clear();
+    Offline play;
+    ASSERT_TRUE(play.server.wait(play.server.storage().database().change(Statement("DROP TABLE queue"))).ok());
+    log_to_function([](std::string_view line) {
+        if (line.find("offline_refused") != line.npos) lines.emplace_back(line);
+    });
+    for (int i = 0; i < 5; ++i) EXPECT_THAT(play.juliet->ask(chat("x")), HasSubstr("type='wait'"));
+    EXPECT_EQ(lines.size(), 1u);
+    ASSERT_TRUE(play.server.advance(Seconds(10)).ok());
+    play.juliet->ask(chat("x"));
+    log_to_function(nullptr);
+    ASSERT_EQ(lines.size(), 2u);
+    EXPECT_THAT(lines.back(), HasSubstr("others=4"));
 }
 
 TEST(OfflineMessages, OfASessionThatEndsBeforeTheyComeStay) {
