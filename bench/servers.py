@@ -184,8 +184,10 @@ class Rookery(Server):
         return [self.program, "serve", "--config", str(self.scratch / "rookery.yml"), "--data", str(self.data)]
 
     def after_start(self, accounts):
+        while accounts and not (self.data / "control").exists():  # it opens after the ports
+            time.sleep(0.05)
         with concurrent.futures.ThreadPoolExecutor(16) as helpers:
-            list(helpers.map(self._register, [accounts[i::16] for i in range(16)]))
+            list(helpers.map(self._register, [accounts[i::16] for i in range(min(16, len(accounts)))]))
 
     def make_account(self, user, password):
         self._register([(user, password)])
