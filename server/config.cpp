@@ -233,9 +233,6 @@ OptionTable<GlobalConfig> global_table() {
                 read_with("list of domains", read_hosts))
         .option("loglevel", &G::loglevel, "How much is logged", one_of(loglevels))
         .option("log_file", &G::log_file, "Where the log goes; nothing: standard error")
-        .option("data_dir", &G::data_dir, "Where the server keeps its database and its secrets", needs_restart())
-        .option("control_socket", &G::control_socket, "Socket for the command line; nothing: control.sock in data_dir",
-                needs_restart())
         .option("durability", &G::durability,
                 "full: what is acknowledged survives power loss; process: only the death of the program",
                 one_of<Durability>({{"full", Durability::full}, {"process", Durability::process}}), needs_restart())

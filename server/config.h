@@ -52,8 +52,6 @@ struct GlobalConfig {
     std::vector<std::string> hosts;  // normalised; the first is the default one
     LogLevel loglevel = LogLevel::info;
     std::string log_file;  // empty: standard error
-    std::string data_dir = "/var/lib/rookery";
-    std::string control_socket;  // empty: control.sock in data_dir
     Durability durability = Durability::full;
     unsigned shards = 0;        // 0: one for each processor core
     unsigned work_threads = 0;  // 0: half as many as cores, at least one
@@ -68,10 +66,6 @@ struct GlobalConfig {
     Milliseconds negotiation_timeout = Seconds(30);
     ResourceConflict resource_conflict = ResourceConflict::closeold;
     unsigned pre_auth_max_connections_per_ip = 200;
-
-    std::string control_socket_path() const {
-        return control_socket.empty() ? data_dir + "/control.sock" : control_socket;
-    }
 };
 
 struct Config {

@@ -92,7 +92,6 @@ TEST(Config, TwelveLinesAreEnough) {
     EXPECT_TRUE(config.global.listen[0].requires_starttls());
     EXPECT_FALSE(config.global.listen[1].offers_starttls());
     EXPECT_EQ(config.global.listen[0].pre_auth_max_stanza_size, 8_KB);
-    EXPECT_EQ(config.global.control_socket_path(), "/var/lib/rookery/control.sock");
 }
 
 TEST(Config, HostsAreNeededValidAndNormal) {
@@ -113,6 +112,12 @@ TEST(Config, O1UnknownOptionsNameTheNearest) {
     EXPECT_EQ(error_of("modules:\n  rooster: {}\n"), "f.yml:3:3: unknown module 'rooster'; did you mean 'roster'?");
     EXPECT_EQ(error_of("modules:\n  echo:\n    luod: true\n"),
               "f.yml:4:5: unknown option 'luod'; did you mean 'loud'?");
+}
+
+// The folder is that of --data, and the socket is in it.
+TEST(Config, TheDataFolderIsNoOption) {
+    for (const std::string name : {"data_dir", "control_socket"})
+        EXPECT_TRUE(contains(error_of(name + ": /srv/xmpp\n"), "unknown option '" + name + "'")) << name;
 }
 
 TEST(Config, O1AllFaultsAreToldAtOnce) {
