@@ -421,16 +421,28 @@ std::vector<std::string_view> names_of(const auto& map) {
 constexpr std::string_view customary_acls[] = {"all",      "none",    "admin",           "local",
                                                "loopback", "blocked", "trusted_network", "banned"};
 
-// A name that nothing defines matches nobody, see access.h: mostly a slip.
-void warn_of_slips(const ConfigValue& value, const std::vector<std::string_view>& acls, ConfigProblems& problems) {
+std::vector<std::string_view> known_acls(const auto& defined) {
+    std::vector<std::string_view> names = names_of(defined);
+    names.insert(names.end(), std::begin(customary_acls), std::end(customary_acls));
+    return names;
+}
+
+// A name that nothing defines matches nobody, see access.h: mostly a slip. `tell`: as a warning, or as an error.
+using Tell = void (ConfigProblems::*)(const Mark&, std::string_view);
+
+void tell_slips(const ConfigValue& value, const std::vector<std::string_view>& acls, ConfigProblems& problems, Tell tell) {
     if (value.is_scalar() && !is_verdict(value.text) && std::find(acls.begin(), acls.end(), value.text) == acls.end()) {
         const auto near = nearest(value.text, acls);
-        problems.warning(value.mark, "no acl is named '" + value.text + "', so it matches nobody; " +
+        (problems.*tell)(value.mark, "no acl is named '" + value.text + "', so it matches nobody; " +
                                          (near ? "did you mean '" + std::string(*near) + "'?" : "add it under acl"));
     }
-    for (const ConfigValue& item : value.items) warn_of_slips(item, acls, problems);
+    for (const ConfigValue& item : value.items) tell_slips(item, acls, problems, tell);
     for (const ConfigValue::Entry& entry : value.entries)
-        if (!is_condition(entry.key) || entry.key == "acl") warn_of_slips(entry.value, acls, problems);
+        if (!is_condition(entry.key) || entry.key == "acl") tell_slips(entry.value, acls, problems, tell);
+}
+
+void warn_of_slips(const ConfigValue& value, const std::vector<std::string_view>& acls, ConfigProblems& problems) {
+    tell_slips(value, acls, problems, &ConfigProblems::warning);
 }
 
 // In a shaper rule a text alone is a shaper or a number.
@@ -469,8 +481,7 @@ AccessRules AccessRules::parse(const Source& source, ConfigProblems& problems) {
             problems.error(entry.mark, "the acl '" + entry.key + "' is built in; choose another name");
         add_conditions(entry.value, rules.acls_[entry.key], problems);
     }
-    std::vector<std::string_view> acls = names_of(rules.acls_);
-    acls.insert(acls.end(), std::begin(customary_acls), std::end(customary_acls));
+    const std::vector<std::string_view> acls = known_acls(rules.acls_);
     for (const ConfigValue::Entry& entry : source.acl.entries) warn_of_slips(entry.value, acls, problems);
     for (const ConfigValue::Entry& entry : source.access_rules.entries) {
         add_access_sections(entry.value, rules.access_[entry.key], problems);
@@ -559,6 +570,10 @@ ShaperRate AccessRules::shaper(std::string_view rule, const Jid& who, std::strin
     }
     const auto shaper_found = shapers_.find(name);
     return shaper_found == shapers_.end() ? ShaperRate{} : shaper_found->second;
+}
+
+void AccessRules::check_in_place(const ConfigValue& rule, ConfigProblems& problems) const {
+    tell_slips(rule, known_acls(acls_), problems, &ConfigProblems::unknown);
 }
 
 bool AccessRules::has_access_rule(std::string_view name) const { return built_in(name) || access_.contains(name); }

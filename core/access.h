@@ -85,6 +85,8 @@ public:
     // The rate of a shaper rule, of a shaper by its own name, or unlimited ("none", unknown, no section matches).
     ShaperRate shaper(std::string_view rule, const Jid& who, std::string_view ip = {}) const;
 
+    // A rule written in place names acls that are not defined: `unknown` in `problems`.
+    void check_in_place(const ConfigValue& rule, ConfigProblems& problems) const;
     // For `check`: is there such a rule (or is it built in)?
     bool has_access_rule(std::string_view name) const;
     bool has_shaper(std::string_view name) const;  // shaper rule or shaper

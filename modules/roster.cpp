@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/token_bucket.h"
+#include "core/access.h"
 #include "core/module.h"
 #include "core/subscription.h"
 #include "xmpp/xml/stream_parser.h"
@@ -33,7 +34,7 @@ struct RosterOptions {
     ByteSize max_size = 2_MB;
     std::size_t max_groups = 32;
     std::size_t max_requests = 1'000;
-    std::string access = "all";
+    AccessRule access;
 };
 
 struct RequestBucket {

@@ -561,8 +561,11 @@ private:
                 return info.name == entry.key ||
                        std::find(info.aliases.begin(), info.aliases.end(), entry.key) != info.aliases.end();
             });
-            if (found != infos.end() && found->type == OptionType<AccessRule>::type && entry.value.is_scalar())
+            if (found == infos.end() || found->type != OptionType<AccessRule>::type) continue;
+            if (entry.value.is_scalar())
                 check_access_name(entry.value.text, entry.value.mark, access);
+            else
+                access.check_in_place(entry.value, problems_);
         }
     }
 

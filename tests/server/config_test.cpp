@@ -248,6 +248,17 @@ TEST(Modules, AccessRulesOfOptionsMustExist) {
     EXPECT_TRUE(config.access().allows(rule, *Jid::parse("bob@example.org")));
 }
 
+TEST(Modules, AclsOfRulesWrittenInPlaceMustExist) {
+    const std::string acl = "acl: {friends: {user: bob}}\n";
+    EXPECT_EQ(error_of(acl + "modules:\n  echo:\n    access:\n      - allow: frends\n"),
+              "f.yml:6:16: no acl is named 'frends', so it matches nobody; did you mean 'friends'?");
+    EXPECT_EQ(error_of(acl + "modules: {echo: {access: {allow: {acl: zzzzzz}}}}\n"),
+              "f.yml:3:40: no acl is named 'zzzzzz', so it matches nobody; add it under acl");
+    EXPECT_TRUE(contains(error_of(acl + "listen: [{port: 1, access: [{deny: [friend, all]}]}]\n"), "did you mean 'friends'?"));
+    EXPECT_EQ(error_of(acl + "modules: {echo: {access: [{deny: blocked}, {allow: {acl: friends, ip: 10.0.0.0/8}}, allow]}}\n"),
+              "accepted");
+}
+
 TEST(HostConfig, ReplacesForOneHost) {
     const Loaded loaded = load(
         "hosts: [a.org, b.org]\nlanguage: en\nmodules: {roster: {}, echo: {}}\n"
