@@ -232,7 +232,7 @@ OptionTable<GlobalConfig> global_table() {
         .option("hosts", &G::hosts, "The domains served; the first is the default one", required(),
                 read_with("list of domains", read_hosts))
         .option("loglevel", &G::loglevel, "How much is logged", one_of(loglevels))
-        .option("log_file", &G::log_file, "Where the log goes; nothing: standard error")
+        .option("log_file", &G::log_file, "Where the log goes; nothing: standard error", needs_restart())
         .option("durability", &G::durability,
                 "full: what is acknowledged survives power loss; process: only the death of the program",
                 one_of<Durability>({{"full", Durability::full}, {"process", Durability::process}}), needs_restart())
@@ -262,7 +262,8 @@ OptionTable<GlobalConfig> global_table() {
                                           {"closenew", ResourceConflict::closenew},
                                           {"setresource", ResourceConflict::setresource}}))
         .option("pre_auth_max_connections_per_ip", &G::pre_auth_max_connections_per_ip,
-                "Connections of one address (IPv6: of one /64) that have not logged in", between(1u, 1'000'000u));
+                "Connections of one address (IPv6: of one /64) that have not logged in", between(1u, 1'000'000u),
+                needs_restart());
     return table;
 }
 

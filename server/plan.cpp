@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -314,7 +315,7 @@ bool same_socket(const ListenerConfig& a, const ListenerConfig& b) {
 }
 
 // Limits, access and shaper of a listener that stays are applied to its next connection; the rest is named here.
-std::string what_needs_a_restart(const Plan& before, const Plan& after) {
+std::string listeners_to_restart(const Plan& before, const Plan& after) {
     std::string what;
     const auto add = [&what](const ListenerPlan& listener, const char* fate) {
         what += (what.empty() ? "" : ", ") + listener.name() + fate;
@@ -334,15 +335,20 @@ std::string what_needs_a_restart(const Plan& before, const Plan& after) {
     return what;
 }
 
-std::string line_of(const ConfigChange& change, const Plan& before, const Plan& after) {
-    const std::string listeners = change.option == "listen" ? what_needs_a_restart(before, after) : "";
-    if (!listeners.empty()) return "listen changed: needs a restart (" + listeners + ")";
-    return change.option + (change.needs_restart ? " changed: needs a restart" : " changed");
+// Options that only a restart applies: those that wait for one, and those that are again as they were at the start.
+void compare_with_start(const Plan& before, const Plan& after, const Plan& started, std::vector<std::string>& lines) {
+    std::set<std::string> waiting;
+    for (const ConfigChange& change : config_changes(started.config, after.config))
+        if (change.needs_restart) waiting.insert(change.option);
+    for (const std::string& option : waiting) lines.push_back(option + " changed: needs a restart");
+    for (const ConfigChange& change : config_changes(before.config, after.config))
+        if (change.needs_restart && !waiting.contains(change.option))
+            lines.push_back(change.option + " changed back: needs no restart");
 }
 
 }  // namespace
 
-std::vector<std::string> differences(const Plan& before, const Plan& after) {
+std::vector<std::string> differences(const Plan& before, const Plan& after, const Plan& started) {
     std::vector<std::string> lines;
     for (const auto& host : before.config.hosts)
         if (!find_host(after, host->domain)) lines.push_back("host " + host->domain + " removed");
@@ -353,8 +359,13 @@ std::vector<std::string> differences(const Plan& before, const Plan& after) {
             lines.push_back("host " + host->domain + " added");
     }
     if (!same_files(before, after)) lines.push_back("certificates changed");
-    for (const ConfigChange& change : config_changes(before.config, after.config))
-        lines.push_back(line_of(change, before, after));
+    const std::string listeners = listeners_to_restart(started, after);
+    for (const ConfigChange& change : config_changes(before.config, after.config)) {
+        const bool told_below = change.needs_restart || (change.option == "listen" && !listeners.empty());
+        if (!told_below) lines.push_back(change.option + " changed");
+    }
+    if (!listeners.empty()) lines.push_back("listen changed: needs a restart (" + listeners + ")");
+    compare_with_start(before, after, started, lines);
     return lines;
 }
 

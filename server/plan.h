@@ -42,7 +42,8 @@ Result<Plan> make_plan(const std::string& file, const std::string& data);
 // Certificates that are not valid now, and hosts without one; for `rookery check`.
 std::vector<std::string> check_certificates(const Plan& plan, WallTime now);
 
-// What a reload changes, one line each ("module ping: changed"); what needs a restart says so.
-std::vector<std::string> differences(const Plan& before, const Plan& after);
+// What a reload changes, one line each ("module ping: changed"). What needs a restart says so at each reload, as long
+// as it differs from `started`, the plan the program runs by since its start.
+std::vector<std::string> differences(const Plan& before, const Plan& after, const Plan& started);
 
 }  // namespace rookery

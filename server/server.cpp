@@ -71,9 +71,9 @@ Server::Server(ServerOptions options) : options_(std::move(options)), commands_(
     give_large_blocks_back();
     Result<Plan> plan = make_plan(options_.config, options_.data);
     if (!plan.ok()) throw std::runtime_error(plan.error().message);
-    const auto made = std::make_shared<const Plan>(std::move(*plan));
-    plan_ = made;
-    start(*made);
+    started_with_ = std::make_shared<const Plan>(std::move(*plan));
+    plan_ = started_with_;
+    start(*started_with_);
 }
 
 void Server::start(const Plan& plan) {
@@ -205,7 +205,7 @@ Task<Result<Value>> Server::reload() {
     read->number = number;
     const auto plan = std::make_shared<const Plan>(std::move(*read));
     const PlanPtr before = plan_;
-    const std::vector<std::string> changes = differences(*before, *plan);
+    const std::vector<std::string> changes = differences(*before, *plan, *started_with_);
     if (!adopt(plan)) co_return Value::list({"a later reload was faster"});
     // A level the administrator set stands until the file says another than before.
     if (plan->config.global.loglevel != before->config.global.loglevel) set_log_level(plan->config.global.loglevel);

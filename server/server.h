@@ -66,6 +66,7 @@ private:
     std::size_t connections_left();
 
     ServerOptions options_;
+    PlanPtr started_with_;                     // what only a restart changes is still by this one
     std::atomic<PlanPtr> plan_;                // replaced by reloads, which may overlap: the newest reading wins
     std::atomic<std::uint64_t> plans_made_{0};
     CommandTable commands_;

@@ -24,11 +24,16 @@ protected:
     Result<Plan> plan(const std::string& text) {
         return make_plan(write("f.yml", "hosts: [localhost]\n" + text), folder_.file("data"));
     }
-    std::vector<std::string> changes(const std::string& before, const std::string& after) {
+    // Of a second reload, from `before` to `after`, of a program that was started with `started`.
+    std::vector<std::string> changes(const std::string& before, const std::string& after, const std::string& started) {
         const Result<Plan> old = plan(before);
         const Result<Plan> now = plan(after);
-        if (!old.ok() || !now.ok()) return {"no plan"};
-        return differences(*old, *now);
+        const Result<Plan> first = plan(started);
+        if (!old.ok() || !now.ok() || !first.ok()) return {"no plan"};
+        return differences(*old, *now, *first);
+    }
+    std::vector<std::string> changes(const std::string& before, const std::string& after) {
+        return changes(before, after, before);
     }
 
     TempDir folder_;
@@ -44,6 +49,32 @@ TEST_F(PlanTest, SaysWhichListenersNeedARestart) {
     EXPECT_THAT(changes(one, "listen: [{port: 16323, backlog: 7}]\n"),
                 ElementsAre("listen changed: needs a restart (:: port 16323 changed)"));
     EXPECT_THAT(changes(one, "listen: [{port: 16323, max_stanza_size: 65536, access: none}]\n"), ElementsAre("listen changed"));
+}
+
+TEST_F(PlanTest, SaysWhatNeedsARestartUntilThereWasOneOrItIsChangedBack) {
+    const std::string one = "shards: 1\n", two = "shards: 2\n", three = "shards: 3\n";
+    EXPECT_THAT(changes(one, two, one), ElementsAre("shards changed: needs a restart"));
+    EXPECT_THAT(changes(two, two, one), ElementsAre("shards changed: needs a restart"));
+    EXPECT_THAT(changes(two, three, one), ElementsAre("shards changed: needs a restart"));
+    EXPECT_THAT(changes(two, one, one), ElementsAre("shards changed back: needs no restart"));
+    EXPECT_THAT(changes(one, one, one), ElementsAre());
+    EXPECT_THAT(changes(two, two + "language: de\n", one),
+                ElementsAre("language changed", "shards changed: needs a restart"));
+}
+
+TEST_F(PlanTest, SaysWhichListenersNeedARestartUntilThereWasOneOrTheyAreChangedBack) {
+    const std::string one = "listen: [{port: 16323}]\n", other = "listen: [{port: 16324}]\n";
+    const char* const needed = "listen changed: needs a restart (:: port 16323 removed, :: port 16324 added)";
+    EXPECT_THAT(changes(other, other, one), ElementsAre(needed));
+    EXPECT_THAT(changes(other, "listen: [{port: 16324, shaper: none}]\n", one), ElementsAre(needed));
+    EXPECT_THAT(changes(other, one, one), ElementsAre("listen changed"));
+    EXPECT_THAT(changes(one, "listen: [{port: 16323, shaper: none}]\n", one), ElementsAre("listen changed"));
+}
+
+// Only read at the start.
+TEST_F(PlanTest, SaysOfEveryOptionThatIsReadAtTheStartOnly) {
+    for (const std::string option : {"log_file: x.log", "pre_auth_max_connections_per_ip: 7", "work_threads: 1", "durability: process"})
+        EXPECT_THAT(changes("", option + "\n"), ElementsAre(HasSubstr("changed: needs a restart"))) << option;
 }
 
 TEST_F(PlanTest, NamesCertificateFilesAndTheirPlace) {
