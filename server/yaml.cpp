@@ -4,6 +4,9 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
+#include <iterator>
+#include <set>
 #include <sstream>
 #include <unordered_map>
 
@@ -24,6 +27,8 @@ bool is_null_word(std::string_view text) { return text == "~" || text == "null" 
 bool is_core_tag(std::string_view tag) {
     return tag.empty() || tag == "?" || tag == "!" || tag.starts_with("tag:yaml.org,2002:");
 }
+
+bool is_merge_key(const ConfigValue& key) { return key.text == "<<" && !key.quoted; }
 
 std::size_t count_nodes(const ConfigValue& value) {
     std::size_t count = 1;
@@ -82,6 +87,8 @@ private:
         ConfigValue value;
         YAML::anchor_t anchor;
         std::optional<ConfigValue> key;  // of a map: read, and waiting for its value
+        std::optional<std::size_t> merge_at;  // before this entry stood '<<' ...
+        std::vector<ConfigValue> merged;      // ... and these were the maps behind it
     };
 
     Mark place(const YAML::Mark& mark) const { return Mark(file_, mark.line + 1, mark.column + 1); }
@@ -108,12 +115,13 @@ private:
         check_tag(tag, mark);
         spend(1, mark);
         deepen(value, mark);
-        stack_.push_back(Open{std::move(value), anchor, std::nullopt});
+        stack_.push_back(Open{std::move(value), anchor, std::nullopt, std::nullopt, {}});
     }
 
     void close() {
         Open done = std::move(stack_.back());
         stack_.pop_back();
+        if (done.merge_at) take_over(done);
         if (done.anchor != 0) anchors_.insert_or_assign(done.anchor, done.value);
         attach(std::move(done.value));
     }
@@ -136,10 +144,39 @@ private:
             if (!value.is_scalar()) throw Refused{value.mark, "a key must be a plain text, not " + value.shown()};
             parent.key = std::move(value);
         } else {
-            parent.value.entries.emplace_back(std::move(parent.key->text), std::move(parent.key->mark),
-                                              std::move(value));
+            if (is_merge_key(*parent.key))
+                note_merge(parent, std::move(value));
+            else
+                parent.value.entries.emplace_back(std::move(parent.key->text), std::move(parent.key->mark), std::move(value));
             parent.key.reset();
         }
+    }
+
+    static void note_merge(Open& map, ConfigValue value) {
+        if (map.merge_at) throw Refused{map.key->mark, "'<<' is given twice; write '<<: [*one, *two]'"};
+        map.merge_at = map.value.entries.size();
+        std::vector<ConfigValue> others = value.is_list() ? std::move(value.items) : std::vector<ConfigValue>{value};
+        for (ConfigValue& other : others) {
+            if (!other.is_map())
+                throw Refused{map.key->mark, "'<<' takes a map or a list of maps, like '<<: *defaults', not " + other.shown()};
+            map.merged.push_back(std::move(other));
+        }
+    }
+
+    // A key that stands several times in one of the maps (rules: `deny: a`, `deny: b`) comes several times.
+    static void take_over(Open& map) {
+        std::vector<ConfigValue::Entry>& own = map.value.entries;
+        std::vector<ConfigValue::Entry> fresh;
+        std::set<std::string> taken;
+        for (const ConfigValue::Entry& entry : own) taken.insert(entry.key);
+        for (ConfigValue& other : map.merged) {
+            const std::size_t first = fresh.size();
+            for (ConfigValue::Entry& entry : other.entries)
+                if (!taken.contains(entry.key)) fresh.push_back(std::move(entry));
+            for (std::size_t i = first; i < fresh.size(); ++i) taken.insert(fresh[i].key);
+        }
+        own.insert(own.begin() + static_cast<std::ptrdiff_t>(*map.merge_at), std::make_move_iterator(fresh.begin()),
+                   std::make_move_iterator(fresh.end()));
     }
 
     const std::string file_;

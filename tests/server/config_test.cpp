@@ -200,6 +200,16 @@ TEST(Listeners, ProxiesAndRules) {
     EXPECT_EQ(config.access().shaper("fast", Jid()), (ShaperRate{1'000, 0}));
 }
 
+TEST(Listeners, ShareOptionsByMergeKeys) {
+    const std::string listeners = "listen:\n  - &usual\n    port: 5222\n    backlog: 7\n  - <<: *usual\n    port: 5223\n    tls: true\n";
+    const Config config = good(listeners);
+    ASSERT_EQ(config.global.listen.size(), 2u);
+    EXPECT_EQ(config.global.listen[1].port, 5'223);
+    EXPECT_EQ(config.global.listen[1].backlog, 7);
+    EXPECT_TRUE(contains(error_of("listen:\n  - &usual\n    port: 5222\n    backlog: x\n  - <<: *usual\n    port: 5223\n"),
+                         "f.yml:5:14: 'backlog' must be"));
+}
+
 TEST(Listeners, ThoseOfEjabberdsThatWeLackAreLeftOut) {
     const Loaded loaded = load(
         "hosts: [a.org]\nlisten:\n  - {port: 5269, module: ejabberd_s2s_in, max_stanza_size: 1}\n"

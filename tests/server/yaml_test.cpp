@@ -49,6 +49,42 @@ TEST(Yaml, AliasesExpand) {
     EXPECT_EQ(root.find("d")->text, "text");
 }
 
+std::string keys_of(const ConfigValue& map) {
+    std::string keys;
+    for (const ConfigValue::Entry& entry : map.entries)
+        keys += (keys.empty() ? "" : " ") + entry.key + "=" + entry.value.text;
+    return keys;
+}
+
+TEST(Yaml, MergeKeysTakeOverWhatAMapLacks) {
+    const ConfigValue root = parse("one: &one {a: 1, b: 1}\ntwo: &two {b: 2, c: 2}\n"
+                                   "plain: {<<: *one, b: 9}\nlater: {b: 9, <<: *one}\n"
+                                   "list: {<<: [*one, *two, {d: 3}]}\n"
+                                   "again: &again {<<: *two, x: y}\nnested: {<<: *again}\n"
+                                   "quoted: {\"<<\": 1}\n");
+    EXPECT_EQ(keys_of(*root.find("plain")), "a=1 b=9");
+    EXPECT_EQ(keys_of(*root.find("later")), "b=9 a=1");
+    EXPECT_EQ(keys_of(*root.find("list")), "a=1 b=1 c=2 d=3");
+    EXPECT_EQ(keys_of(*root.find("nested")), "b=2 c=2 x=y");
+    EXPECT_EQ(keys_of(*root.find("quoted")), "<<=1");
+    EXPECT_EQ(root.find("plain")->find("a")->mark.str(), "f.yml:1:15");
+}
+
+// Rules are read in order, and a verdict may come several times.
+TEST(Yaml, MergedRulesKeepTheirOrder) {
+    const ConfigValue root = parse("base: &base {deny: a, deny: b}\nrule:\n  <<: *base\n  allow: all\n");
+    EXPECT_EQ(keys_of(*root.find("rule")), "deny=a deny=b allow=all");
+}
+
+TEST(Yaml, BadMergeKeysAreNamed) {
+    EXPECT_EQ(error_of("a: 1\nb:\n  <<: x\n"),
+              "f.yml:3:3: '<<' takes a map or a list of maps, like '<<: *defaults', not 'x'");
+    EXPECT_EQ(error_of("a: &a {x: 1}\nb: {<<: [*a, 5]}\n"),
+              "f.yml:2:5: '<<' takes a map or a list of maps, like '<<: *defaults', not '5'");
+    EXPECT_EQ(error_of("a: &a {x: 1}\nb: {<<: *a, <<: *a}\n"), "f.yml:2:13: '<<' is given twice; write '<<: [*one, *two]'");
+    EXPECT_NE(error_of("a: &a {<<: *a}\n"), "accepted");
+}
+
 TEST(Yaml, O1AliasBombIsStopped) {
     std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
     for (int i = 1; i <= 10; ++i) {
