@@ -11,7 +11,7 @@
 #include "admin/commands.h"
 #include "base/log.h"
 #include "base/version.h"
-#include "storage/sql/storage_trouble.h"
+#include "storage/sql/database.h"
 #include "xmpp/payload/date_time.h"
 #include "xmpp/sasl/credentials.h"
 
@@ -57,7 +57,7 @@ void warn_about(const Plan& plan, WallTime now) {
 }
 
 std::string storage_state(const Database& database) {
-    const std::optional<StorageTrouble> trouble = trouble_of(database);
+    const std::optional<StorageTrouble> trouble = database.trouble();
     return trouble ? "failing since " + format_date_time(trouble->since) + ": " + trouble->error : "ok";
 }
 

@@ -15,6 +15,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -38,6 +40,12 @@ struct DatabaseGauges {
     bool healthy = true;         // the last commit succeeded
 };
 
+// What people are told of a database that does not take writes.
+struct StorageTrouble {
+    WallTime since;     // of the first of the writes that failed without one between them that did not
+    std::string error;  // of the latest
+};
+
 class Database {
 public:
     virtual ~Database() = default;
@@ -50,6 +58,8 @@ public:
     virtual Task<Result<std::vector<WriteOutcome>>> write(std::vector<Statement> statements) = 0;
 
     virtual DatabaseGauges gauges() const = 0;  // any thread
+    // nullopt: the last write succeeded, or there was none. Any thread.
+    virtual std::optional<StorageTrouble> trouble() const = 0;
 
     Task<Result<Rows>> query(Statement statement);           // read of one statement
     Task<Result<WriteOutcome>> change(Statement statement);  // write of one statement

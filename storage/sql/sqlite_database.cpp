@@ -115,7 +115,7 @@ public:
     Task<Result<std::vector<Rows>>> read(std::vector<Statement> statements) override;
     Task<Result<std::vector<WriteOutcome>>> write(std::vector<Statement> statements) override;
     DatabaseGauges gauges() const override;
-    std::optional<StorageTrouble> trouble() const { return writer_.trouble(); }
+    std::optional<StorageTrouble> trouble() const override { return writer_.trouble(); }
 
 private:
     Task<Answer> ask(JobQueue& queue, std::vector<Statement> statements);
@@ -231,6 +231,7 @@ public:
     Task<Result<std::vector<Rows>>> read(std::vector<Statement> statements) override;
     Task<Result<std::vector<WriteOutcome>>> write(std::vector<Statement> statements) override;
     DatabaseGauges gauges() const override;
+    std::optional<StorageTrouble> trouble() const override { return writer_.trouble(); }
 
 private:
     void answer_read(const ReplyPtr& reply, const std::vector<Statement>& statements);
@@ -294,11 +295,6 @@ DatabaseGauges MemoryDatabase::gauges() const {
 
 std::unique_ptr<Database> open_sqlite_database(SqliteOptions options) {
     return std::make_unique<SqliteDatabase>(std::move(options));
-}
-
-std::optional<StorageTrouble> trouble_of(const Database& database) {
-    const auto* const on_disk = dynamic_cast<const SqliteDatabase*>(&database);  // memory does not fail
-    return on_disk ? on_disk->trouble() : std::nullopt;
 }
 
 std::unique_ptr<Database> open_memory_database() { return std::make_unique<MemoryDatabase>(); }

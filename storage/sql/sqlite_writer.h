@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "storage/sql/database.h"
 #include "storage/sql/job_queue.h"
 #include "storage/sql/sqlite_connection.h"
-#include "storage/sql/storage_trouble.h"
 
 namespace rookery {
 

@@ -13,7 +13,6 @@
 #include <thread>
 
 #include "base/log.h"
-#include "storage/sql/storage_trouble.h"
 #include "storage/stores.h"
 #include "tests/storage/faulty_vfs.h"
 #include "tests/support/temp_dir.h"
@@ -353,13 +352,13 @@ TEST_F(SqliteDatabaseTest, SurvivesAFullDiskAndRecovers) {
     EXPECT_EQ(database.load().size(), 1u);
     EXPECT_FALSE(database.gauges().healthy);
     EXPECT_EQ(database.gauges().failures, 3u);
-    const std::optional<StorageTrouble> trouble = trouble_of(database.storage().database());
+    const std::optional<StorageTrouble> trouble = database.storage().database().trouble();
     ASSERT_TRUE(trouble);
     EXPECT_NE(trouble->error.find("full"), std::string::npos) << trouble->error;
     EXPECT_LE(trouble->since, SystemClock().wall_now());
     disk.disk_full = false;
     EXPECT_TRUE(database.append("after"));
-    EXPECT_FALSE(trouble_of(database.storage().database()));
+    EXPECT_FALSE(database.storage().database().trouble());
     EXPECT_TRUE(database.gauges().healthy);
     const std::vector<QueuedMessage> kept = database.load();
     ASSERT_EQ(kept.size(), 2u);
