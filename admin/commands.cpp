@@ -1,6 +1,6 @@
 #include "admin/commands.h"
 
-#include "core/module.h"
+#include "core/module_spec.h"
 #include "core/shard.h"
 
 namespace rookery {

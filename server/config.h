@@ -16,7 +16,7 @@
 #include "c2s/c2s.h"
 #include "core/access.h"
 #include "core/host.h"
-#include "core/module.h"
+#include "core/module_spec.h"
 #include "server/config_file.h"
 #include "storage/sql/sqlite_database.h"
 #include "xmpp/sasl/credentials.h"

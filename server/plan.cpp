@@ -13,7 +13,7 @@
 #include <stdexcept>
 
 #include "base/bytes.h"
-#include "core/module.h"
+#include "core/module_spec.h"
 
 namespace rookery {
 namespace {

@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "admin/cli.h"
-#include "core/module.h"
+#include "core/module_spec.h"
 #include "net/shard_loop.h"
 #include "server/assembly.h"
 #include "server/plan.h"

@@ -4,6 +4,8 @@
 
 #include <fstream>
 
+#include "core/module.h"
+
 namespace rookery {
 namespace {
 

@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "base/config_value.h"
-#include "core/module.h"
+#include "core/module_spec.h"
 #include "server/yaml.h"
 
 namespace rookery::test {

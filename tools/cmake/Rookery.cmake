@@ -91,7 +91,7 @@ function(rookery_module_table library)
 // Made by tools/cmake/Rookery.cmake of the files in modules/.
 #include <algorithm>
 
-#include "core/module.h"
+#include "core/module_spec.h"
 
 namespace rookery {
 
