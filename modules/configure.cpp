@@ -5,6 +5,7 @@
 
 #include "core/account_admin.h"
 #include "core/module.h"
+#include "core/roster_xml.h"
 #include "xmpp/payload/date_time.h"
 
 namespace rookery {
@@ -14,10 +15,6 @@ constexpr const char* admin_ns = "http://jabber.org/protocol/admin";
 constexpr std::size_t max_listed = 5'000;      // addresses in one answer, whatever was asked for
 constexpr std::size_t list_page = 500;         // names read from storage at a time
 constexpr Seconds idle_after{300};             // a session silent for so long is idle
-
-const xml::Name roster_name{"jabber:iq:roster", "query"};
-const xml::Name item_name{"jabber:iq:roster", "item"};
-const xml::Name group_name{"jabber:iq:roster", "group"};
 
 struct ConfigureOptions {
     AccessRule access{"configure"};
@@ -92,20 +89,6 @@ StanzaError refusal(const Error& error, const Jid& account) {
         case ErrorCode::storage: break;
     }
     return StanzaError(Condition::internal_server_error, ErrorType::wait);
-}
-
-xml::Element roster_xml(const Roster& roster) {
-    static constexpr const char* subscriptions[] = {"none", "to", "from", "both"};
-    xml::Element query(roster_name);
-    for (const RosterItem& item : roster.items) {
-        xml::Element element(item_name);
-        element.set("jid", item.contact.str()).set("subscription", subscriptions[static_cast<std::size_t>(item.subscription)]);
-        if (!item.name.empty()) element.set("name", item.name);
-        if (item.ask_subscribe) element.set("ask", "subscribe");
-        for (const std::string& group : item.groups) element.add_text_child(group_name, group);
-        query.add(element);
-    }
-    return query;
 }
 
 // --- who is online

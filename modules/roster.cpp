@@ -10,6 +10,7 @@
 #include "base/token_bucket.h"
 #include "core/access.h"
 #include "core/module.h"
+#include "core/roster_xml.h"
 #include "core/subscription.h"
 #include "xmpp/xml/stream_parser.h"
 
@@ -97,17 +98,6 @@ std::variant<Wish, StanzaError> read_wish(xml::View query, std::size_t max_group
 
 // --- what clients are shown ---------------------------------------------------------------------------------------
 
-xml::Element item_xml(const RosterItem& item) {
-    xml::Element xml(item_name);
-    xml.set("jid", item.contact.str());
-    if (!item.name.empty()) xml.set("name", item.name);
-    xml.set("subscription", to_string(item.subscription));
-    if (item.ask_subscribe) xml.set("ask", "subscribe");
-    if (item.approved) xml.set("approved", "true");
-    for (const std::string& group : item.groups) xml.add_text_child(group_name, group);
-    return xml;
-}
-
 xml::Element removed_xml(const Jid& contact) {
     return xml::Element(item_name).set("jid", contact.str()).set("subscription", "remove").moved();
 }
@@ -116,7 +106,7 @@ std::vector<xml::Element> in_order(const RosterChanges& changes) {
     std::vector<xml::Element> items;
     auto changed = changes.changed.begin();
     auto removed = changes.removed.begin();
-    for (const bool removal : changes.removal_next) items.push_back(removal ? removed_xml(*removed++) : item_xml(*changed++));
+    for (const bool removal : changes.removal_next) items.push_back(removal ? removed_xml(*removed++) : roster_item_xml(*changed++));
     return items;
 }
 
@@ -194,7 +184,7 @@ void push(const Account& account, const xml::Element& item, std::uint64_t versio
 }
 
 Task<Result<void>> store_and_push(AccountPtr account, RosterItem item, std::size_t max_items) {
-    const xml::Element shown = item_xml(item);
+    const xml::Element shown = roster_item_xml(item);
     Result<std::uint64_t> version = co_await account->put_roster_item(std::move(item), max_items);
     if (!version.ok()) co_return std::move(version).error();
     push(*account, shown, *version);
@@ -210,7 +200,6 @@ private:
     Outcome request_received(Route& route);
     IqReply get(Iq iq);
     Task<IqReply> answer_get(Iq iq);
-    xml::Element whole(const Roster& roster, bool with_version) const;
     Task<bool> can_catch_up(Jid owner, std::string known);
     Task<void> catch_up_later(AccountPtr account, SessionPtr session, std::string known);
     Task<Nothing> catch_up(AccountPtr account, SessionPtr session, std::string known);
@@ -280,20 +269,13 @@ Task<IqReply> RosterModule::answer_get(Iq iq) {
     Result<std::shared_ptr<Roster>> roster = co_await iq.account->load_roster();
     if (!roster.ok()) co_return storage_failed(*iq.account, roster.error());
     const auto known = iq.payload().attr("ver");
-    if (!known || !options_.versioning) co_return whole(**roster, false);
+    if (!known || !options_.versioning) co_return roster_xml(**roster);
     if (*known == std::to_string((*roster)->version)) co_return IqReply();
     Task<bool> checking = can_catch_up(iq.account->jid(), std::string(*known));
     const bool possible = co_await checking;
-    if (!possible || !iq.sender) co_return whole(**roster, true);
+    if (!possible || !iq.sender) co_return roster_xml(**roster, true);
     run(catch_up_later(iq.account, iq.sender, std::string(*known)));
     co_return IqReply();
-}
-
-xml::Element RosterModule::whole(const Roster& roster, bool with_version) const {
-    xml::Element query(query_name);
-    if (with_version) query.set("ver", std::to_string(roster.version));
-    for (const RosterItem& item : roster.items) query.add(item_xml(item));
-    return query;
 }
 
 Task<bool> RosterModule::can_catch_up(Jid owner, std::string known) {
@@ -417,7 +399,7 @@ Task<Outcome> RosterModule::send_out(AccountPtr account, Route& route) {
         Result<void> stored = co_await store(account, std::move(after));
         if (!stored.ok()) co_return Outcome::refuse(storage_failed(*account, stored.error()));
     } else if (type == PresenceType::subscribe && step.next.pending_out) {
-        push(*account, item_xml(before), (*roster)->version);  // 3.1.2: after each request that waits for an answer
+        push(*account, roster_item_xml(before), (*roster)->version);  // 3.1.2: after each request that waits for an answer
     }
     if (!step.passes) co_return Outcome::stop();
     if (type == PresenceType::unsubscribed && sees_us(state.subscription)) send_unavailable(*account, contact);
@@ -468,7 +450,7 @@ Task<Outcome> RosterModule::take_in(AccountPtr account, StanzaPtr stanza) {
         version = *stored;
     }
     show(*account, stanza, &Session::interested);  // before the push (3.1.6, 3.2.3, 3.3.3)
-    if (after != before) push(*account, item_xml(after), version);
+    if (after != before) push(*account, roster_item_xml(after), version);
     if (type == PresenceType::unsubscribe && sees_us(state.subscription)) send_unavailable(*account, contact);
     co_return Outcome::stop();
 }
