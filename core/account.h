@@ -50,6 +50,8 @@ public:
     Task<Result<std::uint64_t>> remove_roster_item(Jid contact);
     Task<Result<void>> put_request(PendingRequest request, std::size_t max_requests);
     Task<Result<bool>> remove_request(Jid from);
+    // Bytes of the roster's items, as load_roster gave it last and changes made it since.
+    std::size_t roster_bytes() const { return roster_bytes_; }
     // To save memory. What is_seen_by knows stays.
     void forget_roster() { roster_.reset(); }
     // May this contact see the account's presence (from, both)? Without storage, once the roster was loaded; before that
@@ -90,6 +92,7 @@ private:
     std::vector<SessionPtr> sessions_;
     std::shared_ptr<Roster> roster_;
     std::uint64_t roster_changes_ = 0;
+    std::size_t roster_bytes_ = 0;
     std::unique_ptr<JidSet> seen_by_;
     StanzaPtr last_unavailable_;
     SlotMap slots_;
@@ -134,5 +137,8 @@ Task<T> Account::alone(Task<T> work) {
 
 // nullptr: not in the roster.
 const RosterItem* find_item(const Roster& roster, const Jid& contact);
+
+// Of its address, name and groups together: what a roster is bounded by.
+std::size_t bytes_of(const RosterItem& item);
 
 }  // namespace rookery

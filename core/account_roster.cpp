@@ -16,6 +16,12 @@ std::vector<std::string_view> subscribers_of(const Roster& roster) {
     return subscribers;
 }
 
+std::size_t bytes_of_all(const Roster& roster) {
+    std::size_t bytes = 0;
+    for (const RosterItem& item : roster.items) bytes += bytes_of(item);
+    return bytes;
+}
+
 void drop_request(Roster& roster, const Jid& from) {
     std::erase_if(roster.requests, [&from](const PendingRequest& request) { return request.from == from; });
 }
@@ -27,6 +33,12 @@ const RosterItem* find_item(const Roster& roster, const Jid& contact) {
     return at == roster.items.end() ? nullptr : &*at;
 }
 
+std::size_t bytes_of(const RosterItem& item) {
+    std::size_t bytes = item.contact.str().size() + item.name.size();
+    for (const std::string& group : item.groups) bytes += group.size();
+    return bytes;
+}
+
 Task<Result<std::shared_ptr<Roster>>> Account::load_roster() {
     const AccountPtr self = shared_from_this();
     while (!roster_) {
@@ -35,6 +47,7 @@ Task<Result<std::shared_ptr<Roster>>> Account::load_roster() {
         if (!loaded.ok()) co_return std::move(loaded).error();
         if (changes != roster_changes_ || roster_) continue;  // somebody wrote meanwhile: what was read may be older
         roster_ = std::make_shared<Roster>(std::move(*loaded));
+        roster_bytes_ = bytes_of_all(*roster_);
         seen_by_ = std::make_unique<JidSet>(subscribers_of(*roster_));
         host_.shard().roster_loaded(*this);
     }
@@ -64,10 +77,13 @@ Task<Result<std::uint64_t>> Account::put_roster_item(RosterItem item, std::size_
     if (!roster_) co_return version;
     const auto at = std::ranges::find(roster_->items, item.contact, &RosterItem::contact);
     if (sees_us(item.subscription)) drop_request(*roster_, item.contact);
-    if (at == roster_->items.end())
+    roster_bytes_ += bytes_of(item);
+    if (at == roster_->items.end()) {
         roster_->items.push_back(std::move(item));
-    else
+    } else {
+        roster_bytes_ -= bytes_of(*at);
         *at = std::move(item);
+    }
     roster_->version = *version;
     co_return version;
 }
@@ -78,7 +94,11 @@ Task<Result<std::uint64_t>> Account::remove_roster_item(Jid contact) {
     ++roster_changes_;
     if (version.ok()) note_seen_by(contact, Subscription::none);
     if (!version.ok() || !roster_) co_return version;
-    std::erase_if(roster_->items, [&](const RosterItem& item) { return item.contact == contact; });
+    const auto at = std::ranges::find(roster_->items, contact, &RosterItem::contact);
+    if (at != roster_->items.end()) {
+        roster_bytes_ -= bytes_of(*at);
+        roster_->items.erase(at);
+    }
     drop_request(*roster_, contact);
     roster_->version = *version;
     co_return version;

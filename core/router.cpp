@@ -106,6 +106,8 @@ void Router::dispatch(RoutePtr route, const SessionPtr& sender) {
         if (!route->stanza->is_request()) route->stanza->to = sender->jid().bare();
         route->to = sender->jid().bare();
     }
+    if (route->stanza->is_presence() && !reaches(route->to.domain()))  // RFC 6120 10.4.3: of all that it sends
+        return refuse(*route, StanzaError(Condition::remote_server_not_found), true);
     route->account = nullptr;
     route->sender = nullptr;
     if (Host* host = route->to.local().empty() ? shard_.find_host(route->to.domain()) : nullptr)
@@ -114,6 +116,8 @@ void Router::dispatch(RoutePtr route, const SessionPtr& sender) {
 }
 
 // --- on the way ---------------------------------------------------------------------------------------------------
+
+bool Router::reaches(std::string_view domain) const { return remote_ || shard_.find_host(domain); }
 
 void Router::send(Stanza stanza) { route(std::make_unique<Route>(std::move(stanza))); }
 

@@ -51,6 +51,8 @@ public:
     void arrive(RoutePtr route);
 
     void set_remote(RemoteRouter* remote) { remote_ = remote; }
+    // Is that domain ours, or is there somebody who takes stanzas to others?
+    bool reaches(std::string_view domain) const;
 
     // For Account: runs the received hooks and delivery. Empty when done; else the rest, which the account awaits.
     Task<void> receive(const std::shared_ptr<Account>& account, RoutePtr route);

@@ -15,6 +15,9 @@
 #include "xmpp/xml/stream_parser.h"
 
 namespace rookery {
+
+extern const ModuleSpec roster_module;
+
 namespace {
 
 const xml::Name query_name{"jabber:iq:roster", "query"};
@@ -43,16 +46,21 @@ struct RequestBucket {
     bool told = false;  // the log, since the last request that went through
 };
 
-std::size_t bytes_of(const RosterItem& item) {
-    std::size_t bytes = item.contact.str().size() + item.name.size();
-    for (const std::string& group : item.groups) bytes += group.size();
-    return bytes;
-}
+// How much one roster may hold.
+struct RosterBounds {
+    explicit RosterBounds(const RosterOptions& options)
+        : items(options.max_items), bytes(static_cast<std::size_t>(options.max_size.bytes)) {}
 
-std::size_t bytes_of(const Roster& roster) {
-    std::size_t bytes = 0;
-    for (const RosterItem& item : roster.items) bytes += bytes_of(item);
-    return bytes;
+    std::size_t items;
+    std::size_t bytes;
+};
+
+// R15. What makes the roster no larger always fits: the bound may be lower than it was.
+bool fits(const Account& account, const Roster& roster, const RosterItem& item, const RosterBounds& bounds) {
+    const RosterItem* old = find_item(roster, item.contact);
+    const std::size_t before = old ? bytes_of(*old) : 0;
+    const std::size_t after = bytes_of(item);
+    return after <= before || account.roster_bytes() - before + after <= bounds.bytes;
 }
 
 // --- what a client wants changed (2.3, 2.5) -----------------------------------------------------------------------
@@ -124,9 +132,10 @@ RosterItem item_or_new(const Roster& roster, const Jid& contact) {
     return item ? *item : RosterItem(contact);
 }
 
-void set_state(RosterItem& item, const SubscriptionState& state) {
+RosterItem with_state(RosterItem item, const SubscriptionState& state) {
     item.subscription = state.subscription;
     item.ask_subscribe = state.pending_out;
+    return item;
 }
 
 // 3.4.2: an approval nobody asked for yet is kept; taking the subscription back takes it back too.
@@ -183,9 +192,12 @@ void push(const Account& account, const xml::Element& item, std::uint64_t versio
     show(account, std::make_shared<const Stanza>(std::move(iq)), &Session::interested);
 }
 
-Task<Result<void>> store_and_push(AccountPtr account, RosterItem item, std::size_t max_items) {
+Task<Result<void>> store_and_push(AccountPtr account, RosterItem item, RosterBounds bounds) {
+    Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
+    if (!roster.ok()) co_return std::move(roster).error();
+    if (!fits(*account, **roster, item, bounds)) co_return Error(ErrorCode::limit, "the roster is full");
     const xml::Element shown = roster_item_xml(item);
-    Result<std::uint64_t> version = co_await account->put_roster_item(std::move(item), max_items);
+    Result<std::uint64_t> version = co_await account->put_roster_item(std::move(item), bounds.items);
     if (!version.ok()) co_return std::move(version).error();
     push(*account, shown, *version);
     co_return Result<void>();
@@ -209,14 +221,17 @@ private:
     void end_subscriptions(const Account& account, const Jid& contact, const SubscriptionState& state);
 
     Task<Result<void>> store(AccountPtr account, RosterItem item) {
-        return store_and_push(std::move(account), std::move(item), options_.max_items);
+        return store_and_push(std::move(account), std::move(item), RosterBounds(options_));
     }
 
     Outcome sent(Route& route);
     Task<Outcome> send_out(AccountPtr account, Route& route);
+    Task<Result<void>> note_sent(AccountPtr account, std::shared_ptr<Roster> roster, Jid contact, PresenceType type);
+    void send_on(const Account& account, const Stanza& stanza, Subscription before);
     bool may_ask(Account& account) const;
     Outcome received(Route& route);
     Task<Outcome> take_in(AccountPtr account, StanzaPtr stanza);
+    Task<Outcome> told(AccountPtr account, std::shared_ptr<Roster> roster, StanzaPtr stanza);
     Task<Outcome> asked(AccountPtr account, std::shared_ptr<Roster> roster, StanzaPtr request);
     void approve(const Account& account, const Jid& contact);
     Outcome available(SessionEvent& event);
@@ -329,8 +344,6 @@ Task<IqReply> RosterModule::change(Iq iq, Wish wish) {
     RosterItem item = item_or_new(**roster, wish.contact);
     item.name = std::move(wish.name);
     item.groups = std::move(wish.groups);
-    if (bytes_of(**roster) + bytes_of(item) > static_cast<std::size_t>(options_.max_size.bytes))
-        co_return StanzaError(Condition::resource_constraint, "the roster is full");
     Result<void> stored = co_await store(iq.account, std::move(item));
     if (!stored.ok()) co_return storage_failed(*iq.account, stored.error());
     co_return IqReply();
@@ -380,32 +393,48 @@ Task<Outcome> RosterModule::send_out(AccountPtr account, Route& route) {
     const PresenceType type = route.stanza->presence_type();
     Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
     if (!roster.ok()) co_return Outcome::refuse(storage_failed(*account, roster.error()));
-    const SubscriptionState state = subscription_state(**roster, contact);
-    const SubscriptionStep step = outbound_step(state, type);
-    const bool asks_stranger = type == PresenceType::subscribe && state.subscription == Subscription::none;
+    const SubscriptionState before = subscription_state(**roster, contact);
+    const bool asks_stranger = type == PresenceType::subscribe && before.subscription == Subscription::none;
     if (asks_stranger && !may_ask(*account))
         co_return Outcome::refuse(StanzaError(Condition::resource_constraint, "too many requests to strangers"));
+    Task<Result<void>> noting = note_sent(account, *roster, contact, type);
+    Result<void> noted = co_await noting;
+    if (!noted.ok()) co_return Outcome::refuse(storage_failed(*account, noted.error()));
+    if (!outbound_step(before, type).passes) co_return Outcome::stop();
+    // RFC 6120 10.4.3. The request stays open all the same: it is made again at each login (RFC 6121 3.1.2), until the
+    // user takes it back. What ends or allows something holds here without the other side's knowing.
+    if (type == PresenceType::subscribe && !router().reaches(contact.domain()))
+        co_return Outcome::refuse(StanzaError(Condition::remote_server_not_found));
+    send_on(*account, *between_bare(*route.stanza, account->jid(), contact), before.subscription);
+    co_return Outcome::stop();
+}
 
-    const RosterItem before = item_or_new(**roster, contact);
-    RosterItem after = before;
-    set_state(after, step.next);
+// What it changes here: in the roster, and among the requests that wait for the user.
+Task<Result<void>> RosterModule::note_sent(AccountPtr account, std::shared_ptr<Roster> roster, Jid contact, PresenceType type) {
+    const SubscriptionState state = subscription_state(*roster, contact);
+    const SubscriptionStep step = outbound_step(state, type);
+    const RosterItem before = item_or_new(*roster, contact);
+    RosterItem after = with_state(before, step.next);
     after.approved = approved_after(before.approved, state, type);
     const bool denied = state.pending_in && type == PresenceType::unsubscribed;
     if (denied) {
         Result<bool> removed = co_await account->remove_request(contact);
-        if (!removed.ok()) co_return Outcome::refuse(storage_failed(*account, removed.error()));
+        if (!removed.ok()) co_return std::move(removed).error();
     }
     if (after != before) {
-        Result<void> stored = co_await store(account, std::move(after));
-        if (!stored.ok()) co_return Outcome::refuse(storage_failed(*account, stored.error()));
-    } else if (type == PresenceType::subscribe && step.next.pending_out) {
-        push(*account, roster_item_xml(before), (*roster)->version);  // 3.1.2: after each request that waits for an answer
+        Task<Result<void>> storing = store(account, std::move(after));
+        co_return co_await storing;
     }
-    if (!step.passes) co_return Outcome::stop();
-    if (type == PresenceType::unsubscribed && sees_us(state.subscription)) send_unavailable(*account, contact);
-    router().send(*between_bare(*route.stanza, account->jid(), contact));
-    if (type == PresenceType::subscribed) send_presence(*account, contact);
-    co_return Outcome::stop();
+    if (type == PresenceType::subscribe && step.next.pending_out)
+        push(*account, roster_item_xml(before), roster->version);  // 3.1.2: after each request that waits for an answer
+    co_return Result<void>();
+}
+
+void RosterModule::send_on(const Account& account, const Stanza& stanza, Subscription before) {
+    const PresenceType type = stanza.presence_type();
+    if (type == PresenceType::unsubscribed && sees_us(before)) send_unavailable(account, stanza.to);
+    router().send(stanza);
+    if (type == PresenceType::subscribed) send_presence(account, stanza.to);
 }
 
 // --- subscriptions, coming in (A.3) -------------------------------------------------------------------------------
@@ -418,40 +447,38 @@ Outcome RosterModule::received(Route& route) {
 }
 
 Task<Outcome> RosterModule::take_in(AccountPtr account, StanzaPtr stanza) {
-    const Jid contact = stanza->from;
-    const PresenceType type = stanza->presence_type();
     Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
     if (!roster.ok()) {
         (void)storage_failed(*account, roster.error());
         co_return Outcome::stop();
     }
-    if (type == PresenceType::subscribe) {
-        Task<Outcome> answering = asked(account, *roster, stanza);
-        co_return co_await answering;
-    }
-    const SubscriptionState state = subscription_state(**roster, contact);
-    const SubscriptionStep step = inbound_step(state, type);
-    if (!step.passes) co_return Outcome::stop();
+    const bool asks = stanza->presence_type() == PresenceType::subscribe;
+    Task<Outcome> taking = asks ? asked(account, *roster, stanza) : told(account, *roster, stanza);
+    co_return co_await taking;
+}
 
-    const RosterItem before = item_or_new(**roster, contact);
-    RosterItem after = before;
-    set_state(after, step.next);
+// Their answer to us, or that a request or a subscription of theirs is over.
+Task<Outcome> RosterModule::told(AccountPtr account, std::shared_ptr<Roster> roster, StanzaPtr stanza) {
+    const Jid contact = stanza->from;
+    const SubscriptionState state = subscription_state(*roster, contact);
+    const SubscriptionStep step = inbound_step(state, stanza->presence_type());
+    if (!step.passes) co_return Outcome::stop();
+    const RosterItem before = item_or_new(*roster, contact);
+    const RosterItem after = with_state(before, step.next);
     if (state.pending_in && !step.next.pending_in) {
         Result<bool> withdrawn = co_await account->remove_request(contact);
         if (!withdrawn.ok()) (void)storage_failed(*account, withdrawn.error());
     }
-    std::uint64_t version = 0;
-    if (after != before) {
-        Result<std::uint64_t> stored = co_await account->put_roster_item(after, options_.max_items);
-        if (!stored.ok()) {
-            (void)storage_failed(*account, stored.error());
-            co_return Outcome::stop();
-        }
-        version = *stored;
+    Result<std::uint64_t> version = roster->version;
+    if (after != before) version = co_await account->put_roster_item(after, options_.max_items);
+    if (!version.ok()) {
+        (void)storage_failed(*account, version.error());
+        co_return Outcome::stop();
     }
     show(*account, stanza, &Session::interested);  // before the push (3.1.6, 3.2.3, 3.3.3)
-    if (after != before) push(*account, roster_item_xml(after), version);
-    if (type == PresenceType::unsubscribe && sees_us(state.subscription)) send_unavailable(*account, contact);
+    if (after != before) push(*account, roster_item_xml(after), *version);
+    const bool leaves = stanza->presence_type() == PresenceType::unsubscribe && sees_us(state.subscription);
+    if (leaves) send_unavailable(*account, contact);
     co_return Outcome::stop();
 }
 
@@ -559,6 +586,13 @@ std::optional<Subscription> read_subscription(std::string_view name) {
     return std::nullopt;
 }
 
+// As the host is configured; the defaults where the module is off.
+RosterBounds bounds_of(const Host& host) {
+    for (const HostOptions::ModuleOptions& loaded : host.options().modules)
+        if (loaded.spec == &roster_module) return RosterBounds(*static_cast<const RosterOptions*>(loaded.options.get()));
+    return RosterBounds(RosterOptions());
+}
+
 Task<Result<void>> put_contact(AccountPtr account, RosterItem item) {
     Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
     if (!roster.ok()) co_return std::move(roster).error();
@@ -566,7 +600,8 @@ Task<Result<void>> put_contact(AccountPtr account, RosterItem item) {
         item.ask_subscribe = old->ask_subscribe && !sees_them(item.subscription);
         item.approved = old->approved;
     }
-    Task<Result<void>> storing = store_and_push(account, std::move(item), RosterOptions().max_items);
+    const RosterBounds bounds = bounds_of(account->host());
+    Task<Result<void>> storing = store_and_push(account, std::move(item), bounds);
     co_return co_await storing;
 }
 

@@ -76,7 +76,23 @@ TEST_F(RosterTest, IsBoundedInBytes) {
     const auto add = [&](int i) { return set(juliet, "<item jid='a" + std::to_string(i) + "@b'>" + groups + "</item>"); };
     for (int i = 0; i < 65; ++i) EXPECT_TRUE(has(add(i), "type='result'")) << i;
     expect_error(add(65), "resource-constraint");
-    EXPECT_EQ(stored("juliet@localhost").items.size(), 65u);
+    EXPECT_TRUE(has(add(7), "type='result'")) << "a replaced item counts once";
+    set(juliet, "<item jid='a0@b' subscription='remove'/>");
+    EXPECT_TRUE(has(add(65), "type='result'"));
+    expect_error(add(0), "resource-constraint");
+    EXPECT_TRUE(has(set(juliet, "<item jid='a1@b'/>"), "type='result'"));
+    EXPECT_TRUE(has(add(0), "type='result'"));
+    EXPECT_EQ(stored("juliet@localhost").items.size(), 66u);
+}
+
+// A bound that was lowered refuses what adds, not what takes away.
+TEST_F(RosterTest, SmallerItemsAlwaysFit) {
+    RosterItem large(jid("a@b"));
+    large.groups.assign(1, std::string(3 << 20, 'g'));
+    (void)server.wait(server.storage().stores().roster.put(jid("juliet@localhost"), large, 10)).value();
+    expect_error(set(juliet, "<item jid='c@d'/>"), "resource-constraint");
+    EXPECT_TRUE(has(set(juliet, "<item jid='a@b'/>"), "type='result'"));
+    EXPECT_TRUE(has(set(juliet, "<item jid='c@d'/>"), "type='result'"));
 }
 
 TEST_F(RosterTest, LongestNameAndMostGroupsFit) {
@@ -232,6 +248,22 @@ TEST_F(SubscriptionTest, MissingUserIsSilent) {
     EXPECT_FALSE(has(answer, "<presence")) << answer;
 }
 
+// RFC 6120 10.4.3 for the client; the request stays open and is repeated (RFC 6121 3.1.2).
+TEST_F(SubscriptionTest, WhereNoServerIsReachedTheClientIsTold) {
+    get(romeo);
+    TestClient chamber(server, "romeo@localhost/chamber");
+    subscribe(romeo, "juliet@example.net");
+    const std::string answer = romeo.receive();
+    EXPECT_TRUE(has(answer, "<item jid='juliet@example.net' subscription='none' ask='subscribe'/>")) << answer;
+    EXPECT_TRUE(has(answer, "<presence from='juliet@example.net' to='romeo@localhost/orchard' type='error'>")) << answer;
+    EXPECT_TRUE(has(answer, "<remote-server-not-found ")) << answer;
+    EXPECT_EQ(chamber.receive(), "");
+    EXPECT_TRUE(stored("romeo@localhost").items.at(0).ask_subscribe);
+    romeo.send("<presence type='unsubscribe' to='juliet@example.net'/>");
+    EXPECT_FALSE(has(romeo.receive(), "type='error'"));
+    EXPECT_FALSE(stored("romeo@localhost").items.at(0).ask_subscribe);
+}
+
 TEST_F(SubscriptionTest, ToOneselfMeansNothing) {
     subscribe(romeo, "romeo@localhost");
     EXPECT_EQ(romeo.receive(), "");
@@ -328,6 +360,20 @@ TEST_F(RosterCommands, ChangeTheRosterAndTellItsOwner) {
     ASSERT_TRUE(remove("juliet").ok());
     EXPECT_TRUE(has(juliet.receive(), "<item jid='romeo@example.net' subscription='remove'/>"));
     EXPECT_TRUE(stored("juliet@localhost").items.empty());
+}
+
+TEST(RosterCommandBounds, AreThoseOfTheHost) {
+    TestServerOptions options;
+    options.modules = {{"roster", "max_items: 1"}};
+    TestServer server(options);
+    TestClient juliet(server, "juliet@localhost/balcony");
+    const auto add = [&server](std::string user) {
+        return server.run_command("add_rosteritem", {{"localuser", "juliet"}, {"localhost", "localhost"}, {"user", user},
+                                                     {"host", "example.net"}, {"nick", ""}, {"groups", ""}, {"subs", "none"}});
+    };
+    EXPECT_TRUE(add("romeo").ok());
+    EXPECT_TRUE(add("romeo").ok());
+    EXPECT_EQ(add("nurse").error().code, ErrorCode::limit);
 }
 
 TEST_F(RosterCommands, AreRefusedWithoutSense) {
