@@ -32,6 +32,10 @@ std::optional<std::int64_t> integer_of(std::string_view text) {
     return number;
 }
 
+std::string_view or_else(std::string_view example, std::string_view otherwise) {
+    return example.empty() ? otherwise : example;
+}
+
 bool is_infinity(std::string_view text) { return text == "infinity" || text == "unlimited"; }
 
 // "30 seconds" -> 30 and "seconds"; the unit may be missing.
@@ -207,24 +211,27 @@ Error config_mismatch(std::string_view name, const ConfigValue& value, std::stri
     return Error(ErrorCode::invalid, config_message(value.mark, message));
 }
 
-Result<bool> read_bool(std::string_view name, const ConfigValue& value) {
+Result<bool> read_bool(std::string_view name, const ConfigValue& value, std::string_view example) {
     const std::string word = value.is_scalar() && !value.quoted ? lowered(value.text) : "";
     if (word == "true" || word == "yes" || word == "on") return true;
     if (word == "false" || word == "no" || word == "off") return false;
-    return config_mismatch(name, value, "true or false", "true");
+    return config_mismatch(name, value, value.quoted ? "true or false, without quotes" : "true or false", or_else(example, "true"));
 }
 
-Result<std::int64_t> read_integer(std::string_view name, const ConfigValue& value, IntegerRange range) {
+Result<std::int64_t> read_integer(std::string_view name, const ConfigValue& value, IntegerRange range,
+                                  std::string_view example) {
     if (value.is_scalar()) {
         if (range.or_infinity && is_infinity(value.text)) return unlimited;
         const auto number = integer_of(value.text);
         if (number && within(*number, range)) return *number;
     }
     const auto show = [](std::int64_t number) { return std::to_string(number); };
-    return config_mismatch(name, value, wanted_amount("a whole number", range, show), show(example_in(range, 10)));
+    return config_mismatch(name, value, wanted_amount("a whole number", range, show),
+                           or_else(example, show(example_in(range, 10))));
 }
 
-Result<double> read_number(std::string_view name, const ConfigValue& value, double least, double most) {
+Result<double> read_number(std::string_view name, const ConfigValue& value, double least, double most,
+                           std::string_view example) {
     double number = 0;
     const std::string& text = value.text;
     if (value.is_scalar() && !text.empty()) {
@@ -237,10 +244,11 @@ Result<double> read_number(std::string_view name, const ConfigValue& value, doub
         out.erase(out.find_last_not_of('0') + 1);
         return out.back() == '.' ? out + '0' : out;
     };
-    return config_mismatch(name, value, "a number" + range_words(show(least), show(most)), show(least));
+    return config_mismatch(name, value, "a number" + range_words(show(least), show(most)), or_else(example, show(least)));
 }
 
-Result<Milliseconds> read_duration(std::string_view name, const ConfigValue& value, DurationRange range) {
+Result<Milliseconds> read_duration(std::string_view name, const ConfigValue& value, DurationRange range,
+                                   std::string_view example) {
     if (value.is_scalar()) {
         if (range.or_infinity && is_infinity(value.text)) return forever;
         const auto duration = duration_of(value.text);
@@ -248,38 +256,42 @@ Result<Milliseconds> read_duration(std::string_view name, const ConfigValue& val
     }
     const std::string wanted = "a time" + range_words(duration_text(range.least), duration_text(range.most)) +
                                or_infinity_words(range.or_infinity);
-    const Milliseconds example = std::clamp(Milliseconds(std::chrono::seconds(30)), range.least, range.most);
-    return config_mismatch(name, value, wanted, duration_text(example));
+    const Milliseconds usual = std::clamp(Milliseconds(std::chrono::seconds(30)), range.least, range.most);
+    return config_mismatch(name, value, wanted, or_else(example, duration_text(usual)));
 }
 
-Result<std::int64_t> read_size(std::string_view name, const ConfigValue& value, IntegerRange range) {
+Result<std::int64_t> read_size(std::string_view name, const ConfigValue& value, IntegerRange range,
+                               std::string_view example) {
     if (value.is_scalar()) {
         if (range.or_infinity && is_infinity(value.text)) return unlimited;
         const auto size = size_of(value.text);
         if (size && within(*size, range)) return *size;
     }
     const std::string wanted = wanted_amount("a size in bytes", range, size_text);
-    return config_mismatch(name, value, wanted, size_text(example_in(range, 64 << 10)));
+    return config_mismatch(name, value, wanted, or_else(example, size_text(example_in(range, 64 << 10))));
 }
 
-Result<std::string> read_string(std::string_view name, const ConfigValue& value) {
+Result<std::string> read_string(std::string_view name, const ConfigValue& value, std::string_view example) {
     if (value.is_scalar()) return value.text;
-    return config_mismatch(name, value, "a text", "\"text\"");
+    return config_mismatch(name, value, "a text", or_else(example, "\"text\""));
 }
 
-Result<std::vector<std::string>> read_strings(std::string_view name, const ConfigValue& value) {
+Result<std::vector<std::string>> read_strings(std::string_view name, const ConfigValue& value, std::string_view example) {
+    const auto refuse = [&](const ConfigValue& odd) {
+        return config_mismatch(name, odd, "a list of texts", or_else(example, "[one, two]"));
+    };
     std::vector<std::string> texts;
     if (value.is_scalar()) texts.push_back(value.text);
-    if (value.is_map()) return config_mismatch(name, value, "a list of texts", "[one, two]");
+    if (value.is_map()) return refuse(value);
     for (const ConfigValue& item : value.items) {
-        if (!item.is_scalar()) return config_mismatch(name, item, "a list of texts", "[one, two]");
+        if (!item.is_scalar()) return refuse(item);
         texts.push_back(item.text);
     }
     return texts;
 }
 
 Result<std::size_t> read_choice(std::string_view name, const ConfigValue& value,
-                                std::span<const std::string_view> allowed) {
+                                std::span<const std::string_view> allowed, std::string_view example) {
     if (value.is_scalar()) {
         const auto found = std::find(allowed.begin(), allowed.end(), std::string_view(value.text));
         if (found != allowed.end()) return static_cast<std::size_t>(found - allowed.begin());
@@ -288,7 +300,7 @@ Result<std::size_t> read_choice(std::string_view name, const ConfigValue& value,
     for (std::size_t i = 0; i < allowed.size(); ++i)
         wanted += std::string(i == 0 ? "" : i + 1 < allowed.size() ? ", " : " or ") + std::string(allowed[i]);
     const auto near = value.is_scalar() ? nearest(value.text, allowed) : std::nullopt;
-    return config_mismatch(name, value, wanted, near ? *near : allowed.front());
+    return config_mismatch(name, value, wanted, near ? *near : or_else(example, allowed.front()));
 }
 
 std::string duration_text(Milliseconds duration) {

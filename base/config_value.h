@@ -90,16 +90,19 @@ Error config_mismatch(std::string_view name, const ConfigValue& value, std::stri
 inline constexpr Milliseconds forever = Milliseconds::max();
 inline constexpr std::int64_t unlimited = std::numeric_limits<std::int64_t>::max();
 
-// Each reader is given the option's name for its message. Error code: invalid.
-Result<bool> read_bool(std::string_view name, const ConfigValue& value);  // true/false, yes/no, on/off
+// Each reader is given the option's name for its message, and what to write instead as an example (empty: something that
+// would do). Error code: invalid.
+Result<bool> read_bool(std::string_view name, const ConfigValue& value, std::string_view example = {});  // yes, off, ...
 
 struct IntegerRange {
     std::int64_t least = 0;
     std::int64_t most = std::numeric_limits<std::int64_t>::max();
     bool or_infinity = false;  // `infinity` reads as `unlimited`
 };
-Result<std::int64_t> read_integer(std::string_view name, const ConfigValue& value, IntegerRange range = {});
-Result<double> read_number(std::string_view name, const ConfigValue& value, double least, double most);
+Result<std::int64_t> read_integer(std::string_view name, const ConfigValue& value, IntegerRange range = {},
+                                  std::string_view example = {});
+Result<double> read_number(std::string_view name, const ConfigValue& value, double least, double most,
+                           std::string_view example = {});
 
 // ejabberd's forms: `30` (seconds), `500 ms`, `30 seconds`, `5 minutes`, `1 hour`, `2 days`, `infinity`.
 struct DurationRange {
@@ -107,17 +110,20 @@ struct DurationRange {
     Milliseconds most = std::chrono::hours(24 * 365 * 100);
     bool or_infinity = false;  // `infinity` reads as `forever`
 };
-Result<Milliseconds> read_duration(std::string_view name, const ConfigValue& value, DurationRange range = {});
+Result<Milliseconds> read_duration(std::string_view name, const ConfigValue& value, DurationRange range = {},
+                                   std::string_view example = {});
 
 // Bytes: `65536`, `64 KB`, `64KiB`, `10 MB`, `1 GB` (of 1024), `infinity`.
-Result<std::int64_t> read_size(std::string_view name, const ConfigValue& value, IntegerRange range = {});
+Result<std::int64_t> read_size(std::string_view name, const ConfigValue& value, IntegerRange range = {},
+                               std::string_view example = {});
 
-Result<std::string> read_string(std::string_view name, const ConfigValue& value);
+Result<std::string> read_string(std::string_view name, const ConfigValue& value, std::string_view example = {});
 // A scalar is a list of one; null is an empty list.
-Result<std::vector<std::string>> read_strings(std::string_view name, const ConfigValue& value);
-// Index into `allowed`.
+Result<std::vector<std::string>> read_strings(std::string_view name, const ConfigValue& value,
+                                              std::string_view example = {});
+// Index into `allowed`. The example is the nearest of them, if one is near.
 Result<std::size_t> read_choice(std::string_view name, const ConfigValue& value,
-                                std::span<const std::string_view> allowed);
+                                std::span<const std::string_view> allowed, std::string_view example = {});
 
 // As text, in the form the readers accept: for defaults and ranges in messages and in the manual.
 std::string duration_text(Milliseconds duration);

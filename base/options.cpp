@@ -30,10 +30,19 @@ void report_missing(const ConfigValue& map, const std::vector<OptionInfo>& infos
                     ConfigProblems& problems) {
     for (std::size_t i = 0; i < infos.size(); ++i)
         if (infos[i].required && !given[i])
-            problems.error(map.mark, "'" + infos[i].name + "' is missing: " + infos[i].doc);
+            problems.error(map.mark, "'" + infos[i].name + "' is missing: " + infos[i].doc + cure(infos[i].name, infos[i].example));
 }
 
 }  // namespace
+
+std::string example_of(const OptionInfo& info) {
+    const bool nothing = info.default_text == "\"\"" || info.default_text == "[]";
+    return info.example.empty() && !nothing ? info.default_text : info.example;
+}
+
+std::string cure(std::string_view name, std::string_view example) {
+    return example.empty() ? "" : "; write for example '" + std::string(name) + ": " + std::string(example) + "'";
+}
 
 std::string quoted_if_needed(std::string_view text) {
     constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./";

@@ -61,6 +61,7 @@ struct OptionInfo {
     std::vector<std::string> aliases;  // ejabberd's name where it differs
     bool required = false;
     bool restart = false;              // a reload does not apply it
+    std::string example;               // of a value, for messages; "": what the reader thinks of
     std::vector<OptionInfo> nested;    // of a struct or a list of structs
 };
 
@@ -100,6 +101,7 @@ struct OptionRules {
     std::function<std::optional<std::string>(const T&)> check;
     std::function<std::optional<T>(std::string_view, const ConfigValue&, ConfigProblems&)> reader;
     std::string type;
+    std::string example;
     std::vector<OptionInfo> nested;
 };
 
@@ -158,6 +160,11 @@ struct Required {
 struct NeedsRestart {
     template <class T>
     void apply(OptionRules<T>& rules) const { rules.restart = true; }
+};
+struct Example {
+    std::string text;
+    template <class T>
+    void apply(OptionRules<T>& rules) const { rules.example = text; }
 };
 struct Alias {
     std::string name;
@@ -229,18 +236,18 @@ Result<T> read_one(std::string_view name, const ConfigValue& value, const Option
     if (!rules.choices.empty()) {
         std::vector<std::string_view> names;
         for (const auto& choice : rules.choices) names.push_back(choice.first);
-        auto index = read_choice(name, value, names);
+        auto index = read_choice(name, value, names, rules.example);
         if (!index) return index.error();
         return rules.choices[*index].second;
     }
     if constexpr (std::same_as<T, bool>) {
-        return read_bool(name, value);
+        return read_bool(name, value, rules.example);
     } else if constexpr (WholeNumber<T>) {
-        auto number = read_integer(name, value, integer_range(rules, most_of<T>()));
+        auto number = read_integer(name, value, integer_range(rules, most_of<T>()), rules.example);
         if (!number) return number.error();
         return *number == unlimited ? std::numeric_limits<T>::max() : static_cast<T>(*number);
     } else if constexpr (std::floating_point<T>) {
-        auto number = read_number(name, value, rules.least_real.value_or(-1e300), rules.most_real.value_or(1e300));
+        auto number = read_number(name, value, rules.least_real.value_or(-1e300), rules.most_real.value_or(1e300), rules.example);
         if (!number) return number.error();
         return static_cast<T>(*number);
     } else if constexpr (IsDuration<T>::value) {
@@ -248,17 +255,17 @@ Result<T> read_one(std::string_view name, const ConfigValue& value, const Option
         if (rules.least) range.least = Milliseconds(*rules.least);
         if (rules.most) range.most = Milliseconds(*rules.most);
         range.or_infinity = rules.or_infinity;
-        auto read = read_duration(name, value, range);
+        auto read = read_duration(name, value, range, rules.example);
         if (!read) return read.error();
         return duration_from<T>(*read);
     } else if constexpr (std::same_as<T, ByteSize>) {
-        auto size = read_size(name, value, integer_range(rules, unlimited));
+        auto size = read_size(name, value, integer_range(rules, unlimited), rules.example);
         if (!size) return size.error();
         return ByteSize{*size};
     } else if constexpr (std::same_as<T, std::string>) {
-        return read_string(name, value);
+        return read_string(name, value, rules.example);
     } else if constexpr (std::same_as<T, std::vector<std::string>>) {
-        return read_strings(name, value);
+        return read_strings(name, value, rules.example);
     } else if constexpr (std::same_as<T, ConfigValue>) {
         return value;
     } else if constexpr (requires { OptionType<T>::type; }) {
@@ -324,6 +331,10 @@ struct IgnoredOption {
     std::string name, why;
 };
 
+// The default of an option is the best example, unless it is nothing.
+std::string example_of(const OptionInfo& info);
+std::string cure(std::string_view name, std::string_view example);  // "; write for example 'name: example'", or nothing
+
 // The part of parse() that knows nothing of the struct: which entry is which option (base/options.cpp). Reports what
 // is unknown, given twice, missing or ignored. index: into `infos`, or npos.
 struct MatchedEntry {
@@ -345,6 +356,8 @@ detail::Between<V> between(V low, std::type_identity_t<V> high) { return {low, h
 inline detail::OrInfinity or_infinity() { return {}; }
 inline detail::Required required() { return {}; }
 inline detail::NeedsRestart needs_restart() { return {}; }
+// For an option without a default: what messages show as a good value.
+inline detail::Example example(std::string text) { return {std::move(text)}; }
 inline detail::Alias alias(std::string name) { return {std::move(name)}; }
 template <class Enum>
 detail::OneOf<Enum> one_of(std::vector<std::pair<std::string, Enum>> choices) { return {std::move(choices)}; }
@@ -369,6 +382,7 @@ public:
         detail::OptionRules<Inner> rules;
         (modifiers.apply(rules), ...);
         describe(name, member, std::move(doc), rules);
+        rules.example = detail::example_of(infos_.back());
         readers_.push_back([name = std::move(name), member, rules = std::move(rules)](
                                Struct& into, const ConfigValue& value, ConfigProblems& problems) {
             if (auto read = read_checked<Inner>(name, value, rules, problems)) into.*member = std::move(*read);
@@ -415,6 +429,7 @@ private:
         info.aliases = rules.aliases;
         info.required = rules.required;
         info.restart = rules.restart;
+        info.example = rules.example;
         info.nested = rules.nested;
         const Struct defaults{};
         if constexpr (detail::OptionalInner<T>::optional) {
@@ -436,7 +451,7 @@ private:
         }
         const auto wrong = rules.check ? rules.check(*read) : std::nullopt;
         if (!wrong) return std::move(*read);
-        problems.error(value.mark, "'" + std::string(name) + "' " + *wrong);
+        problems.error(value.mark, "'" + std::string(name) + "' " + *wrong + detail::cure(name, rules.example));
         return std::nullopt;
     }
 

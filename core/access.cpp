@@ -167,7 +167,7 @@ TextPattern make_regex(std::string_view text) {
     UErrorCode error = U_ZERO_ERROR;
     UParseError place;
     std::shared_ptr<const icu::RegexPattern> regex(icu::RegexPattern::compile(to_unicode(text), 0, place, error));
-    if (U_FAILURE(error)) throw Wrong{"is no valid regular expression"};
+    if (U_FAILURE(error)) throw Wrong{"is no valid regular expression; write for example '^bob[0-9]*$'"};
     return TextPattern{TextPattern::Kind::regex, std::string(text), std::move(regex)};
 }
 
@@ -191,13 +191,13 @@ TextPattern make_pattern(Compare compare, std::string_view text) {
 
 TextPattern exact_domain(std::string_view text) {
     const auto jid = Jid::parse(text);
-    if (!jid || !jid->is_domain()) throw Wrong{"is no domain name"};
+    if (!jid || !jid->is_domain()) throw Wrong{"is no domain name; write for example 'server: example.org'"};
     return exactly(jid->str());
 }
 
 TextPattern exact_local(std::string_view text) {
     const auto jid = Jid::make(text, "example.org");
-    if (!jid || text.empty()) throw Wrong{"is no user name"};
+    if (!jid || text.empty()) throw Wrong{"is no user name; write for example 'user: bob@example.org'"};
     return exactly(jid->local());
 }
 
@@ -220,7 +220,7 @@ Alternative make_user(Compare compare, NameAndServer parts) {
 }
 
 Alternative make_node(Compare compare, NameAndServer parts) {
-    if (!parts.server) throw Wrong{"must be of the form user@server"};
+    if (!parts.server) throw Wrong{"must be of the form user@server; write for example 'node_glob: bob*@example.*'"};
     Alternative node;
     node.local = make_pattern(compare, parts.name);
     node.domain = make_pattern(compare, *parts.server);
@@ -280,7 +280,7 @@ void add_text(std::string_view type, NameAndServer parts, std::string_view whole
 // A text, a list of texts, or for users {name: server}.
 void add_value(std::string_view type, const ConfigValue& value, AccessCondition& condition, ConfigProblems& problems) {
     if (value.is_scalar()) add_text(type, split_at(value.text), value.text, value.mark, condition, problems);
-    if (value.is_null()) problems.error(value.mark, "'" + std::string(type) + "' has no value");
+    if (value.is_null()) problems.error(value.mark, "'" + std::string(type) + "' has no value; give it one, or remove the line");
     for (const ConfigValue& item : value.items) add_value(type, item, condition, problems);
     for (const ConfigValue::Entry& entry : value.entries) {
         const std::string whole = entry.key + "@" + entry.value.text;
@@ -406,9 +406,9 @@ std::optional<ShaperRate> read_shaper(const std::string& name, const ConfigValue
     return ShaperRate{static_cast<std::size_t>(read.rate.bytes), static_cast<std::size_t>(read.burst_size.bytes)};
 }
 
-void expect_map(std::string_view name, const ConfigValue& value, ConfigProblems& problems) {
+void expect_map(std::string_view name, const ConfigValue& value, std::string_view example, ConfigProblems& problems) {
     if (value.is_map() || value.is_null()) return;
-    problems.error(value.mark, "'" + std::string(name) + "' must be a map of names to rules, not " + value.shown());
+    problems.errors.push_back(config_mismatch(name, value, "a map of names to rules", example).message);
 }
 
 std::vector<std::string_view> names_of(const auto& map) {
@@ -471,11 +471,10 @@ Result<AccessRule> OptionType<AccessRule>::read(std::string_view name, const Con
 AccessRules AccessRules::parse(const Source& source, ConfigProblems& problems) {
     AccessRules rules;
     rules.hosts_ = source.hosts;
-    for (const auto& [name, value] : {std::pair<std::string_view, const ConfigValue*>{"acl", &source.acl},
-                                      {"access_rules", &source.access_rules},
-                                      {"shaper", &source.shaper},
-                                      {"shaper_rules", &source.shaper_rules}})
-        expect_map(name, *value, problems);
+    expect_map("acl", source.acl, "{admin: {user: bob@example.org}}", problems);
+    expect_map("access_rules", source.access_rules, "{c2s: {deny: blocked, allow: all}}", problems);
+    expect_map("shaper", source.shaper, "{normal: 50 KB}", problems);
+    expect_map("shaper_rules", source.shaper_rules, "{c2s_shaper: {none: admin, normal: all}}", problems);
     for (const ConfigValue::Entry& entry : source.acl.entries) {
         if (built_in(entry.key))
             problems.error(entry.mark, "the acl '" + entry.key + "' is built in; choose another name");

@@ -218,7 +218,8 @@ extern const ModuleSpec disco_module =
         .implements(128, "1.0.1")
         .implements(157, "1.1.1")
         .option("name", &DiscoOptions::name, "The server's name in its answers")
-        .option("extra_domains", &DiscoOptions::extra_domains, "More services to list, by domain", checked(not_domains))
+        .option("extra_domains", &DiscoOptions::extra_domains, "More services to list, by domain", checked(not_domains),
+                example("[conference.example.org]"))
         .option("server_info", &DiscoOptions::server_info, "Contact addresses: name, urls, modules", nested(contact_table()));
 
 }  // namespace rookery

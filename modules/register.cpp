@@ -304,7 +304,7 @@ extern const ModuleSpec register_module =
         .option("password_strength", &RegisterOptions::password_strength, "Bits of entropy a password must have", between(0.0, 1'000.0))
         .option("welcome_message", &RegisterOptions::welcome_message, "Sent to each new account", nested(message_table()))
         .option("registration_watchers", &RegisterOptions::registration_watchers, "Who is told of each new account",
-                checked(not_addresses))
+                checked(not_addresses), example("[admin@example.org]"))
         .ignored("allow_modules", "other modules do not register")
         .ignored("captcha_protected", "there are no captchas");
 

@@ -38,6 +38,7 @@ struct OptionType<std::vector<HashAlgorithm>> {
 namespace {
 
 constexpr std::size_t max_hosts = 10'000;
+constexpr std::size_t max_language_bytes = 35;  // what RFC 5646 4.4.1 wants room for
 
 // What a host may have of its own. The maps are worked into its HostOptions, from the file itself.
 struct LocalConfig {
@@ -70,7 +71,7 @@ std::optional<T> reported(Result<T> read, ConfigProblems& problems) {
 
 std::optional<std::vector<std::string>> read_hosts(std::string_view name, const ConfigValue& value,
                                                    ConfigProblems& problems) {
-    const auto names = reported(read_strings(name, value), problems);
+    const auto names = reported(read_strings(name, value, "[example.org]"), problems);
     if (!names) return std::nullopt;
     std::vector<std::string> hosts;
     for (const std::string& text : *names) {
@@ -78,25 +79,26 @@ std::optional<std::vector<std::string>> read_hosts(std::string_view name, const 
         if (!jid || !jid->is_domain())
             problems.error(value.mark, "'" + text + "' is no domain name; write for example 'hosts: [example.org]'");
         else if (std::find(hosts.begin(), hosts.end(), jid->str()) != hosts.end())
-            problems.error(value.mark, "the host '" + jid->str() + "' is listed twice");
+            problems.error(value.mark, "the host '" + jid->str() + "' is listed twice; remove one");
         else
             hosts.push_back(jid->str());
     }
     if (names->empty()) problems.error(value.mark, "'hosts' is empty; write for example 'hosts: [example.org]'");
-    if (hosts.size() > max_hosts) problems.error(value.mark, "more than " + std::to_string(max_hosts) + " hosts");
+    if (hosts.size() > max_hosts)
+        problems.error(value.mark, "more than " + std::to_string(max_hosts) + " hosts; spread them over several servers");
     return hosts;
 }
 
 std::optional<std::vector<std::string>> read_mechanisms(std::string_view name, const ConfigValue& value,
                                                         ConfigProblems& problems) {
-    auto names = reported(read_strings(name, value), problems);
+    auto names = reported(read_strings(name, value, "[PLAIN]"), problems);
     if (names) std::transform(names->begin(), names->end(), names->begin(), upper_case);
     return names;
 }
 
 std::optional<std::vector<std::string>> read_auth_method(std::string_view name, const ConfigValue& value,
                                                          ConfigProblems& problems) {
-    auto methods = reported(read_strings(name, value), problems);
+    auto methods = reported(read_strings(name, value, "internal"), problems);
     constexpr std::array<std::string_view, 3> own{"internal", "mnesia", "sql"};
     for (const std::string& method : methods.value_or(std::vector<std::string>()))
         if (std::find(own.begin(), own.end(), method) == own.end())
@@ -121,7 +123,7 @@ std::optional<std::uint16_t> read_port(std::string_view name, const ConfigValue&
 
 std::optional<std::vector<std::string>> read_networks(std::string_view name, const ConfigValue& value,
                                                       ConfigProblems& problems) {
-    const auto texts = reported(read_strings(name, value), problems);
+    const auto texts = reported(read_strings(name, value, "[127.0.0.1, 10.0.0.0/8]"), problems);
     if (!texts) return std::nullopt;
     if (*texts == std::vector<std::string>{"all"}) return std::vector<std::string>{"0.0.0.0/0", "::/0"};
     for (const std::string& text : *texts)
@@ -135,7 +137,29 @@ std::optional<std::vector<std::string>> read_networks(std::string_view name, con
 std::optional<std::string> refuse_address(const std::string& text) {
     return IpAddress::parse(text)
                ? std::nullopt
-               : std::optional<std::string>("must be an IP address, like \"::\" or 127.0.0.1; not '" + text + "'");
+               : std::optional<std::string>("must be an IP address, not '" + text + "'");
+}
+
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_letter_or_digit(char c) { return is_letter(c) || (c >= '0' && c <= '9'); }
+
+// RFC 5646 2.1, as far as the form goes: a language of two letters or more, then parts of letters and digits.
+bool is_language_tag(std::string_view tag) {
+    constexpr std::size_t longest_part = 8;
+    bool language = true;
+    for (std::string_view rest = tag; language || !rest.empty(); language = false) {
+        if (!language) rest.remove_prefix(1);  // the hyphen
+        const std::string_view part = rest.substr(0, rest.find('-'));
+        const bool right = std::all_of(part.begin(), part.end(), language ? is_letter : is_letter_or_digit);
+        if (!right || part.size() < (language ? 2 : 1) || part.size() > longest_part) return false;
+        rest.remove_prefix(part.size());
+    }
+    return tag.size() <= max_language_bytes;
+}
+
+std::optional<std::string> refuse_language(const std::string& text) {
+    if (is_language_tag(text)) return std::nullopt;
+    return "must be a language tag like de or pt-BR (BCP 47), not '" + text + "'";
 }
 
 std::optional<std::string> refuse_proxies(const ListenerConfig& listener) {
@@ -151,8 +175,8 @@ OptionTable<ListenerConfig> listener_table() {
     using L = ListenerConfig;
     OptionTable<L> table;
     table.option("module", &L::module, "What answers: ejabberd_c2s serves clients")
-        .option("port", &L::port, "TCP port", required(), read_with("whole number from 1 to 65535", read_port))
-        .option("ip", &L::ip, "Address to listen on; \"::\" is every one, also of IPv4", checked(refuse_address))
+        .option("port", &L::port, "TCP port", required(), example("5222"), read_with("whole number from 1 to 65535", read_port))
+        .option("ip", &L::ip, "Address to listen on; \"::\" is every one, also of IPv4", checked(refuse_address), example("127.0.0.1"))
         .option("tls", &L::tls, "TLS from the first byte on (port 5223)")
         .option("starttls", &L::starttls, "Offer STARTTLS; on unless tls is")
         .option("starttls_required", &L::starttls_required, "Nobody logs in without TLS; on unless starttls is off")
@@ -209,8 +233,8 @@ std::optional<std::vector<ListenerConfig>> read_listeners(std::string_view name,
         auto listener = table.parse(item, problems);
         if (!listener) continue;
         if (!taken.emplace(listener->ip, listener->port).second)
-            problems.error(item.mark,
-                           "two listeners on port " + std::to_string(listener->port) + " of " + listener->ip);
+            problems.error(item.mark, "two listeners on port " + std::to_string(listener->port) + " of " + listener->ip +
+                                          "; remove one, or give it another port");
         listeners.push_back(std::move(*listener));
     }
     return listeners;
@@ -229,10 +253,11 @@ OptionTable<GlobalConfig> global_table() {
     using G = GlobalConfig;
     OptionTable<G> table;
     table
-        .option("hosts", &G::hosts, "The domains served; the first is the default one", required(),
+        .option("hosts", &G::hosts, "The domains served; the first is the default one", required(), example("[example.org]"),
                 read_with("list of domains", read_hosts))
         .option("loglevel", &G::loglevel, "How much is logged", one_of(loglevels))
-        .option("log_file", &G::log_file, "Where the log goes; nothing: standard error", needs_restart())
+        .option("log_file", &G::log_file, "Where the log goes; nothing: standard error", needs_restart(),
+                example("/var/log/rookery.log"))
         .option("durability", &G::durability,
                 "full: what is acknowledged survives power loss; process: only the death of the program",
                 one_of<Durability>({{"full", Durability::full}, {"process", Durability::process}}), needs_restart())
@@ -240,7 +265,8 @@ OptionTable<GlobalConfig> global_table() {
                 needs_restart())
         .option("work_threads", &G::work_threads, "Threads for password checks; 0: half as many as cores", at_most(256),
                 needs_restart())
-        .option("certfiles", &G::certfiles, "PEM files with certificate chains and keys; * and ? are understood")
+        .option("certfiles", &G::certfiles, "PEM files with certificate chains and keys; * and ? are understood",
+                example("[/etc/rookery/example.org.pem]"))
         .option("listen", &G::listen, "Where connections are taken", ListenerModifier())
         .option("auth_method", &G::auth_method, "Where accounts are: internal is the server's own database",
                 read_with("list of texts", read_auth_method))
@@ -270,7 +296,7 @@ OptionTable<GlobalConfig> global_table() {
 OptionTable<LocalConfig> local_table() {
     using L = LocalConfig;
     OptionTable<L> table;
-    table.option("language", &L::language, "Language of texts for clients that name none")
+    table.option("language", &L::language, "Language of texts for clients that name none", checked(refuse_language))
         .option("max_user_sessions", &L::max_user_sessions,
                 "Sessions one account may have at once; shaper_rules may say otherwise for some", between(1, 1'000))
         .option("registration_timeout", &L::registration_timeout,
@@ -398,14 +424,15 @@ private:
 
     void check_host_names(const StructuralConfig& maps, const std::vector<std::string>& hosts) {
         const std::vector<std::string_view> names(hosts.begin(), hosts.end());
-        for (const auto* map : {&maps.host_config, &maps.append_host_config}) {
+        for (const auto& [name, map] : {std::pair{"host_config", &maps.host_config}, {"append_host_config", &maps.append_host_config}}) {
             if (!map->is_map() && !map->is_null())
-                problems_.error(map->mark, "must be a map of hosts to their options, not " + map->shown());
+                problems_.errors.push_back(
+                    config_mismatch(name, *map, "a map of hosts to their options", "{example.org: {language: de}}").message);
             for (const ConfigValue::Entry& entry : map->entries) {
                 if (std::find(hosts.begin(), hosts.end(), normal_host(entry.key)) != hosts.end()) continue;
                 const auto near = nearest(entry.key, names);
                 problems_.error(entry.mark, "'" + entry.key + "' is not among the hosts" +
-                                                (near ? "; did you mean '" + std::string(*near) + "'?" : ""));
+                                                (near ? "; did you mean '" + std::string(*near) + "'?" : "; add it under hosts"));
             }
         }
     }
@@ -423,8 +450,8 @@ private:
 
     std::shared_ptr<const HostOptions> make_host(const std::string& host, ConfigValue local,
                                                  const StructuralConfig& maps, const std::vector<std::string>& hosts) {
-        if (const ConfigValue* own = of_host(maps.host_config, host)) add_own(local, *own, false);
-        if (const ConfigValue* more = of_host(maps.append_host_config, host)) add_own(local, *more, true);
+        if (const ConfigValue* own = of_host(maps.host_config, host)) add_own(host, local, *own, false);
+        if (const ConfigValue* more = of_host(maps.append_host_config, host)) add_own(host, local, *more, true);
         replace_host(local, host);
         const LocalConfig parsed = local_.parse(local, problems_).value_or(LocalConfig());
         auto options = std::make_shared<HostOptions>();
@@ -445,9 +472,9 @@ private:
         return value ? *value : ConfigValue();
     }
 
-    void add_own(ConfigValue& local, const ConfigValue& own, bool appended) {
+    void add_own(const std::string& host, ConfigValue& local, const ConfigValue& own, bool appended) {
         if (!own.is_map() && !own.is_null())
-            problems_.error(own.mark, "a host's options are a map ('name: value' lines), not " + own.shown());
+            problems_.errors.push_back(config_mismatch(host, own, "a map of options", "{language: de}").message);
         for (const ConfigValue::Entry& entry : own.entries) {
             const auto mine = std::find_if(local.entries.begin(), local.entries.end(),
                                            [&](const auto& e) { return e.key == entry.key; });
@@ -516,6 +543,10 @@ private:
 
     void load_module(const ModuleSpec& spec, ConfigValue options, const AccessRules& access,
                      std::vector<HostOptions::ModuleOptions>& loaded) {
+        if (!options.is_map() && !options.is_null()) {
+            problems_.errors.push_back(config_mismatch(spec.name, options, "a map of options", "{}").message);
+            return;
+        }
         drop_common_options(spec, options);
         check_access_names(spec.options, options, access);
         if (auto parsed = spec.parse(options, problems_))

@@ -139,6 +139,52 @@ TEST(Config, O1MessagesNameTheCure) {
     EXPECT_TRUE(contains(error_of("resource_conflict: closeolder\n"), "resource_conflict: closeold'"));
 }
 
+// What was read, what is allowed, what to write instead: whatever the option's type.
+TEST(Config, O1EachTypeOfOptionHasItsOwnMessage) {
+    const std::pair<std::string, std::string> faults[] = {
+        {"language: [de]", "11: 'language' must be a text, not a list; write for example 'language: en'"},
+        {"log_file: {a: b}", "11: 'log_file' must be a text, not a map; write for example 'log_file: /var/log/rookery.log'"},
+        {"certfiles: {a: b}",
+         "12: 'certfiles' must be a list of texts, not a map; write for example 'certfiles: [/etc/rookery/example.org.pem]'"},
+        {"disable_sasl_mechanisms: [[PLAIN]]",
+         "27: 'disable_sasl_mechanisms' must be a list of texts, not a list; write for example 'disable_sasl_mechanisms: [PLAIN]'"},
+        {"auth_scram_iterations: few",
+         "24: 'auth_scram_iterations' must be a whole number from 4096 to 10000000, not 'few'; write for example "
+         "'auth_scram_iterations: 10000'"},
+        {"resource_conflict: newest",
+         "20: 'resource_conflict' must be one of closeold, closenew or setresource, not 'newest'; write for example "
+         "'resource_conflict: closeold'"},
+        {"disable_sasl_scram_downgrade_protection: 'yes'",
+         "42: 'disable_sasl_scram_downgrade_protection' must be true or false, without quotes, not 'yes'; write for example "
+         "'disable_sasl_scram_downgrade_protection: false'"},
+        {"registration_timeout: soon",
+         "23: 'registration_timeout' must be a time from 0 seconds to 36500 days, or infinity, not 'soon'; write for example "
+         "'registration_timeout: 10 minutes'"},
+        {"listen: [{port: 1, max_stanza_size: 5}]",
+         "37: 'max_stanza_size' must be a size in bytes from 10000 to 16 MB, not '5'; write for example "
+         "'max_stanza_size: 256 KB'"},
+        {"listen: [{port: 1, ip: localhost}]",
+         "24: 'ip' must be an IP address, not 'localhost'; write for example 'ip: 127.0.0.1'"},
+        {"listen: [{ip: 127.0.0.1}]", "10: 'port' is missing: TCP port; write for example 'port: 5222'"},
+        {"acl: 5", "6: 'acl' must be a map of names to rules, not '5'; write for example 'acl: {admin: {user: bob@example.org}}'"},
+        {"acl: {a: {user: '@'}}", "17: 'user: @' is no user name; write for example 'user: bob@example.org'"},
+        {"modules: {echo: 5}", "17: 'echo' must be a map of options, not '5'; write for example 'echo: {}'"},
+        {"host_config: {example.org: 5}",
+         "28: 'example.org' must be a map of options, not '5'; write for example 'example.org: {language: de}'"},
+        {"append_host_config: x",
+         "21: 'append_host_config' must be a map of hosts to their options, not 'x'; write for example "
+         "'append_host_config: {example.org: {language: de}}'"},
+    };
+    for (const auto& [text, message] : faults) EXPECT_EQ(error_of(text + "\n"), "f.yml:2:" + message);
+}
+
+TEST(Config, LanguagesAreTagsOfBcp47) {
+    for (const std::string tag : {"en", "de-AT", "zh-Hant-TW", "sl-rozaj-biske-1994", "es-419"})
+        EXPECT_EQ(error_of("language: " + tag + "\n"), "accepted") << tag;
+    for (const std::string tag : {"''", "e", "en_GB", "en-", "-en", "en--GB", "3n", "deutschland", "en-toolongpart", "\"de fr\""})
+        EXPECT_TRUE(contains(error_of("language: " + tag + "\n"), "must be a language tag like de or pt-BR (BCP 47), not ")) << tag;
+}
+
 TEST(Config, AFaultOfAllHostsIsToldOnce) {
     const Loaded loaded = load("hosts: [a.org, b.org, c.org]\nmodules: {echo: {loud: maybe}}\n");
     EXPECT_EQ(loaded.problems.errors.size(), 1u);
