@@ -11,20 +11,24 @@ namespace {
 const xml::Name show_name{"jabber:client", "show"};
 const xml::Name status_name{"jabber:client", "status"};
 
+constexpr const char* node = "rookery@localhost";  // ejabberd's name of a machine in a cluster; here is one
+
+// The fields of ejabberd's answer in their order, then our own.
 Value describe(const Session& session, const Loop& loop) {
     const auto uptime = std::chrono::duration_cast<Seconds>(loop.clock().wall_now() - session.since());
     const StanzaPtr& presence = session.presence();
     const std::string show = presence ? presence->child(show_name).text() : std::string();
     Value row = Value::object();
-    row.set("jid", session.jid().str());
     row.set("connection", session.origin().tls.empty() ? "c2s" : "c2s_tls");
     row.set("ip", session.origin().address);
     row.set("port", session.origin().port);
     row.set("priority", session.priority());
+    row.set("node", node);
     row.set("uptime", uptime.count());
     row.set("status", !presence ? "unavailable" : show.empty() ? "available" : show);
     row.set("resource", session.jid().resource());
     row.set("statustext", presence ? presence->child(status_name).text() : std::string());
+    row.set("jid", session.jid().str());
     row.set("session", static_cast<std::int64_t>(session.id()));
     row.set("tls", session.origin().tls);
     row.set("mechanism", session.origin().mechanism);

@@ -181,7 +181,10 @@ TEST_P(Verbs, ShowSessions) {
     const Value sessions = run("user_sessions_info", account("juliet"));
     ASSERT_EQ(sessions.as_list()->size(), 1u);
     const Value& session = sessions.as_list()->front();
+    EXPECT_THAT(names_of(session), ElementsAre("connection", "ip", "port", "priority", "node", "uptime", "status", "resource",
+                                               "statustext", "jid", "session", "tls", "mechanism", "backlog_bytes"));
     EXPECT_EQ(session["connection"], Value("c2s"));
+    EXPECT_EQ(session["node"], Value("rookery@localhost"));
     EXPECT_EQ(session["ip"], Value("192.0.2.1"));
     EXPECT_EQ(session["port"], Value(40'000));
     EXPECT_EQ(session["priority"], Value(5));
