@@ -247,10 +247,8 @@ TEST_P(Verbs, SendMessages) {
 TEST_P(Verbs, ShowRostersWithWhatIsPending) {
     befriend(server, "juliet@localhost", "romeo@localhost");
     TestClient juliet(server, "juliet@localhost/balcony");
-    ASSERT_TRUE(server.make_account("nurse", "localhost", "secret").ok());
-    juliet.send("<presence type='subscribe' to='nurse@localhost'/>");
     TestClient paris(server, "paris@localhost/hall");
-    paris.send("<presence type='subscribe' to='juliet@localhost'/>");
+    juliet_asks_nurse_and_paris_asks_juliet(server, juliet, paris);
     juliet.send("<iq type='set' id='r'><query xmlns='jabber:iq:roster'>"
                 "<item jid='romeo@localhost' name='Romeo'><group>Love</group><group>Verona</group></item></query></iq>");
     const Value roster = run("get_roster", account("juliet"));

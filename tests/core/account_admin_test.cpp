@@ -134,10 +134,8 @@ TEST_P(AccountAdmin, RemovalEndsSessionsAndSubscriptionsAndTakesEverything) {
 TEST_P(AccountAdmin, RemovalReachesContactsWhoAreAwayAndEndsRequestsOfBothSides) {
     befriend(server, "juliet@localhost", "romeo@localhost");
     TestClient juliet(server, "juliet@localhost/balcony");
-    ASSERT_TRUE(server.make_account("nurse", "localhost", "secret").ok());
-    juliet.send("<presence type='subscribe' to='nurse@localhost'/>");
     TestClient paris(server, "paris@localhost/hall");
-    paris.send("<presence type='subscribe' to='juliet@localhost'/>");
+    juliet_asks_nurse_and_paris_asks_juliet(server, juliet, paris);
 
     ASSERT_TRUE(server.wait(remove_account(shards(), jid("juliet@localhost"))).ok());
     EXPECT_EQ(stored_roster(server, "romeo@localhost").items.front().subscription, Subscription::none);

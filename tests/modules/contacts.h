@@ -37,4 +37,11 @@ inline void befriend(TestServer& server, std::string_view one, std::string_view 
     put_contact(server, other, one, Subscription::both);
 }
 
+// Requests that stay open, one out and one in. nurse's account is made.
+inline void juliet_asks_nurse_and_paris_asks_juliet(TestServer& server, TestClient& juliet, TestClient& paris) {
+    (void)server.make_account("nurse", "localhost", "secret");
+    juliet.send("<presence type='subscribe' to='nurse@localhost'/>");
+    paris.send("<presence type='subscribe' to='juliet@localhost'/>");
+}
+
 }  // namespace rookery::test
