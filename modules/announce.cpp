@@ -1,6 +1,9 @@
 // Announcements of the administrators to everybody: to those who are online, to all accounts, or as message of the day
 // at the next login, once to each account. By ad-hoc commands (XEP-0133) and by messages to host/announce/... as with
 // ejabberd; for whom the access rule `announce` allows.
+#include <iterator>
+#include <variant>
+
 #include "base/bytes.h"
 #include "base/crypto.h"
 #include "base/log.h"
@@ -75,7 +78,8 @@ std::vector<std::string> split(const std::string& text) {
     return lines;
 }
 
-DataForm question(const char* title, const char* text_var, const std::optional<Announcement>& now) {
+// The text is the last field.
+DataForm question(const char* title, const char* text_var, const std::optional<Announcement>& now = std::nullopt) {
     DataForm form(FormType::form, admin_ns);
     form.title = title;
     form.add(FormField("subject", FieldType::text_single, {}, "Subject"));
@@ -85,6 +89,18 @@ DataForm question(const char* title, const char* text_var, const std::optional<A
     if (now) text.values = split(now->body);
     form.add(std::move(text));
     return form;
+}
+
+// What was filled in; or what to answer instead: the form, or what is wrong with it.
+using TextOrAnswer = std::variant<Announcement, AdHocStep>;
+
+TextOrAnswer read_text(const AdHocRequest& request, DataForm form) {
+    if (request.answers.empty()) return AdHocStep::ask(std::move(form));
+    Announcement text{request.text("subject"), joined(request.lines(form.fields.back().var))};
+    const bool too_long = text.subject.size() + text.body.size() > max_text_bytes;
+    if (text.body.empty()) return AdHocStep(StanzaError(Condition::not_acceptable, "there is no text"));
+    if (too_long) return AdHocStep(StanzaError(Condition::not_acceptable, "the text is too long"));
+    return text;
 }
 
 // --- sending, on one shard
@@ -97,14 +113,16 @@ std::vector<Jid> available_here(const Shard& shard, const std::string& domain) {
     return online;
 }
 
-Task<void> send_to_online_here(Shard& shard, std::string domain, Stanza message) {
-    const std::vector<Jid> online = available_here(shard, domain);
+// To whom.
+Task<std::vector<Jid>> send_to_online_here(Shard& shard, std::string domain, Stanza message) {
+    std::vector<Jid> online = available_here(shard, domain);
     const auto shared = std::make_shared<Stanza>(std::move(message));
     for (std::size_t at = 0; at < online.size(); at += online_a_turn) {
         const auto end = online.begin() + static_cast<std::ptrdiff_t>(std::min(at + online_a_turn, online.size()));
         shard.router().fan_out(shared, std::vector<Jid>(online.begin() + static_cast<std::ptrdiff_t>(at), end));
         co_await next_turn(shard.loop());
     }
+    co_return online;
 }
 
 class Announce final : public Module {
@@ -128,58 +146,45 @@ private:
     // --- by command
 
     Task<AdHocStep> announce_online(AdHocRequest request) {
-        if (request.answers.empty()) co_return ask("Announcement to all who are online", "announcement");
-        Result<Announcement> text = text_in(request, "announcement");
-        if (!text.ok()) co_return StanzaError(Condition::not_acceptable, text.error().message);
-        run(send_to_online(std::move(*text)));
+        TextOrAnswer read = read_text(request, question("Announcement to all who are online", "announcement"));
+        if (AdHocStep* answer = std::get_if<AdHocStep>(&read)) co_return std::move(*answer);
+        run(send_to_online(std::get<Announcement>(std::move(read))));
         co_return AdHocStep::done();
     }
 
     Task<AdHocStep> announce_all(AdHocRequest request) {
-        if (request.answers.empty()) co_return ask("Announcement to all users", "announcement");
-        Result<Announcement> text = text_in(request, "announcement");
-        if (!text.ok()) co_return StanzaError(Condition::not_acceptable, text.error().message);
-        run(send_to_all(std::move(*text)));
+        TextOrAnswer read = read_text(request, question("Announcement to all users", "announcement"));
+        if (AdHocStep* answer = std::get_if<AdHocStep>(&read)) co_return std::move(*answer);
+        run(send_to_all(std::get<Announcement>(std::move(read))));
         co_return AdHocStep::done();
     }
 
     Task<AdHocStep> set_motd(AdHocRequest request) {
-        if (request.answers.empty()) co_return ask("Set the message of the day", "motd");
-        Result<Announcement> text = text_in(request, "motd");
-        if (!text.ok()) co_return StanzaError(Condition::not_acceptable, text.error().message);
-        const bool kept = co_await keep_motd(*text);
-        if (!kept) co_return StanzaError(Condition::internal_server_error, ErrorType::wait);
-        run(send_to_online(std::move(*text)));
-        co_return AdHocStep::done();
+        TextOrAnswer read = read_text(request, question("Set the message of the day", "motd"));
+        if (AdHocStep* answer = std::get_if<AdHocStep>(&read)) co_return std::move(*answer);
+        Announcement text = std::get<Announcement>(std::move(read));
+        const bool kept = co_await keep_motd(text);
+        if (kept) run(show_motd(std::move(text)));
+        co_return done_if(kept);
     }
 
     Task<AdHocStep> edit_motd(AdHocRequest request) {
-        if (request.answers.empty()) {
-            const std::optional<Announcement> now_set = co_await load_motd();
-            co_return AdHocStep::ask(question("Change the message of the day", "motd", now_set));
-        }
-        Result<Announcement> text = text_in(request, "motd");
-        if (!text.ok()) co_return StanzaError(Condition::not_acceptable, text.error().message);
-        const bool kept = co_await keep_motd(*text);
-        if (!kept) co_return StanzaError(Condition::internal_server_error, ErrorType::wait);
-        co_return AdHocStep::done();
+        std::optional<Announcement> now_set;
+        if (request.answers.empty()) now_set = co_await load_motd();
+        TextOrAnswer read = read_text(request, question("Change the message of the day", "motd", now_set));
+        if (AdHocStep* answer = std::get_if<AdHocStep>(&read)) co_return std::move(*answer);
+        const bool kept = co_await keep_motd(std::get<Announcement>(std::move(read)));
+        co_return done_if(kept);
     }
 
     Task<AdHocStep> delete_motd(AdHocRequest) {
         const bool gone = co_await keep_motd(std::nullopt);
-        if (!gone) co_return StanzaError(Condition::internal_server_error, ErrorType::wait);
-        co_return AdHocStep::done();
+        co_return done_if(gone);
     }
 
-    static AdHocStep ask(const char* title, const char* text_var) {
-        return AdHocStep::ask(question(title, text_var, std::nullopt));
-    }
-
-    static Result<Announcement> text_in(const AdHocRequest& request, std::string_view text_var) {
-        Announcement text{request.text("subject"), joined(request.lines(text_var))};
-        if (text.body.empty()) return Error(ErrorCode::invalid, "there is no text");
-        if (text.subject.size() + text.body.size() > max_text_bytes) return Error(ErrorCode::invalid, "the text is too long");
-        return text;
+    static AdHocStep done_if(bool kept) {
+        if (!kept) return StanzaError(Condition::internal_server_error, ErrorType::wait);
+        return AdHocStep::done();
     }
 
     // --- by message: localhost/announce/online and the like
@@ -204,21 +209,32 @@ private:
         return Outcome::stop();
     }
 
-    Task<Outcome> change_motd(std::optional<Announcement> text, bool tell_online) {
+    Task<Outcome> change_motd(std::optional<Announcement> text, bool show) {
         const bool kept = co_await keep_motd(text);
         if (!kept) co_return Outcome::refuse(StanzaError(Condition::internal_server_error, ErrorType::wait));
-        if (text && tell_online) run(send_to_online(std::move(*text)));
+        if (text && show) run(show_motd(std::move(*text)));
         co_return Outcome::stop();
     }
 
     // --- sending
 
     Task<void> send_to_online(Announcement text) {
+        Task<std::vector<Jid>> sending = tell_online(std::move(text));
+        (void)co_await sending;
+    }
+
+    // Who is told.
+    Task<std::vector<Jid>> tell_online(Announcement text) {
         const std::string domain = host().domain();
         const Stanza message = make_message(MessageType::headline, host().jid(), text);
         const auto send = [domain, message](Shard& shard) { return send_to_online_here(shard, domain, message); };
-        for (unsigned i = 0; i < shard().all().count(); ++i) (void)co_await shard().all().on(i, send);
+        std::vector<Jid> told;
+        for (unsigned i = 0; i < shard().all().count(); ++i) {
+            std::vector<Jid> here = co_await shard().all().on(i, send);
+            told.insert(told.end(), std::make_move_iterator(here.begin()), std::make_move_iterator(here.end()));
+        }
         log_info("announced", {{"host", domain}, {"to", "online"}});
+        co_return told;
     }
 
     Task<void> send_to_all(Announcement text) {
@@ -294,6 +310,17 @@ private:
         co_return outcome;
     }
 
+    // Whoever is told now is not told again at the next login.
+    Task<void> show_motd(Announcement text) {
+        const std::string mark = mark_of(text);
+        Task<std::vector<Jid>> telling = tell_online(std::move(text));
+        const std::vector<Jid> told = co_await telling;
+        for (std::size_t i = 0; i < told.size(); ++i) {
+            run(keep_seen(told[i].bare(), mark));
+            if ((i + 1) % accounts_a_page == 0) co_await pause(loop(), page_pause);
+        }
+    }
+
     // The account keeps which text it was shown last; where that cannot be read or kept, it is shown again.
     Task<Outcome> tell_once(SessionPtr session, Announcement text) {
         const Jid account = session->jid().bare();
@@ -301,10 +328,14 @@ private:
         Result<Document> seen = co_await stores().documents.load(account, motd_seen_key);
         if ((seen.ok() && seen->body == mark) || !session->alive()) co_return Outcome::pass();
         tell(*session, text);
+        co_await keep_seen(account, mark);
+        co_return Outcome::pass();
+    }
+
+    Task<void> keep_seen(Jid account, std::string mark) {
         const DocumentLimits limits = host().options().documents;
         Result<std::uint64_t> kept = co_await stores().documents.put(account, motd_seen_key, mark, std::nullopt, limits);
         if (!kept.ok()) log_debug("motd_seen_not_kept", {{"account", account.str()}, {"reason", kept.error().message}});
-        co_return Outcome::pass();
     }
 
     void tell(Session& session, const Announcement& text) {

@@ -72,6 +72,19 @@ TEST_P(Announce, MessageOfTheDayComesOnceToEachAccount) {
     EXPECT_THAT(login("paris@localhost/4"), Not(HasSubstr("<body>")));
 }
 
+TEST_P(Announce, WhoIsToldTheMessageOfTheDayWhenItIsSetIsNotToldAgain) {
+    juliet.become_available();
+    TestClient chamber(server, "juliet@localhost/chamber");
+    chamber.become_available();
+    admin.execute("set-motd", {{"motd", {"of the day"}}});
+    for (TestClient* client : {&juliet, &chamber}) EXPECT_THAT(later(*client), HasSubstr("<body>of the day</body>"));
+    EXPECT_THAT(login("juliet@localhost/garden"), Not(HasSubstr("<body>")));
+    admin.client.ask(message("announce/motd", "of another day"));
+    EXPECT_THAT(later(juliet), HasSubstr("<body>of another day</body>"));
+    EXPECT_THAT(login("juliet@localhost/garden"), Not(HasSubstr("<body>")));
+    EXPECT_THAT(login("romeo@localhost/garden"), HasSubstr("<body>of another day</body>")) << "connected, but not available then";
+}
+
 TEST_P(Announce, MessageOfTheDayIsOfOneDomain) {
     admin.execute("set-motd", {{"motd", {"of the day"}}});
     EXPECT_THAT(login("paris@other.localhost/1"), Not(HasSubstr("<body>")));
