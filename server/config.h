@@ -1,5 +1,5 @@
 // The whole configuration, typed and checked: what `rookery serve` and a reload work with and `rookery check` judges.
-// Immutable once loaded. The option tables in config.cpp are the one place that names top-level and listener options:
+// Immutable once loaded. The option tables in config_*.cpp are the one place that names top-level and listener options:
 // parsing, messages and the reference in conf/ come from them; a module's options come from its declaration.
 #pragma once
 
