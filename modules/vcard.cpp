@@ -44,7 +44,7 @@ void add_fields(xml::Element& into, const ConfigValue& map) {
 
 std::optional<std::string> not_a_vcard(const ConfigValue& value) {
     if (value.is_map() || value.is_null()) return std::nullopt;
-    return "must be a map of vCard fields, for example { fn: Example chat, url: https://example.org }";
+    return "must be a map of vCard fields, not " + value.shown();
 }
 
 class Vcard final : public Module {
@@ -115,6 +115,7 @@ extern const ModuleSpec vcard_module =
     declare<Vcard, VcardOptions>("vcard", "Keeps the vCards of users")
         .implements(54, "1.3.0")
         .option("max_size", &VcardOptions::max_size, "Largest vCard, with its picture, that is kept")
-        .option("vcard", &VcardOptions::vcard, "The server's own vCard, field names in lower case", checked(not_a_vcard));
+        .option("vcard", &VcardOptions::vcard, "The server's own vCard, field names in lower case", checked(not_a_vcard),
+                example("{fn: Example chat, url: 'https://example.org'}"));
 
 }  // namespace rookery

@@ -17,7 +17,7 @@ struct OptionType<std::vector<HashAlgorithm>> {
         std::vector<HashAlgorithm> hashes;
         const std::vector<ConfigValue> items = value.is_list() ? value.items : std::vector<ConfigValue>{value};
         for (const ConfigValue& item : items) {
-            const Result<std::size_t> index = read_choice(name, item, names);
+            const Result<std::size_t> index = read_choice(name, item, names, "sha256");
             if (!index) return index.error();
             const auto hash = static_cast<HashAlgorithm>(*index);
             if (std::find(hashes.begin(), hashes.end(), hash) == hashes.end()) hashes.push_back(hash);

@@ -134,11 +134,11 @@ TEST(Options, InfinityIsRecognisedInEveryUnit) {
 
 TEST(Options, RefusesWithPlaceAndRange) {
     EXPECT_EQ(first_error("port", text("65536")),
-              "f:2:7: 'port' must be a whole number from 1 to 65535, not '65536'; write for example 'port: 10'");
+              "f:2:7: 'port' must be a whole number from 1 to 65535, not '65536'; write for example 'port: 5222'");
     EXPECT_EQ(first_error("idle", text("2 hours")),
               "f:2:7: 'idle' must be a time from 1 second to 1 hour, or infinity, not '2 hours'; write for example "
-              "'idle: 30 seconds'");
-    EXPECT_EQ(first_error("even", text("3")), "f:2:7: 'even' must be even");
+              "'idle: 1 minute'");
+    EXPECT_EQ(first_error("even", text("3")), "f:2:7: 'even' must be even; write for example 'even: 2'");
     EXPECT_NE(first_error("inner", map({entry("depth", text("10"))})), "accepted");
     EXPECT_NE(first_error("list", text("x")), "accepted");
     EXPECT_NE(first_error("size", text("2 MB")), "accepted");
