@@ -215,7 +215,8 @@ Result<bool> read_bool(std::string_view name, const ConfigValue& value, std::str
     const std::string word = value.is_scalar() && !value.quoted ? lowered(value.text) : "";
     if (word == "true" || word == "yes" || word == "on") return true;
     if (word == "false" || word == "no" || word == "off") return false;
-    return config_mismatch(name, value, value.quoted ? "true or false, without quotes" : "true or false", or_else(example, "true"));
+    return config_mismatch(name, value, value.quoted ? "true or false, without quotes" : "true or false",
+                           or_else(example, "true"));
 }
 
 Result<std::int64_t> read_integer(std::string_view name, const ConfigValue& value, IntegerRange range,
@@ -244,7 +245,8 @@ Result<double> read_number(std::string_view name, const ConfigValue& value, doub
         out.erase(out.find_last_not_of('0') + 1);
         return out.back() == '.' ? out + '0' : out;
     };
-    return config_mismatch(name, value, "a number" + range_words(show(least), show(most)), or_else(example, show(least)));
+    return config_mismatch(name, value, "a number" + range_words(show(least), show(most)),
+                           or_else(example, show(least)));
 }
 
 Result<Milliseconds> read_duration(std::string_view name, const ConfigValue& value, DurationRange range,
@@ -276,7 +278,8 @@ Result<std::string> read_string(std::string_view name, const ConfigValue& value,
     return config_mismatch(name, value, "a text", or_else(example, "\"text\""));
 }
 
-Result<std::vector<std::string>> read_strings(std::string_view name, const ConfigValue& value, std::string_view example) {
+Result<std::vector<std::string>> read_strings(std::string_view name, const ConfigValue& value,
+                                              std::string_view example) {
     const auto refuse = [&](const ConfigValue& odd) {
         return config_mismatch(name, odd, "a list of texts", or_else(example, "[one, two]"));
     };

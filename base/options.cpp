@@ -30,7 +30,8 @@ void report_missing(const ConfigValue& map, const std::vector<OptionInfo>& infos
                     ConfigProblems& problems) {
     for (std::size_t i = 0; i < infos.size(); ++i)
         if (infos[i].required && !given[i])
-            problems.error(map.mark, "'" + infos[i].name + "' is missing: " + infos[i].doc + cure(infos[i].name, infos[i].example));
+            problems.error(map.mark, "'" + infos[i].name + "' is missing: " + infos[i].doc +
+                                         cure(infos[i].name, infos[i].example));
 }
 
 }  // namespace

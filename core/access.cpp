@@ -280,7 +280,8 @@ void add_text(std::string_view type, NameAndServer parts, std::string_view whole
 // A text, a list of texts, or for users {name: server}.
 void add_value(std::string_view type, const ConfigValue& value, AccessCondition& condition, ConfigProblems& problems) {
     if (value.is_scalar()) add_text(type, split_at(value.text), value.text, value.mark, condition, problems);
-    if (value.is_null()) problems.error(value.mark, "'" + std::string(type) + "' has no value; give it one, or remove the line");
+    if (value.is_null())
+        problems.error(value.mark, "'" + std::string(type) + "' has no value; give it one, or remove the line");
     for (const ConfigValue& item : value.items) add_value(type, item, condition, problems);
     for (const ConfigValue::Entry& entry : value.entries) {
         const std::string whole = entry.key + "@" + entry.value.text;
@@ -430,7 +431,8 @@ std::vector<std::string_view> known_acls(const auto& defined) {
 // A name that nothing defines matches nobody, see access.h: mostly a slip. `tell`: as a warning, or as an error.
 using Tell = void (ConfigProblems::*)(const Mark&, std::string_view);
 
-void tell_slips(const ConfigValue& value, const std::vector<std::string_view>& acls, ConfigProblems& problems, Tell tell) {
+void tell_slips(const ConfigValue& value, const std::vector<std::string_view>& acls, ConfigProblems& problems,
+                Tell tell) {
     if (value.is_scalar() && !is_verdict(value.text) && std::find(acls.begin(), acls.end(), value.text) == acls.end()) {
         const auto near = nearest(value.text, acls);
         (problems.*tell)(value.mark, "no acl is named '" + value.text + "', so it matches nobody; " +

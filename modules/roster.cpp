@@ -114,7 +114,8 @@ std::vector<xml::Element> in_order(const RosterChanges& changes) {
     std::vector<xml::Element> items;
     auto changed = changes.changed.begin();
     auto removed = changes.removed.begin();
-    for (const bool removal : changes.removal_next) items.push_back(removal ? removed_xml(*removed++) : roster_item_xml(*changed++));
+    for (const bool removal : changes.removal_next)
+        items.push_back(removal ? removed_xml(*removed++) : roster_item_xml(*changed++));
     return items;
 }
 
@@ -410,7 +411,8 @@ Task<Outcome> RosterModule::send_out(AccountPtr account, Route& route) {
 }
 
 // What it changes here: in the roster, and among the requests that wait for the user.
-Task<Result<void>> RosterModule::note_sent(AccountPtr account, std::shared_ptr<Roster> roster, Jid contact, PresenceType type) {
+Task<Result<void>> RosterModule::note_sent(AccountPtr account, std::shared_ptr<Roster> roster, Jid contact,
+                                           PresenceType type) {
     const SubscriptionState state = subscription_state(*roster, contact);
     const SubscriptionStep step = outbound_step(state, type);
     const RosterItem before = item_or_new(*roster, contact);
@@ -589,7 +591,8 @@ std::optional<Subscription> read_subscription(std::string_view name) {
 // As the host is configured; the defaults where the module is off.
 RosterBounds bounds_of(const Host& host) {
     for (const HostOptions::ModuleOptions& loaded : host.options().modules)
-        if (loaded.spec == &roster_module) return RosterBounds(*static_cast<const RosterOptions*>(loaded.options.get()));
+        if (loaded.spec == &roster_module)
+            return RosterBounds(*static_cast<const RosterOptions*>(loaded.options.get()));
     return RosterBounds(RosterOptions());
 }
 

@@ -27,8 +27,7 @@ std::vector<std::string> hosts_to_check(const ConfigValue& file) {
 
 // The entries of the file by who reads them.
 struct Sections {
-    explicit Sections(const Mark& mark)
-        : global(ConfigValue::map({}, mark)), of_hosts(global), host_maps(global) {}
+    explicit Sections(const Mark& mark) : global(ConfigValue::map({}, mark)), of_hosts(global), host_maps(global) {}
 
     ConfigValue global, of_hosts, host_maps;
 };
@@ -54,7 +53,8 @@ Config read(const ConfigValue& file, std::span<const ModuleSpec* const> modules,
     Config config;
     config.global = global_table().parse(sections.global, problems).value_or(GlobalConfig());
     config.hosts = load_hosts(hosts_to_check(file), sections.of_hosts, sections.host_maps, modules, problems);
-    for (const ConfigValue::Entry& entry : file.entries) config.fingerprints[entry.key] = config_fingerprint(entry.value);
+    for (const ConfigValue::Entry& entry : file.entries)
+        config.fingerprints[entry.key] = config_fingerprint(entry.value);
     if (const ConfigValue* files = file.find("certfiles")) config.certfile_marks = marks_of(*files);
     if (const ConfigValue* listen = file.find("listen")) check_listeners(*listen, config.access(), problems);
     return config;

@@ -90,7 +90,8 @@ std::optional<std::vector<std::string>> read_hosts(std::string_view name, const 
     }
     if (names->empty()) problems.error(value.mark, "'hosts' is empty; write for example 'hosts: [example.org]'");
     if (hosts.size() > max_hosts)
-        problems.error(value.mark, "more than " + std::to_string(max_hosts) + " hosts; spread them over several servers");
+        problems.error(value.mark,
+                       "more than " + std::to_string(max_hosts) + " hosts; spread them over several servers");
     return hosts;
 }
 
@@ -98,8 +99,8 @@ OptionTable<GlobalConfig> global_table() {
     using G = GlobalConfig;
     OptionTable<G> table;
     table
-        .option("hosts", &G::hosts, "The domains served; the first is the default one", required(), example("[example.org]"),
-                read_with("list of domains", read_hosts))
+        .option("hosts", &G::hosts, "The domains served; the first is the default one", required(),
+                example("[example.org]"), read_with("list of domains", read_hosts))
         .option("loglevel", &G::loglevel, "How much is logged", one_of(loglevels))
         .option("log_file", &G::log_file, "Where the log goes; nothing: standard error", needs_restart(),
                 example("/var/log/rookery.log"))

@@ -51,7 +51,8 @@ OptionTable<LocalConfig> local_table() {
         .option("max_user_sessions", &L::max_user_sessions,
                 "Sessions one account may have at once; shaper_rules may say otherwise for some", between(1, 1'000))
         .option("registration_timeout", &L::registration_timeout,
-                "Time between two accounts that are registered in-band from one address; infinity: no limit", or_infinity())
+                "Time between two accounts that are registered in-band from one address; infinity: no limit",
+                or_infinity())
         .option("acl", &L::acl, "Named sets of addresses: {admin: {user: [bob@example.org]}}")
         .option("access_rules", &L::access_rules, "Named decisions: {c2s: {deny: blocked, allow: all}}")
         .option("shaper_rules", &L::shaper_rules,
@@ -101,22 +102,27 @@ void override_names(ConfigValue& into, const ConfigValue& from) {
 
 class HostLoader {
 public:
-    HostLoader(const std::vector<std::string>& hosts, const ConfigValue& maps, std::span<const ModuleSpec* const> modules,
-               ConfigProblems& problems)
-        : hosts_(hosts), modules_(modules), problems_(problems),
+    HostLoader(const std::vector<std::string>& hosts, const ConfigValue& maps,
+               std::span<const ModuleSpec* const> modules, ConfigProblems& problems)
+        : hosts_(hosts),
+          modules_(modules),
+          problems_(problems),
           maps_(structural_table().parse(maps, problems).value_or(StructuralConfig())) {}
 
     void check_host_names() {
         const std::vector<std::string_view> names(hosts_.begin(), hosts_.end());
-        for (const auto& [name, map] : {std::pair{"host_config", &maps_.host_config}, {"append_host_config", &maps_.append_host_config}}) {
+        for (const auto& [name, map] :
+             {std::pair{"host_config", &maps_.host_config}, {"append_host_config", &maps_.append_host_config}}) {
             if (!map->is_map() && !map->is_null())
                 problems_.errors.push_back(
-                    config_mismatch(name, *map, "a map of hosts to their options", "{example.org: {language: de}}").message);
+                    config_mismatch(name, *map, "a map of hosts to their options", "{example.org: {language: de}}")
+                        .message);
             for (const ConfigValue::Entry& entry : map->entries) {
                 if (std::find(hosts_.begin(), hosts_.end(), normal_host(entry.key)) != hosts_.end()) continue;
                 const auto near = nearest(entry.key, names);
-                problems_.error(entry.mark, "'" + entry.key + "' is not among the hosts" +
-                                                (near ? "; did you mean '" + std::string(*near) + "'?" : "; add it under hosts"));
+                problems_.error(entry.mark,
+                                "'" + entry.key + "' is not among the hosts" +
+                                    (near ? "; did you mean '" + std::string(*near) + "'?" : "; add it under hosts"));
             }
         }
     }
@@ -202,8 +208,8 @@ const std::vector<OptionInfo>& host_map_options() {
     return infos;
 }
 
-std::vector<std::shared_ptr<const HostOptions>> load_hosts(const std::vector<std::string>& hosts, const ConfigValue& of_hosts,
-                                                           const ConfigValue& maps,
+std::vector<std::shared_ptr<const HostOptions>> load_hosts(const std::vector<std::string>& hosts,
+                                                           const ConfigValue& of_hosts, const ConfigValue& maps,
                                                            std::span<const ModuleSpec* const> modules,
                                                            ConfigProblems& problems) {
     HostLoader loader(hosts, maps, modules, problems);

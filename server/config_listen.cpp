@@ -33,9 +33,8 @@ std::optional<std::vector<std::string>> read_networks(std::string_view name, con
 }
 
 std::optional<std::string> refuse_address(const std::string& text) {
-    return IpAddress::parse(text)
-               ? std::nullopt
-               : std::optional<std::string>("must be an IP address, not '" + text + "'");
+    return IpAddress::parse(text) ? std::nullopt
+                                  : std::optional<std::string>("must be an IP address, not '" + text + "'");
 }
 
 std::optional<std::string> refuse_proxies(const ListenerConfig& listener) {
@@ -51,8 +50,10 @@ OptionTable<ListenerConfig> listener_table() {
     using L = ListenerConfig;
     OptionTable<L> table;
     table.option("module", &L::module, "What answers: ejabberd_c2s serves clients")
-        .option("port", &L::port, "TCP port", required(), example("5222"), read_with("whole number from 1 to 65535", read_port))
-        .option("ip", &L::ip, "Address to listen on; \"::\" is every one, also of IPv4", checked(refuse_address), example("127.0.0.1"))
+        .option("port", &L::port, "TCP port", required(), example("5222"),
+                read_with("whole number from 1 to 65535", read_port))
+        .option("ip", &L::ip, "Address to listen on; \"::\" is every one, also of IPv4", checked(refuse_address),
+                example("127.0.0.1"))
         .option("tls", &L::tls, "TLS from the first byte on (port 5223)")
         .option("starttls", &L::starttls, "Offer STARTTLS; on unless tls is")
         .option("starttls_required", &L::starttls_required, "Nobody logs in without TLS; on unless starttls is off")
@@ -109,8 +110,8 @@ std::optional<std::vector<ListenerConfig>> read_listeners(std::string_view name,
         auto listener = table.parse(item, problems);
         if (!listener) continue;
         if (!taken.emplace(listener->ip, listener->port).second)
-            problems.error(item.mark, "two listeners on port " + std::to_string(listener->port) + " of " + listener->ip +
-                                          "; remove one, or give it another port");
+            problems.error(item.mark, "two listeners on port " + std::to_string(listener->port) + " of " +
+                                          listener->ip + "; remove one, or give it another port");
         listeners.push_back(std::move(*listener));
     }
     return listeners;

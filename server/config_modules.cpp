@@ -104,7 +104,8 @@ private:
 
 }  // namespace
 
-std::vector<HostOptions::ModuleOptions> load_modules(const ConfigValue& wanted, std::span<const ModuleSpec* const> modules,
+std::vector<HostOptions::ModuleOptions> load_modules(const ConfigValue& wanted,
+                                                     std::span<const ModuleSpec* const> modules,
                                                      const AccessRules& access, ConfigProblems& problems) {
     return ModuleLoader(modules, access, problems).load(wanted);
 }

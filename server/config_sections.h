@@ -27,13 +27,14 @@ void check_listeners(const ConfigValue& listen, const AccessRules& access, Confi
 const std::vector<OptionInfo>& host_options();
 const std::vector<OptionInfo>& host_map_options();
 // `of_hosts`, `maps`: the file's entries of these two kinds. One for each of `hosts`, in that order.
-std::vector<std::shared_ptr<const HostOptions>> load_hosts(const std::vector<std::string>& hosts, const ConfigValue& of_hosts,
-                                                           const ConfigValue& maps,
+std::vector<std::shared_ptr<const HostOptions>> load_hosts(const std::vector<std::string>& hosts,
+                                                           const ConfigValue& of_hosts, const ConfigValue& maps,
                                                            std::span<const ModuleSpec* const> modules,
                                                            ConfigProblems& problems);
 
 // `modules` of one host (config_modules.cpp). Null: those that are on by default.
-std::vector<HostOptions::ModuleOptions> load_modules(const ConfigValue& wanted, std::span<const ModuleSpec* const> modules,
+std::vector<HostOptions::ModuleOptions> load_modules(const ConfigValue& wanted,
+                                                     std::span<const ModuleSpec* const> modules,
                                                      const AccessRules& access, ConfigProblems& problems);
 
 // Access rules and acls that options name must exist (config_access.cpp).

@@ -147,7 +147,8 @@ private:
             if (is_merge_key(*parent.key))
                 note_merge(parent, std::move(value));
             else
-                parent.value.entries.emplace_back(std::move(parent.key->text), std::move(parent.key->mark), std::move(value));
+                parent.value.entries.emplace_back(std::move(parent.key->text), std::move(parent.key->mark),
+                                                  std::move(value));
             parent.key.reset();
         }
     }
@@ -158,7 +159,8 @@ private:
         std::vector<ConfigValue> others = value.is_list() ? std::move(value.items) : std::vector<ConfigValue>{value};
         for (ConfigValue& other : others) {
             if (!other.is_map())
-                throw Refused{map.key->mark, "'<<' takes a map or a list of maps, like '<<: *defaults', not " + other.shown()};
+                throw Refused{map.key->mark,
+                              "'<<' takes a map or a list of maps, like '<<: *defaults', not " + other.shown()};
             map.merged.push_back(std::move(other));
         }
     }
