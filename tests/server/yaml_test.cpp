@@ -67,6 +67,7 @@ TEST(Yaml, MergeKeysTakeOverWhatAMapLacks) {
     EXPECT_EQ(keys_of(*root.find("list")), "a=1 b=1 c=2 d=3");
     EXPECT_EQ(keys_of(*root.find("nested")), "b=2 c=2 x=y");
     EXPECT_EQ(keys_of(*root.find("quoted")), "<<=1");
+    ASSERT_TRUE(root.find("plain")->find("a"));
     EXPECT_EQ(root.find("plain")->find("a")->mark.str(), "f.yml:1:15");
 }
 
