@@ -24,4 +24,10 @@ public:
     WallTime wall_now() const override { return std::chrono::system_clock::now(); }
 };
 
+// For those who are not told of another clock.
+inline const Clock& system_clock() {
+    static const SystemClock clock;
+    return clock;
+}
+
 }  // namespace rookery

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 
@@ -16,16 +18,24 @@ public:
     static constexpr unsigned max_lanes = 1'024;
 
     // The clock outlives it. REQUIRES: lane < max_lanes, and nobody else has it.
-    StampedIds(const Clock& clock, unsigned lane);
+    StampedIds(const Clock& clock, unsigned lane) : StampedIds(clock, lane, 0) {}
+    // Also above `last`, which was made before (by a generator that is gone).
+    StampedIds(const Clock& clock, unsigned lane, std::uint64_t last);
     std::uint64_t next();
 
 private:
     const Clock& clock_;
     std::uint64_t lane_;
-    std::uint64_t milliseconds_ = 0;
-    std::uint64_t counter_ = 0;
+    std::uint64_t milliseconds_;
+    std::uint64_t counter_;
 };
 
 std::string stamped_id_text(std::uint64_t id);  // 13 letters and digits that sort like the number
+std::optional<std::uint64_t> parse_stamped_id(std::string_view text);  // nullopt: not one of those texts
+
+WallTime stamped_id_time(std::uint64_t id);     // when it was made, to the millisecond
+std::uint64_t first_stamped_id(WallTime time);  // none made in the millisecond of `time` or later is smaller
+std::uint64_t stamped_id_span(
+    Milliseconds passed);  // ids made that long apart differ by as much, or a millisecond more
 
 }  // namespace rookery

@@ -1,5 +1,6 @@
 #include "storage/account_store.h"
 
+#include "storage/log_text.h"
 #include "storage/owner.h"
 #include "storage/sql/database.h"
 
@@ -129,9 +130,10 @@ Task<Result<void>> AccountStore::enable(Jid account) {
 
 Task<Result<void>> AccountStore::remove(Jid account) {
     if (!is_account(account)) co_return not_an_owner(account);
-    Statement work = of_owner(delete_account, account);  // every table's rows go with it: ON DELETE CASCADE
-    co_return done_or_error(
-        co_await database_.change(std::move(work).must_change(ErrorCode::not_found, "no such account")));
+    Statement removal = of_owner(delete_account, account);  // every table's rows go with it: ON DELETE CASCADE
+    std::vector<Statement> work = together(of_owner(delete_texts_of_account, account),
+                                           std::move(removal).must_change(ErrorCode::not_found, "no such account"));
+    co_return done_or_error(co_await database_.write(std::move(work)));
 }
 
 Task<Result<std::vector<std::string>>> AccountStore::list(std::string domain, std::string after, std::size_t limit) {

@@ -7,7 +7,9 @@ Storage::Storage(std::unique_ptr<Database> database)
       accounts_(*database_),
       roster_(*database_),
       documents_(*database_),
-      queue_(*database_) {}
+      queue_(*database_),
+      log_(*database_),
+      archive_(*database_) {}
 
 std::unique_ptr<Storage> open_sqlite(std::string path) { return open_sqlite(SqliteOptions(std::move(path))); }
 
@@ -15,6 +17,8 @@ std::unique_ptr<Storage> open_sqlite(SqliteOptions options) {
     return std::make_unique<Storage>(open_sqlite_database(std::move(options)));
 }
 
-std::unique_ptr<Storage> open_memory() { return std::make_unique<Storage>(open_memory_database()); }
+std::unique_ptr<Storage> open_memory(const Clock& clock) {
+    return std::make_unique<Storage>(open_memory_database(clock));
+}
 
 }  // namespace rookery

@@ -5,7 +5,9 @@
 #include <string>
 
 #include "storage/account_store.h"
+#include "storage/archive_store.h"
 #include "storage/document_store.h"
+#include "storage/log_store.h"
 #include "storage/queue_store.h"
 #include "storage/roster_store.h"
 #include "storage/sql/sqlite_database.h"
@@ -17,6 +19,8 @@ struct Stores {  // what core and modules are handed; the Storage it came from o
     RosterStore& roster;
     DocumentStore& documents;
     QueueStore& queue;
+    LogStore& log;
+    ArchiveStore& archive;
 };
 
 // Owns the database and its stores. Destroyed after everything that uses it and before the loops.
@@ -26,7 +30,7 @@ public:
     Storage(const Storage&) = delete;
     Storage& operator=(const Storage&) = delete;
 
-    Stores stores() { return Stores{accounts_, roster_, documents_, queue_}; }
+    Stores stores() { return Stores{accounts_, roster_, documents_, queue_, log_, archive_}; }
     DatabaseGauges gauges() const { return database_->gauges(); }
     Database& database() { return *database_; }
 
@@ -36,11 +40,13 @@ private:
     RosterStore roster_;
     DocumentStore documents_;
     QueueStore queue_;
+    LogStore log_;
+    ArchiveStore archive_;
 };
 
 // Throw std::runtime_error with one clear line when it cannot be opened (sqlite_database.h).
 std::unique_ptr<Storage> open_sqlite(std::string path);
 std::unique_ptr<Storage> open_sqlite(SqliteOptions options);
-std::unique_ptr<Storage> open_memory();
+std::unique_ptr<Storage> open_memory(const Clock& clock = system_clock());
 
 }  // namespace rookery

@@ -78,8 +78,50 @@ CREATE INDEX queue_owner ON queue (owner);
 CREATE INDEX queue_stamp ON queue (stamp);
 )sql";
 
+// One row in `log` is a message in the log of one account; archive and offline queue are views of it. id is a stamped
+// id.
+//  - log_owner serves every question about one account: an entry has what filters ask first, so rows that do not
+//    match are never read. Two random pages a message; each further index would cost two more (bench/results).
+//  - log_origin is the duplicate window; log_unarchived finds what only waits or waited.
+//  - log_text is filled for accounts that search, when they do (log_text.h).
+// log_mark and log_delivered: what was received (delivered_through, and the few beyond it); what can be searched.
+constexpr const char* sqlite_schema_2 = R"sql(
+CREATE TABLE log (
+    id INTEGER PRIMARY KEY,
+    owner INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    peer TEXT NOT NULL,
+    peer_resource TEXT NOT NULL,
+    peer_hash INTEGER NOT NULL,
+    outgoing INTEGER NOT NULL,
+    archived INTEGER NOT NULL,
+    waiting INTEGER NOT NULL,
+    origin INTEGER,
+    bytes INTEGER NOT NULL,
+    stanza TEXT NOT NULL
+) STRICT;
+CREATE INDEX log_owner ON log (owner, id, archived, peer_hash);
+CREATE INDEX log_origin ON log (origin) WHERE origin IS NOT NULL;
+CREATE INDEX log_unarchived ON log (archived) WHERE archived = 0;
+
+CREATE TABLE log_mark (
+    owner INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    delivered_through INTEGER NOT NULL,
+    searchable_through INTEGER NOT NULL,
+    PRIMARY KEY (owner)
+) STRICT;
+
+CREATE TABLE log_delivered (
+    owner INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    id INTEGER NOT NULL,
+    PRIMARY KEY (owner, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIRTUAL TABLE log_text USING fts5 (owner, body, tokenize = 'unicode61 remove_diacritics 2');
+)sql";
+
 constexpr Migration all_migrations[] = {
     {1, "0.1.0", 1, "0.1.0", sqlite_schema_1},
+    {2, "0.2.0", 1, "0.1.0", sqlite_schema_2},
 };
 
 struct Meta {

@@ -21,7 +21,7 @@ std::string one_line(std::string text) {
     return text;
 }
 
-int bind(sqlite3_stmt* statement, int position, const SqlValue& value) {
+int bind_value(sqlite3_stmt* statement, int position, const SqlValue& value) {
     if (const std::int64_t* number = value.if_integer()) return sqlite3_bind_int64(statement, position, *number);
     if (const std::string* text = value.if_text()) {
         return sqlite3_bind_text64(statement, position, text->data(), text->size(), SQLITE_STATIC, SQLITE_UTF8);
@@ -138,7 +138,7 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const SqliteOpt
 Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_memory() {
     auto connection = open(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     if (!connection) return connection;
-    if (auto configured = (*connection)->pragma("PRAGMA foreign_keys = ON"); !configured) {
+    if (auto configured = (*connection)->run_script("PRAGMA foreign_keys = ON"); !configured) {
         return std::move(configured).error();
     }
     return connection;
@@ -159,7 +159,7 @@ Result<void> SqliteConnection::configure(const SqliteOptions& options, Role role
         writes ? "PRAGMA query_only = OFF" : "PRAGMA query_only = ON",
     };
     for (const std::string& text : wanted) {
-        if (auto done = pragma(text); !done) return done;
+        if (auto done = run_script(text.c_str()); !done) return done;
     }
     return {};
 }
@@ -174,16 +174,17 @@ Result<void> SqliteConnection::use_write_ahead_log() {
     return {};
 }
 
-// For settings only: they come from constants and options of the program, and take no placeholders.
-Result<void> SqliteConnection::pragma(const std::string& text) {
-    const int code = sqlite3_exec(handle_.get(), text.c_str(), nullptr, nullptr, nullptr);
+// For settings and migrations only: constants and options of the program, without placeholders.
+Result<void> SqliteConnection::run_script(const char* text) {
+    const int code = sqlite3_exec(handle_.get(), text, nullptr, nullptr, nullptr);
     if (code != SQLITE_OK) return failure(code);
     return {};
 }
 
 Error SqliteConnection::failure(int code) {
     if (breaks_connection(code)) broken_ = true;
-    return Error(error_code(code), one_line(sqlite3_errmsg(handle_.get())));
+    const char* kind = (code & 0xff) == SQLITE_CORRUPT ? "damaged: " : "";
+    return Error(error_code(code), kind + one_line(sqlite3_errmsg(handle_.get())));
 }
 
 bool SqliteConnection::in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
@@ -208,8 +209,19 @@ Result<Rows> SqliteConnection::step_all(sqlite3_stmt* statement) {
     }
 }
 
+Result<void> SqliteConnection::bind(sqlite3_stmt* prepared, const Statement& statement) {
+    int position = 0;
+    for (const SqlValue& value : statement.values()) {
+        if (value.is_new_id() && !ids_) return Error(ErrorCode::invalid, "ids are made in writes only");
+        const SqlValue made = value.is_new_id() ? SqlValue(ids_->next()) : SqlValue();
+        const int code = bind_value(prepared, ++position, value.is_new_id() ? made : value);
+        if (code != SQLITE_OK) return failure(code);
+    }
+    return {};
+}
+
 Result<WriteOutcome> SqliteConnection::run(const Statement& statement) {
-    Result<sqlite3_stmt*> prepared = prepare(statement.sql());
+    Result<sqlite3_stmt*> prepared = prepare(statement.sql().sqlite());
     if (!prepared) return std::move(prepared).error();
     struct Reset {
         sqlite3_stmt* used;
@@ -219,10 +231,7 @@ Result<WriteOutcome> SqliteConnection::run(const Statement& statement) {
         }
     } reset{*prepared};
 
-    int position = 0;
-    for (const SqlValue& value : statement.values()) {
-        if (const int code = bind(*prepared, ++position, value); code != SQLITE_OK) return failure(code);
-    }
+    if (Result<void> bound = bind(*prepared, statement); !bound) return std::move(bound).error();
     Result<Rows> rows = step_all(*prepared);
     if (!rows) return std::move(rows).error();
     WriteOutcome outcome;
@@ -243,6 +252,17 @@ Result<bool> SqliteConnection::check(Milliseconds budget) {
     return true;
 }
 
+// A watermark may be above every message left: were the clock set back, new ones would count as delivered.
+Result<void> SqliteConnection::start_ids(const Clock& clock, unsigned lane) {
+    Result<WriteOutcome> found = run(
+        Sql("SELECT (SELECT coalesce(max(id), 0) FROM log), "
+            "(SELECT coalesce(max(delivered_through), 0) FROM log_mark)"));
+    if (!found) return std::move(found).error();
+    const std::int64_t last = std::max(found->rows.at(0, 0).integer(), found->rows.at(0, 1).integer());
+    ids_.emplace(clock, lane, static_cast<std::uint64_t>(last));
+    return {};
+}
+
 Result<bool> SqliteConnection::is_empty() {
     Result<WriteOutcome> found = run(Sql("SELECT count(*) FROM sqlite_master"));
     if (!found) return std::move(found).error();
@@ -256,9 +276,7 @@ Result<bool> SqliteConnection::has_meta() {
 }
 
 Result<void> SqliteConnection::apply(const Migration& migration) {
-    const int code = sqlite3_exec(handle_.get(), migration.sqlite, nullptr, nullptr, nullptr);
-    if (code != SQLITE_OK) return failure(code);
-    return {};
+    return run_script(migration.sqlite);
 }
 
 }  // namespace rookery

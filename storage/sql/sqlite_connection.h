@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
+#include "base/stamped_id.h"
 #include "storage/sql/schema.h"
 #include "storage/sql/sqlite_database.h"
 
@@ -22,6 +24,9 @@ public:
 
     Result<WriteOutcome> run(const Statement& statement) override;
     Result<WriteOutcome> run(Sql sql) { return run(Statement(sql)); }
+
+    // From now on it can make ids (NewId), above all that the tables know. REQUIRES: the tables are there.
+    Result<void> start_ids(const Clock& clock, unsigned lane);
 
     bool in_transaction() const;
     // An I/O error or damage was met: this connection is not to be used any more.
@@ -47,14 +52,16 @@ private:
     static Result<std::unique_ptr<SqliteConnection>> open(const char* path, int flags);
     Result<void> configure(const SqliteOptions& options, Role role);
     Result<void> use_write_ahead_log();
-    Result<void> pragma(const std::string& text);
+    Result<void> run_script(const char* text);
     Result<sqlite3_stmt*> prepare(const char* sql);
+    Result<void> bind(sqlite3_stmt* prepared, const Statement& statement);
     Result<Rows> step_all(sqlite3_stmt* statement);
     Error failure(int code);  // of the last call, in our words; notes whether the connection is broken
 
     std::unique_ptr<sqlite3, CloseConnection> handle_;
     // By the address of the literal: the number of texts in the program is the bound.
     std::unordered_map<const char*, Prepared> prepared_;
+    std::optional<StampedIds> ids_;
     bool broken_ = false;
 };
 

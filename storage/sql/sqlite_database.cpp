@@ -96,12 +96,26 @@ void migrate_or_refuse(SqliteConnection& connection, const std::string& path) {
     if (auto migrated = migrate(connection, migrations()); !migrated) refuse(path, migrated.error().message);
 }
 
+constexpr unsigned lane_of_log = StampedIds::max_lanes - 1;  // shards have the lower ones
+
+Result<Connection> open_again(const SqliteOptions& options) {
+    Result<Connection> opened = SqliteConnection::open(options, SqliteConnection::Role::writer);
+    if (!opened) return opened;
+    if (auto started = (*opened)->start_ids(*options.clock, lane_of_log); !started) return std::move(started).error();
+    return opened;
+}
+
+void start_ids_or_refuse(SqliteConnection& connection, const Clock& clock, const std::string& path) {
+    if (auto started = connection.start_ids(clock, lane_of_log); !started) refuse(path, started.error().message);
+}
+
 Connection open_writer(const SqliteOptions& options) {
     { FileDescriptor created = open_private(options.path, options.path); }
     sync_directory(options.path);
     Connection writer = checked(SqliteConnection::open(options, SqliteConnection::Role::writer), options.path);
     check_for_damage(*writer, options);
     migrate_or_refuse(*writer, options.path);
+    start_ids_or_refuse(*writer, *options.clock, options.path);
     return writer;
 }
 
@@ -138,8 +152,7 @@ SqliteDatabase::SqliteDatabase(SqliteOptions options)
       lock_(lock_for_us(options_.path)),
       writes_(options_.max_waiting_calls, options_.max_waiting_bytes),
       reads_(options_.max_waiting_calls, options_.max_waiting_bytes),
-      writer_(open_writer(options_),
-              [this] { return SqliteConnection::open(options_, SqliteConnection::Role::writer); }) {
+      writer_(open_writer(options_), [this] { return open_again(options_); }) {
     std::vector<Connection> readers;
     for (std::size_t i = 0; i < options_.reader_threads; ++i) {
         readers.push_back(checked(SqliteConnection::open(options_, SqliteConnection::Role::reader), options_.path));
@@ -226,7 +239,7 @@ DatabaseGauges SqliteDatabase::gauges() const {
 
 class MemoryDatabase final : public Database {
 public:
-    MemoryDatabase();
+    explicit MemoryDatabase(const Clock& clock);
 
     Task<Result<std::vector<Rows>>> read(std::vector<Statement> statements) override;
     Task<Result<std::vector<WriteOutcome>>> write(std::vector<Statement> statements) override;
@@ -244,9 +257,10 @@ private:
 
 Result<Connection> memory_is_lost() { return Error(ErrorCode::storage, "a database in memory cannot be reopened"); }
 
-MemoryDatabase::MemoryDatabase()
+MemoryDatabase::MemoryDatabase(const Clock& clock)
     : writer_(checked(SqliteConnection::open_memory(), ":memory:"), [] { return memory_is_lost(); }) {
     migrate_or_refuse(writer_.connection(), ":memory:");
+    start_ids_or_refuse(writer_.connection(), clock, ":memory:");
 }
 
 Task<Result<std::vector<Rows>>> MemoryDatabase::read(std::vector<Statement> statements) {
@@ -297,6 +311,6 @@ std::unique_ptr<Database> open_sqlite_database(SqliteOptions options) {
     return std::make_unique<SqliteDatabase>(std::move(options));
 }
 
-std::unique_ptr<Database> open_memory_database() { return std::make_unique<MemoryDatabase>(); }
+std::unique_ptr<Database> open_memory_database(const Clock& clock) { return std::make_unique<MemoryDatabase>(clock); }
 
 }  // namespace rookery

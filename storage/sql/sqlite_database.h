@@ -26,6 +26,7 @@ struct SqliteOptions {
     std::size_t max_waiting_bytes = 64u << 20;  // of the values of waiting writes
     Milliseconds busy_timeout{5'000};           // for other programs that lock the file (a backup)
     Milliseconds check_budget{1'000};           // how long the check for damage at start may take
+    const Clock* clock = &system_clock();       // stamps ids; outlives the database
 
     explicit SqliteOptions(std::string file) : path(std::move(file)) {}
 };
@@ -37,6 +38,6 @@ std::unique_ptr<Database> open_sqlite_database(SqliteOptions options);
 
 // The same in memory: one connection, no threads. A call is executed at once on the calling thread; its answer comes
 // through Loop::post where there is a loop (so code suspends as it will in production), else directly.
-std::unique_ptr<Database> open_memory_database();
+std::unique_ptr<Database> open_memory_database(const Clock& clock = system_clock());
 
 }  // namespace rookery

@@ -1,8 +1,9 @@
 // SQL as data: what a store asks and what it gets back, the same for every engine.
 //
 // The text is one literal that SQLite and PostgreSQL both take, with placeholders ?1 ?2 ... (a PostgreSQL engine
-// writes them as $1 $2 ...; no question mark stands anywhere else). It cannot be put together at run time: Sql has
-// only a consteval constructor, so input can never become SQL. Values travel beside it.
+// writes them as $1 $2 ...; no question mark stands anywhere else), or one for each where they have nothing in common
+// (full-text search). It cannot be put together at run time: Sql has only consteval constructors, so input can never
+// become SQL. Values travel beside it.
 #pragma once
 
 #include <concepts>
@@ -22,11 +23,14 @@ namespace rookery {
 
 class Sql {
 public:
-    consteval Sql(const char* literal) : text_(literal) {}
-    const char* text() const { return text_; }  // lives as long as the program: caches use it as their key
+    consteval Sql(const char* literal) : Sql(literal, literal) {}
+    consteval Sql(const char* sqlite, const char* postgres) : sqlite_(sqlite), postgres_(postgres) {}
+    const char* sqlite() const { return sqlite_; }  // live as long as the program: caches use them as their key
+    const char* postgres() const { return postgres_; }
 
 private:
-    const char* text_;
+    const char* sqlite_;
+    const char* postgres_;
 };
 
 struct Blob {
@@ -34,7 +38,11 @@ struct Blob {
     explicit Blob(std::string content) : bytes(std::move(content)) {}
 };
 
-// Times are microseconds since 1970 UTC, everywhere in the database.
+// A stamped id (base/stamped_id.h) that the engine makes when the statement is executed, larger than every one before:
+// ids ascend in the order of commits. Only in writes.
+struct NewId {};
+
+// Times are microseconds since 1970 UTC, everywhere in the database, but for those that stamped ids hold.
 std::int64_t to_micros(WallTime time);
 WallTime from_micros(std::int64_t micros);
 
@@ -48,8 +56,10 @@ public:
     SqlValue(const char* text) : held_(std::string(text)) {}
     SqlValue(Blob blob) : held_(std::move(blob)) {}
     SqlValue(WallTime time) : held_(to_micros(time)) {}
+    SqlValue(NewId id) : held_(id) {}
 
     bool is_null() const { return held_.index() == 0; }
+    bool is_new_id() const { return std::holds_alternative<NewId>(held_); }
     // Another type than the one held gives zero or empty.
     std::int64_t integer() const;
     const std::string& text() const;
@@ -63,7 +73,7 @@ public:
     std::size_t size_bytes() const;
 
 private:
-    std::variant<std::monostate, std::int64_t, std::string, Blob> held_;
+    std::variant<std::monostate, std::int64_t, std::string, Blob, NewId> held_;
 };
 
 class Statement {
@@ -86,7 +96,7 @@ public:
         const char* why;
     };
 
-    const char* sql() const { return sql_.text(); }
+    const Sql& sql() const { return sql_; }
     const std::vector<SqlValue>& values() const { return values_; }
     const std::optional<Otherwise>& otherwise() const { return otherwise_; }
     std::size_t size_bytes() const;  // of its values

@@ -62,5 +62,41 @@ TEST(StampedIds, TextSortsLikeTheNumber) {
     EXPECT_LT(stamped_id_text(1u << 31), stamped_id_text(std::uint64_t{1} << 63));
 }
 
+TEST(StampedIds, StartAboveWhatWasMadeBefore) {
+    HandClock clock;
+    StampedIds before(clock, 3);
+    std::uint64_t last = 0;
+    for (int i = 0; i < 5'000; ++i) last = before.next();
+    StampedIds after(clock, 3, last);
+    EXPECT_GT(after.next(), last);
+    clock.wall -= std::chrono::hours(1);
+    StampedIds later(clock, 1, last);
+    EXPECT_GT(later.next(), last);
+    EXPECT_EQ(stamped_id_time(StampedIds(clock, 1, 1).next()), clock.wall);
+}
+
+TEST(StampedIds, TextIsReadBack) {
+    for (const std::uint64_t id : {std::uint64_t{0}, std::uint64_t{33}, std::uint64_t{1} << 63, ~std::uint64_t{0}}) {
+        EXPECT_EQ(parse_stamped_id(stamped_id_text(id)), id);
+    }
+    for (const char* text : {"", "000000000000", "00000000000000", "g000000000000", "000000000000w", "00000000000 0",
+                             "000000000000V", "-000000000001"}) {
+        EXPECT_EQ(parse_stamped_id(text), std::nullopt) << text;
+    }
+}
+
+TEST(StampedIds, HoldTheTime) {
+    HandClock clock;
+    clock.wall += Milliseconds(7);
+    StampedIds ids(clock, 9);
+    const std::uint64_t id = ids.next();
+    EXPECT_EQ(stamped_id_time(id), clock.wall);
+    EXPECT_LE(first_stamped_id(clock.wall), id);
+    EXPECT_GT(first_stamped_id(clock.wall + Milliseconds(1)), id);
+    EXPECT_EQ(first_stamped_id(clock.wall + Seconds(1)) - first_stamped_id(clock.wall), stamped_id_span(Seconds(1)));
+    EXPECT_EQ(first_stamped_id(WallTime()), 0u);
+    EXPECT_GT(first_stamped_id(WallTime(std::chrono::hours(24 * 365 * 250))), id);  // 2219: later than ids can say
+}
+
 }  // namespace
 }  // namespace rookery

@@ -15,12 +15,25 @@ namespace rookery {
 
 struct Engine {
     const char* name;
-    std::unique_ptr<Database> (*open)(const TempDir& directory);
+    std::unique_ptr<Database> (*open)(const TempDir& directory, const Clock& clock);
 };
 
+inline std::unique_ptr<Database> open_test_database(const TempDir& directory, const Clock& clock) {
+    SqliteOptions options(directory.file("test.db"));
+    options.clock = &clock;
+    return open_sqlite_database(std::move(options));
+}
+
 inline const Engine engines[] = {
-    {"memory", [](const TempDir&) { return open_memory_database(); }},
-    {"sqlite", [](const TempDir& directory) { return open_sqlite_database(SqliteOptions(directory.file("test.db"))); }},
+    {"memory", [](const TempDir&, const Clock& clock) { return open_memory_database(clock); }},
+    {"sqlite", open_test_database},
+};
+
+// What stamps ids. Moved between calls, by the thread that makes them.
+struct HandClock final : Clock {
+    WallTime wall{Seconds(1'800'000'000)};
+    SteadyTime steady_now() const override { return {}; }
+    WallTime wall_now() const override { return wall; }
 };
 
 inline Jid jid(const std::string& text) { return *Jid::parse(text); }
@@ -29,7 +42,7 @@ inline WallTime at_second(int seconds) { return WallTime(Seconds(seconds)); }
 // A loop, a storage of the engine, and the accounts alice and bob.
 class Contract : public testing::TestWithParam<Engine> {
 protected:
-    Contract() : storage_(GetParam().open(directory_)) {
+    Contract() : storage_(GetParam().open(directory_, clock_)) {
         wait(accounts().create(alice, {}, at_second(1'000))).value();
         wait(accounts().create(bob, {}, at_second(1'000))).value();
     }
@@ -49,6 +62,8 @@ protected:
     RosterStore& roster() { return storage_.stores().roster; }
     DocumentStore& documents() { return storage_.stores().documents; }
     QueueStore& queue() { return storage_.stores().queue; }
+    LogStore& log() { return storage_.stores().log; }
+    ArchiveStore& archive() { return storage_.stores().archive; }
     Database& database() { return storage_.database(); }
 
     const Jid alice = jid("alice@example.org");
@@ -58,6 +73,7 @@ protected:
 
     WaitLoop loop_;
     TempDir directory_;
+    HandClock clock_;
     Storage storage_;
 };
 

@@ -38,7 +38,7 @@ TEST(SqlLint, OnlyOneFileTalksToSqlite) {
 TEST(SqlLint, ScriptsRunOnlyInMigrationsAndSettings) {
     const std::string text = content(ROOKERY_SOURCE_DIR "/storage/sql/sqlite_connection.cpp");
     const std::regex call("sqlite3_exec\\(");
-    EXPECT_EQ(std::distance(std::sregex_iterator(text.begin(), text.end(), call), std::sregex_iterator()), 2);
+    EXPECT_EQ(std::distance(std::sregex_iterator(text.begin(), text.end(), call), std::sregex_iterator()), 1);
 }
 
 TEST(SqlLint, PlaceholdersAreNumbered) {
@@ -58,10 +58,10 @@ struct NamedSql {
     std::string text;
 };
 
-// What stands behind `constexpr Sql name = ...;`.
+// What stands behind `constexpr Sql name = ...;`, and SQLite's half of `constexpr Sql name{..., ...};`.
 std::vector<NamedSql> statements_of(const std::filesystem::path& path) {
     const std::string text = content(path);
-    const std::regex declaration("constexpr Sql (\\w+) =\\s*((?:\"[^\"]*\"\\s*)+);");
+    const std::regex declaration("constexpr Sql (\\w+)(?: =|\\{)\\s*((?:\"[^\"]*\"\\s*)+)[;,]");
     const std::regex literal("\"([^\"]*)\"");
     std::vector<NamedSql> found;
     for (std::sregex_iterator at(text.begin(), text.end(), declaration), end; at != end; ++at) {
@@ -81,7 +81,7 @@ TEST(SqlLint, EveryStatementFindsItsRowsByAnIndex) {
     for (const Migration& migration : migrations()) sqlite3_exec(handle, migration.sqlite, nullptr, nullptr, nullptr);
     int checked = 0;
     for (const auto& path : sources("storage")) {
-        if (path.string().find("_store.cpp") == std::string::npos) continue;
+        if (!path.string().ends_with("_store.cpp") && path.filename() != "log_text.h") continue;
         for (const NamedSql& sql : statements_of(path)) {
             ++checked;
             std::string plan;
@@ -92,8 +92,14 @@ TEST(SqlLint, EveryStatementFindsItsRowsByAnIndex) {
             const std::string explain = "EXPLAIN QUERY PLAN " + sql.text;
             EXPECT_EQ(sqlite3_exec(handle, explain.c_str(), note, &plan, nullptr), SQLITE_OK)
                 << path << " " << sql.name << ": " << sqlite3_errmsg(handle);
-            const std::regex scan("SCAN (?!old\\b|CONSTANT)");  // `old` is a slice of bounded size
+            // `old` is a slice of bounded size, a subquery is what another line finds; FTS5 is asked by words (M) or
+            // id (=).
+            const std::regex scan("SCAN (?!old\\b|CONSTANT|\\(subquery|log_text VIRTUAL TABLE INDEX \\d+:[M=])");
             EXPECT_FALSE(std::regex_search(plan, scan)) << path << " " << sql.name << ":\n" << plan;
+            // Whoever asks about one account shall not pass over the messages of all.
+            const std::regex of_all("log USING (COVERING )?INDEX log_unarchived|log USING INTEGER PRIMARY KEY .rowid[<>]");
+            if (sql.text.find("local = ?2") == std::string::npos) continue;
+            EXPECT_FALSE(std::regex_search(plan, of_all)) << path << " " << sql.name << ":\n" << plan;
         }
     }
     sqlite3_close(handle);

@@ -33,10 +33,26 @@ public:
     explicit OnDisk(SqliteOptions options) : storage_(open_sqlite(std::move(options))) {
         (void)run_now(storage_->stores().accounts.create(alice, {}, now));
     }
-    Result<std::uint64_t> append(std::string text) {
-        return run_now(storage_->stores().queue.append(alice, now, std::move(text), many, many));
+    Task<Result<std::uint64_t>> start_append(std::string text) {
+        LogCopy copy(alice, alice);
+        copy.waiting = true;
+        NewLogEntry entry(copy, std::move(text));
+        Result<Appended> done = co_await storage_->stores().log.append(std::move(entry));
+        if (!done) co_return std::move(done).error();
+        co_return done->id;
     }
-    std::vector<QueuedMessage> load() { return run_now(storage_->stores().queue.load(alice, 0, many)).value(); }
+    Result<std::uint64_t> append(std::string text) { return run_now(start_append(std::move(text))); }
+    Result<std::vector<WaitingMessage>> load_page(std::uint64_t after) {
+        return run_now(storage_->stores().log.load_waiting(alice, after, many));
+    }
+    std::vector<WaitingMessage> load() {
+        std::vector<WaitingMessage> all;
+        for (;;) {
+            std::vector<WaitingMessage> page = load_page(all.empty() ? 0 : all.back().id).value();
+            if (page.empty()) return all;
+            std::move(page.begin(), page.end(), std::back_inserter(all));
+        }
+    }
     Result<WriteOutcome> change(Statement statement) {
         return run_now(storage_->database().change(std::move(statement)));
     }
@@ -128,7 +144,7 @@ TEST_F(SqliteDatabaseTest, CommitsManyCallsTogether) {
             std::uint64_t last = 0;
             auto append = [&](int number) -> Task<void> {
                 std::string text = std::to_string(number);
-                auto id = co_await disk.storage().stores().queue.append(disk.alice, now, std::move(text), many, many);
+                auto id = co_await disk.start_append(std::move(text));
                 ++answered;
                 if (id && *id > last) ++stored;  // in the order this shard asked
                 if (id) last = *id;
@@ -170,7 +186,7 @@ TEST_F(SqliteDatabaseTest, RefusesWhenItsQueueIsFull) {
     OtherProgram other(path_);
     int stored = 0, refused = 0;
     auto append = [&]() -> Task<void> {
-        auto id = co_await disk.storage().stores().queue.append(disk.alice, now, "<message/>", many, many);
+        auto id = co_await disk.start_append("<message/>");
         if (id) ++stored;
         if (!id && id.error().code == ErrorCode::unavailable) ++refused;
     };
@@ -194,7 +210,7 @@ TEST_F(SqliteDatabaseTest, BoundsTheBytesThatWait) {
     int answered = 0, refused = 0;
     auto append = [&]() -> Task<void> {
         std::string text(600, 'x');
-        auto id = co_await disk.storage().stores().queue.append(disk.alice, now, std::move(text), many, many);
+        auto id = co_await disk.start_append(std::move(text));
         ++answered;
         if (!id && id.error().code == ErrorCode::unavailable) ++refused;
     };
@@ -221,7 +237,7 @@ TEST_F(SqliteDatabaseTest, FinishesWhatIsQueuedBeforeItCloses) {
     WaitLoop loop;
     int answered = 0;
     auto append = [&](OnDisk* disk) -> Task<void> {
-        auto id = co_await disk->storage().stores().queue.append(disk->alice, now, "<message/>", many, many);
+        auto id = co_await disk->start_append("<message/>");
         if (id) ++answered;
     };
     {
@@ -277,9 +293,9 @@ TEST_F(SqliteDatabaseTest, KeepsEveryAnsweredWriteOverKillMinusNine) {
         for (const std::uint64_t id : now_answered) EXPECT_TRUE(answered.insert(id).second) << "given twice: " << id;
         OnDisk disk(path_);
         std::set<std::uint64_t> found;
-        for (const QueuedMessage& message : disk.load()) found.insert(message.id);
+        for (const WaitingMessage& message : disk.load()) found.insert(message.id);
         for (const std::uint64_t id : answered) EXPECT_TRUE(found.contains(id)) << id;
-        EXPECT_EQ(run_now(disk.storage().stores().queue.count(disk.alice)).value().messages, found.size());
+        EXPECT_EQ(run_now(disk.storage().stores().log.load_delivery(disk.alice)).value().messages, found.size());
     }
     EXPECT_EQ(integrity_of(path_), "ok");
 }
@@ -319,7 +335,7 @@ TEST_F(SqliteDatabaseTest, KeepsEveryAnsweredWriteOverPowerLoss) {
         largest = std::max(largest, answered.size());
         EXPECT_EQ(integrity_of(copy), "ok") << copy;
         std::set<std::uint64_t> found;
-        for (const QueuedMessage& message : OnDisk(copy).load()) found.insert(message.id);
+        for (const WaitingMessage& message : OnDisk(copy).load()) found.insert(message.id);
         for (const std::uint64_t id : answered) EXPECT_TRUE(found.contains(id)) << copy << " lost " << id;
     }
     EXPECT_GT(largest, 20u);
@@ -360,7 +376,7 @@ TEST_F(SqliteDatabaseTest, SurvivesAFullDiskAndRecovers) {
     EXPECT_TRUE(database.append("after"));
     EXPECT_FALSE(database.storage().database().trouble());
     EXPECT_TRUE(database.gauges().healthy);
-    const std::vector<QueuedMessage> kept = database.load();
+    const std::vector<WaitingMessage> kept = database.load();
     ASSERT_EQ(kept.size(), 2u);
     EXPECT_EQ(kept[1].stanza_xml, "after");
 }
@@ -387,7 +403,7 @@ TEST_F(SqliteDatabaseTest, NeverReportsAWriteWhoseSyncFailed) {
     EXPECT_EQ(database.append("lost").error().code, ErrorCode::storage);
     disk.syncs_fail = false;
     EXPECT_TRUE(database.append("after"));
-    const std::vector<QueuedMessage> kept = database.load();
+    const std::vector<WaitingMessage> kept = database.load();
     ASSERT_EQ(kept.size(), 2u);
     EXPECT_EQ(kept[1].stanza_xml, "after");
 }
@@ -400,7 +416,7 @@ TEST_F(SqliteDatabaseTest, ReadersRecoverFromErrors) {
     }
     OnDisk database(path_);
     disk.reads_fail = true;
-    EXPECT_EQ(run_now(database.storage().stores().queue.load(database.alice, 0, many)).error().code,
+    EXPECT_EQ(database.load_page(0).error().code,
               ErrorCode::storage);
     disk.reads_fail = false;
     EXPECT_EQ(database.load().size(), 1u);
@@ -426,7 +442,7 @@ TEST_F(SqliteDatabaseTest, SurvivesAFailureAtEveryOperationInTurn) {
             EXPECT_TRUE(database.append("after"));
         }
         std::set<std::string> found;
-        for (const QueuedMessage& message : OnDisk(path).load()) found.insert(message.stanza_xml);
+        for (const WaitingMessage& message : OnDisk(path).load()) found.insert(message.stanza_xml);
         for (const std::string& text : stored) EXPECT_TRUE(found.contains(text)) << "operation " << n;
         EXPECT_TRUE(found.contains("after"));
         EXPECT_EQ(integrity_of(path), "ok");
@@ -538,7 +554,7 @@ TEST_F(SqliteDatabaseTest, FindsDamageInUse) {
         file << std::string(64, '\xa5');
     }
     file.close();
-    const auto loaded = run_now(database.storage().stores().queue.load(database.alice, 0, many));
+    const auto loaded = database.load_page(0);
     ASSERT_FALSE(loaded);
     EXPECT_EQ(loaded.error().code, ErrorCode::storage);
 }
