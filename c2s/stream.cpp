@@ -270,10 +270,14 @@ StreamEvent Stream::on_negotiation(xml::Element element) {
     return fail(StreamError(StreamCondition::unsupported_stanza_type));
 }
 
+// RFC 6120 5.4.2.1: proceed, or failure and the end (5.4.2.2), which L2 wants as policy-violation.
 // Plaintext behind <starttls/> is an injection (CVE-2011-0411): close without a word.
 // COMPAT: go-sendxmpp 0.5.6 ends each element with a newline; white space is dropped.
 StreamEvent Stream::on_starttls() {
-    if (secured_ || !policy_->starttls) return fail(StreamError(StreamCondition::policy_violation, "no STARTTLS here"));
+    if (secured_ || !policy_->starttls) {
+        output_ += "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
+        return fail(StreamError(StreamCondition::policy_violation, "no STARTTLS here"));
+    }
     if (parser_->unread().find_first_not_of(" \t\r\n") != std::string_view::npos) {
         state_ = State::closed;
         close_reason_ = "data behind starttls";

@@ -38,6 +38,14 @@ const std::string header =
 const std::string auth =
     "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldABzZWNyZXQ=</auth>";
 
+// L2, RFC 6120 5.4.2.2.
+TEST_F(StreamTest, StarttlsWhereThereIsNoneFailsAndEndsIt) {
+    EXPECT_EQ(feed(header + "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"), StreamEvent::closed);
+    const std::string said = stream->take_output();
+    EXPECT_NE(said.find("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/><stream:error><policy-violation"), std::string::npos) << said;
+    EXPECT_TRUE(said.ends_with("</stream:stream>")) << said;
+}
+
 TEST_F(StreamTest, KeysThatComeTooLateDoNotOpenItAgain) {
     ASSERT_EQ(feed(header + auth), StreamEvent::need_credentials);
     stream->close(StreamError(StreamCondition::connection_timeout));
