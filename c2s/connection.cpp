@@ -448,15 +448,13 @@ Task<void> Connection::bind_if_unchanged([[maybe_unused]] std::shared_ptr<Connec
     release_hold();
 }
 
-// RFC 6120 7.7: the wish, a name of ours, or none. Nullopt: refused, the answer is written.
+// RFC 6120 7.7: the wish, or a name of ours where there is none or it cannot be one (7.7.2.1; clients go by the answer,
+// and one that got an error could not log in at all). Nullopt: refused, the answer is written.
 std::optional<Jid> Connection::choose_resource(Account& account) {
     const Jid& bare = account.jid();
-    const std::string wish = stream_.requested_resource();
-    std::optional<Jid> full = bare.with_resource(wish.empty() ? random_token(12) : wish);
-    if (!full) {
-        stream_.refuse_bind(StanzaError(Condition::bad_request));
-        return std::nullopt;
-    }
+    const std::string& wish = stream_.requested_resource();
+    std::optional<Jid> full = wish.empty() ? std::nullopt : bare.with_resource(wish);
+    if (!full) full = bare.with_resource(random_token(12));
     SessionPtr old = account.find_session(full->resource());
     if (old && policy_->conflict == ResourceConflict::closenew) {
         stream_.refuse_bind(StanzaError(Condition::conflict));
