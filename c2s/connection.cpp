@@ -7,6 +7,7 @@
 #include "base/interned.h"
 #include "base/log.h"
 #include "c2s/session.h"
+#include "core/answer.h"
 #include "core/host.h"
 #include "core/hooks.h"
 
@@ -409,8 +410,7 @@ void Connection::answer_registration(std::shared_ptr<Stanza> request) {
     Host& host = *stream_.host();
     const Features::Answerer* answerer = host.features.find(request->iq_type(), request->payload(), At::stranger);
     if (!answerer) return send_registration(*request, Condition::service_unavailable);
-    Iq iq{request, &host, nullptr, nullptr, transport_->peer().ip.to_string()};
-    IqReply reply = answerer->handler(answerer->object, std::move(iq));
+    IqReply reply = ask(*answerer, Iq{request, &host, nullptr, nullptr, transport_->peer().ip.to_string()});
     if (!reply.pending()) return send_registration(*request, reply);
     hold();
     spawn(finish_registration(shared_from_this(), std::move(request), reply.take_later()));
@@ -418,14 +418,13 @@ void Connection::answer_registration(std::shared_ptr<Stanza> request) {
 
 Task<void> Connection::finish_registration([[maybe_unused]] std::shared_ptr<Connection> self, std::shared_ptr<Stanza> request,
                                            Task<IqReply> later) {
-    IqReply reply = co_await later;
+    const IqReply reply = co_await later;
     if (transport_ && !stream_.is_closed()) send_registration(*request, reply);
     release_hold();
 }
 
 void Connection::send_registration(const Stanza& request, const IqReply& reply) {
-    Stanza answer = reply.error() ? request.make_error(*reply.error()) : request.make_result();
-    if (reply.result()) answer.element().add(*reply.result());
+    Stanza answer = to_stanza(request, reply);
     answer.from = stream_.host()->jid();
     answer.to = Jid();
     stream_.write(answer);

@@ -1,9 +1,8 @@
 #include "core/router.h"
 
 #include <cassert>
-#include <exception>
 
-#include "base/log.h"
+#include "core/answer.h"
 #include "core/delivery.h"
 #include "core/shard.h"
 
@@ -44,15 +43,6 @@ bool is_plain_presence(const Stanza& stanza) {
 // A presence without `to`, available or unavailable: the session's own (RFC 6121 4.2, 4.4, 4.5).
 bool is_broadcast(const Stanza& stanza) {
     return is_plain_presence(stanza) && stanza.to.empty();
-}
-
-IqReply contained_reply(const Features::Answerer& answerer, Iq iq) {
-    try {
-        return answerer.handler(answerer.object, std::move(iq));
-    } catch (const std::exception& error) {
-        log_error("handler_failed", {{"hook", "iq"}, {"module", answerer.module}, {"error", error.what()}});
-        return Condition::internal_server_error;
-    }
 }
 
 // The words of a refusal are the same whether or not the account exists.
@@ -299,35 +289,18 @@ Task<void> Router::answer(Iq iq, At where) {
         send_reply(*request, other_type ? Condition::not_allowed : Condition::service_unavailable);
         return {};
     }
-    IqReply reply = contained_reply(*answerer, std::move(iq));
+    IqReply reply = ask(*answerer, std::move(iq));
     if (reply.pending()) return finish_answer(request, reply.take_later());
     send_reply(*request, reply);
     return {};
 }
 
 Task<void> Router::finish_answer(StanzaPtr request, Task<IqReply> waiting) {
-    std::string failure;
-    try {
-        IqReply reply = co_await waiting;
-        while (reply.pending()) {
-            Task<IqReply> more = reply.take_later();
-            reply = co_await more;
-        }
-        send_reply(*request, reply);
-        co_return;
-    } catch (const std::exception& error) {
-        failure = error.what();
-    }
-    log_error("handler_failed", {{"hook", "iq"}, {"error", failure}});
-    send_reply(*request, Condition::internal_server_error);
+    const IqReply reply = co_await waiting;
+    send_reply(*request, reply);
 }
 
-void Router::send_reply(const Stanza& request, const IqReply& answer) {
-    if (const StanzaError* error = answer.error()) return reply(request, request.make_error(*error));
-    Stanza result = request.make_result();
-    if (const xml::Element* payload = answer.result()) result.element().add(*payload);
-    reply(request, std::move(result));
-}
+void Router::send_reply(const Stanza& request, const IqReply& answer) { reply(request, to_stanza(request, answer)); }
 
 // A request without `to` is answered from the account itself (RFC 6120 8.1.2.1: `from` is left out).
 void Router::reply(const Stanza& request, Stanza answer) {
