@@ -410,7 +410,8 @@ void Connection::answer_registration(std::shared_ptr<Stanza> request) {
     Host& host = *stream_.host();
     const Features::Answerer* answerer = host.features.find(request->iq_type(), request->payload(), At::stranger);
     if (!answerer) return send_registration(*request, Condition::service_unavailable);
-    IqReply reply = ask(*answerer, Iq{request, &host, nullptr, nullptr, transport_->peer().ip.to_string()});
+    const IpAddress& ip = transport_->peer().ip;
+    IqReply reply = ask(*answerer, Iq{request, &host, nullptr, nullptr, ip.to_string(), ip.client_prefix().to_string()});
     if (!reply.pending()) return send_registration(*request, reply);
     hold();
     spawn(finish_registration(shared_from_this(), std::move(request), reply.take_later()));

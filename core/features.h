@@ -42,6 +42,7 @@ struct Iq {
     std::shared_ptr<Account> account;  // At::account: whom it is addressed to
     std::shared_ptr<Session> sender;   // when the sender's session is on this shard; always so for one's own account
     std::string address;               // At::stranger: where the connection comes from
+    std::string prefix;                // and what limits for each client count by (LoginEvent)
     xml::View payload() const { return stanza->payload(); }
     bool own() const;  // asked by the account itself (any of its resources)
 };

@@ -221,7 +221,7 @@ Task<void> Router::deliver(const AccountPtr& account, RoutePtr route) {
         case Verdict::answer: {
             const bool own = stanza.from.same_bare(account->jid());
             SessionPtr sender = own ? account->find_session(stanza.from.resource()) : nullptr;
-            return answer(Iq{route->stanza, &account->host(), account, std::move(sender), {}}, At::account);
+            return answer(Iq{route->stanza, &account->host(), account, std::move(sender), {}, {}}, At::account);
         }
         case Verdict::refuse: refuse(*route, StanzaError(refusal(account->host().features, *route))); return {};
         case Verdict::ignore: break;
@@ -258,7 +258,7 @@ void Router::to_host(RoutePtr route, Host& host, const SessionPtr& sender) {
     const Stanza& stanza = *route->stanza;
     if (stanza.is_request()) {
         if (route->to.is_full()) return refuse(*route, StanzaError(Condition::service_unavailable));
-        Task<void> rest = answer(Iq{route->stanza, &host, nullptr, sender, {}}, At::host);
+        Task<void> rest = answer(Iq{route->stanza, &host, nullptr, sender, {}, {}}, At::host);
         if (!rest) return;
         if (sender) sender->hold();
         return static_cast<void>(spawn([](Task<void> work, SessionPtr held) -> Task<void> {

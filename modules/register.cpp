@@ -1,7 +1,5 @@
 // In-band registration (XEP-0077): strangers make an account before they log in, users change their password or remove
 // their account. Off by default.
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -49,26 +47,19 @@ struct RegisterOptions {
 
 // --- the limit for each address
 
-// Which addresses made an account not long ago; in the host's slots of the shard that is home of the address's text.
+// Which addresses made an account not long ago; in the host's slots of the shard that is home of Iq::prefix.
 struct RecentRegistrations {
     std::unordered_map<std::string, SteadyTime> until;
 
-    bool take(const std::string& network, SteadyTime now, Duration timeout) {
+    bool take(const std::string& prefix, SteadyTime now, Duration timeout) {
         if (until.size() >= max_recent_addresses) std::erase_if(until, [now](const auto& entry) { return entry.second <= now; });
-        const auto at = until.find(network);
+        const auto at = until.find(prefix);
         if (at != until.end() && at->second > now) return false;
         if (at == until.end() && until.size() >= max_recent_addresses) return false;
-        until[network] = now + timeout;
+        until[prefix] = now + timeout;
         return true;
     }
 };
-
-// A customer has an IPv4 address or, of IPv6, usually all of a /64.
-std::string network_of(const std::string& address) {
-    std::array<unsigned char, 16> bytes{};
-    if (inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) return address;
-    return std::string(bytes.begin(), bytes.begin() + 8);
-}
 
 // --- what was filled in
 
@@ -182,7 +173,7 @@ private:
         if (!rules.allows(options_.access, *account, iq.address)) return Condition::not_allowed;
         if (!rules.allows(options_.ip_access, *account, iq.address)) return Condition::not_allowed;
         if (std::optional<StanzaError> weak = too_weak(wish->password)) return std::move(*weak);
-        return make_account_later(std::move(*account), std::move(wish->password), std::move(iq.address));
+        return make_account_later(std::move(*account), std::move(wish->password), std::move(iq.address), std::move(iq.prefix));
     }
 
     std::optional<StanzaError> too_weak(std::string_view password) const {
@@ -190,8 +181,8 @@ private:
         return StanzaError(Condition::not_acceptable, "The password is too weak");
     }
 
-    Task<IqReply> make_account_later(Jid account, std::string password, std::string address) {
-        const bool in_time = co_await take_turn(address);
+    Task<IqReply> make_account_later(Jid account, std::string password, std::string address, std::string prefix) {
+        const bool in_time = co_await take_turn(prefix);
         if (!in_time) {
             log_info("registration_refused", {{"account", account.str()}, {"address", address}, {"reason", "too soon"}});
             co_return StanzaError(Condition::resource_constraint, ErrorType::wait,
@@ -199,7 +190,7 @@ private:
         }
         Result<void> created = co_await create_account(shard().all(), account, std::move(password));
         if (!created.ok()) {
-            co_await give_turn_back(address);
+            co_await give_turn_back(prefix);
             co_return refusal(created.error());
         }
         log_info("registered", {{"account", account.str()}, {"address", address}});
@@ -209,24 +200,24 @@ private:
     }
 
     // An address has its turn on one shard, whichever its connections come in on.
-    Task<bool> take_turn(std::string address) {
+    Task<bool> take_turn(std::string prefix) {
         const Seconds timeout = host().options().registration_timeout;
         if (is_forever(timeout)) co_return true;
-        auto take = [domain = host().domain(), network = network_of(address), timeout](Shard& shard) {
+        auto take = [domain = host().domain(), prefix, timeout](Shard& shard) {
             Host* there = shard.find_host(domain);
-            return there && there->slots().get<RecentRegistrations>().take(network, shard.loop().clock().steady_now(), timeout);
+            return there && there->slots().get<RecentRegistrations>().take(prefix, shard.loop().clock().steady_now(), timeout);
         };
-        Task<bool> taking = shard().all().on(shard().all().home_of(network_of(address)), std::move(take));
+        Task<bool> taking = shard().all().on(shard().all().home_of(prefix), std::move(take));
         const bool taken = co_await taking;
         co_return taken;
     }
 
     // Nothing came of it: a name that was taken must not cost ten minutes.
-    Task<void> give_turn_back(std::string address) {
-        auto give = [domain = host().domain(), network = network_of(address)](Shard& shard) {
-            if (Host* there = shard.find_host(domain)) there->slots().get<RecentRegistrations>().until.erase(network);
+    Task<void> give_turn_back(std::string prefix) {
+        auto give = [domain = host().domain(), prefix](Shard& shard) {
+            if (Host* there = shard.find_host(domain)) there->slots().get<RecentRegistrations>().until.erase(prefix);
         };
-        (void)co_await shard().all().on(shard().all().home_of(network_of(address)), std::move(give));
+        (void)co_await shard().all().on(shard().all().home_of(prefix), std::move(give));
     }
 
     void send(const Jid& to, const Message& text) {

@@ -102,6 +102,19 @@ TEST(Registration, OneAddressMakesOneAccountAtATime) {
     EXPECT_THAT(TestClient::stranger(server).ask(account("two", "secret")), HasSubstr(made));
 }
 
+// A customer has an IPv4 address or, of IPv6, usually all of a /64.
+TEST(Registration, NeighboursOfOneNetworkShareTheTurn) {
+    TestServer server(with("", "", 2));
+    const auto from = [&server](const char* address, const char* name) {
+        return TestClient::stranger(server, "localhost", address).ask(account(name, "secret"));
+    };
+    EXPECT_THAT(from("2001:db8::1", "one"), HasSubstr(made));
+    EXPECT_THAT(from("2001:db8::2:3", "two"), HasSubstr("<resource-constraint"));
+    EXPECT_THAT(from("2001:db8:0:1::1", "three"), HasSubstr(made));
+    EXPECT_THAT(from("192.0.2.1", "four"), HasSubstr(made));
+    EXPECT_THAT(from("192.0.2.2", "five"), HasSubstr(made));
+}
+
 TEST(Registration, ATakenNameCostsNoTurn) {
     TestServer server(with(""));
     (void)server.make_account("juliet", "localhost", "secret");

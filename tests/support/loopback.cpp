@@ -44,7 +44,7 @@ void tell_drained(const std::shared_ptr<LoopbackPipe>& pipe) {
 
 class LoopbackTransport final : public Transport {
 public:
-    explicit LoopbackTransport(std::shared_ptr<LoopbackPipe> pipe) : pipe_(std::move(pipe)) {}
+    explicit LoopbackTransport(std::shared_ptr<LoopbackPipe> pipe) : pipe_(std::move(pipe)), peer_(pipe_->client) {}
     ~LoopbackTransport() override { abort(); }
 
     void write(std::string_view bytes) override {
@@ -82,7 +82,7 @@ private:
     bool takes_nothing() const { return pipe_->client_dropped || pipe_->client_stalled; }
 
     std::shared_ptr<LoopbackPipe> pipe_;
-    Endpoint peer_{*IpAddress::parse("192.0.2.1"), 40'000};
+    Endpoint peer_;
 };
 
 class ParkedLoopback final : public ParkedTransport {

@@ -25,6 +25,7 @@ struct LoopbackPipe {
     bool client_dropped = false;  // reset: at once
     bool client_stalled = false;  // takes nothing: what is written stays with the server
     bool server_closed = false;
+    Endpoint client{*IpAddress::parse("192.0.2.1"), 40'000};
 };
 
 class LoopbackWire final : public Wire {

@@ -41,8 +41,8 @@ TestClient::TestClient(TestServer& server, std::string_view full_jid) {
     if (answers.find("<jid>") == std::string::npos) throw std::runtime_error("no login: " + answers);
 }
 
-TestClient TestClient::stranger(TestServer& server, std::string_view domain) {
-    TestClient client(server.connect());
+TestClient TestClient::stranger(TestServer& server, std::string_view domain, std::string_view from) {
+    TestClient client(server.connect_from(from));
     client.features_ = client.ask(header(Jid::parse(domain).value()));
     return client;
 }

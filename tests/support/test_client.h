@@ -15,7 +15,7 @@ public:
     TestClient(TestServer& server, std::string_view full_jid);
 
     // A stream to `domain` whose client has not logged in; features() is what it is offered.
-    static TestClient stranger(TestServer& server, std::string_view domain = "localhost");
+    static TestClient stranger(TestServer& server, std::string_view domain = "localhost", std::string_view from = "192.0.2.1");
 
     void send(std::string_view xml) { wire_->send(xml); }
     std::string ask(std::string_view xml);  // send, receive

@@ -120,8 +120,9 @@ Task<Result<Value>> TestServer::reload() {
 
 Value TestServer::status() const { return Value::object({{"status", "running"}}); }
 
-std::unique_ptr<LoopbackWire> TestServer::connect() {
+std::unique_ptr<LoopbackWire> TestServer::connect_from(std::string_view address) {
     auto pipe = std::make_shared<LoopbackPipe>();
+    pipe->client.ip = IpAddress::parse(address).value();
     pipe->dribble = options_.dribble;
     const unsigned shard = next_shard_++ % options_.shards;
     loops_.at(shard).run_here([&] { assembly_->c2s(shard).accept(loopback_transport(pipe), policy_); });

@@ -53,7 +53,8 @@ public:
     Value status() const override;
 
     // For C++ tests.
-    std::unique_ptr<LoopbackWire> connect();
+    std::unique_ptr<LoopbackWire> connect() { return connect_from("192.0.2.1"); }
+    std::unique_ptr<LoopbackWire> connect_from(std::string_view address);
     Assembly& assembly() { return *assembly_; }
     Shard& home(std::string_view bare) { return assembly_->shards().at(assembly_->shards().home_of(bare)); }
     Storage& storage() { return *storage_; }
