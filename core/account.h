@@ -43,7 +43,8 @@ public:
 
     // Cached roster, or nullptr until load_roster; it may be forgotten during any wait.
     Roster* roster() const { return roster_.get(); }
-    // The pointer holds it beyond waits and evictions; changes show in it while it is the cached one.
+    // The pointer holds it beyond waits and evictions; changes show in it while it is the cached one. That of an account
+    // that does not exist is empty.
     Task<Result<std::shared_ptr<Roster>>> load_roster();
     // Write through to storage and cache. Errors as RosterStore's; put and remove give the roster's new version.
     Task<Result<std::uint64_t>> put_roster_item(RosterItem item, std::size_t max_items);
@@ -85,6 +86,7 @@ private:
     void start(Waiting item);
     void run_next();
     Task<void> run_task(Task<void> work);
+    std::shared_ptr<Roster> no_roster();
     void note_seen_by(const Jid& contact, Subscription subscription);
 
     Host& host_;

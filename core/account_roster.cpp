@@ -44,6 +44,7 @@ Task<Result<std::shared_ptr<Roster>>> Account::load_roster() {
     while (!roster_) {
         const std::uint64_t changes = roster_changes_;
         Result<Roster> loaded = co_await host_.stores().roster.load(jid_);
+        if (!exists_ && !loaded.ok() && loaded.error().code == ErrorCode::not_found) co_return no_roster();
         if (!loaded.ok()) co_return std::move(loaded).error();
         if (changes != roster_changes_ || roster_) continue;  // somebody wrote meanwhile: what was read may be older
         roster_ = std::make_shared<Roster>(std::move(*loaded));
@@ -52,6 +53,12 @@ Task<Result<std::shared_ptr<Roster>>> Account::load_roster() {
         host_.shard().roster_loaded(*this);
     }
     co_return roster_;
+}
+
+// Not worth a place in the cache.
+std::shared_ptr<Roster> Account::no_roster() {
+    seen_by_ = std::make_unique<JidSet>();
+    return std::make_shared<Roster>();
 }
 
 std::optional<bool> Account::is_seen_by(const Jid& contact) const {

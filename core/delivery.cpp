@@ -58,9 +58,9 @@ Delivery presence_to_bare(const Account& account, PresenceType type) {
 }  // namespace
 
 Delivery decide_delivery(const Account& account, const Stanza& stanza, const Jid& to) {
-    // A message to a user who does not exist goes the way of one to a user who is away: it must not look different.
-    if (!account.exists() && !stanza.is_message())
-        return {stanza.is_request() ? Verdict::refuse : Verdict::ignore, "RFC 6121 8.5.1", {}};
+    // What is sent to a user who does not exist goes the way of what is sent to one who is away and hides from the
+    // sender: it must neither look different nor take another time.
+    if (!account.exists() && stanza.is_presence()) return {Verdict::ignore, "RFC 6121 8.5.1", {}};
     if (to.is_full()) {
         if (SessionPtr session = account.find_session(to.resource()))
             return {Verdict::sessions, "RFC 6121 8.5.3.1", {std::move(session)}};

@@ -22,7 +22,9 @@ class Session;
 // Where a request was addressed to.
 enum class At : std::uint8_t {
     host,     // the server's own address (or, from a client, no `to` where only the server can answer)
-    account,  // a local account's bare JID (RFC 6121 8.5.2: the server answers for it)
+    // A local account's bare JID (RFC 6121 8.5.2: the server answers for it). There may be no such account: to strangers it
+    // must look like one, so its handlers ask storage, which has nothing, and never whether it exists.
+    account,
     stranger,  // on a client stream before login (registration); `from` and `to` mean nothing
 };
 

@@ -45,15 +45,6 @@ bool is_broadcast(const Stanza& stanza) {
     return is_plain_presence(stanza) && stanza.to.empty();
 }
 
-// The words of a refusal are the same whether or not the account exists.
-Condition refusal(const Features& features, const Route& route) {
-    const Stanza& stanza = *route.stanza;
-    if (!stanza.is_request() || route.to.is_full()) return Condition::service_unavailable;
-    const Features::Answerer* answerer = features.find(stanza.iq_type(), stanza.payload(), At::account);
-    if (answerer) return answerer->asker == Asker::owner ? Condition::forbidden : Condition::service_unavailable;
-    return features.knows(stanza.payload(), At::account) ? Condition::not_allowed : Condition::service_unavailable;
-}
-
 }  // namespace
 
 // --- from a client ------------------------------------------------------------------------------------------------
@@ -223,7 +214,7 @@ Task<void> Router::deliver(const AccountPtr& account, RoutePtr route) {
             SessionPtr sender = own ? account->find_session(stanza.from.resource()) : nullptr;
             return answer(Iq{route->stanza, &account->host(), account, std::move(sender), {}, {}}, At::account);
         }
-        case Verdict::refuse: refuse(*route, StanzaError(refusal(account->host().features, *route))); return {};
+        case Verdict::refuse: refuse(*route, StanzaError(Condition::service_unavailable)); return {};
         case Verdict::ignore: break;
     }
     return {};

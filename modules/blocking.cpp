@@ -176,7 +176,7 @@ Task<Outcome> Blocking::outgoing_later(Route& route) {
 }
 
 Outcome Blocking::incoming(Route& route) {
-    if (!route.account->exists() || never_blocked(*route.account, route.stanza->from)) return Outcome::pass();
+    if (never_blocked(*route.account, route.stanza->from)) return Outcome::pass();
     if (const BlockList* list = route.account->slots().find<BlockList>()) return judge_incoming(*list, *route.stanza);
     if (route.stanza->is_presence() && route.account->sessions().empty() && !asks(*route.stanza)) return Outcome::pass();
     return incoming_later(route);

@@ -58,13 +58,6 @@ std::optional<std::string> not_domains(const std::vector<std::string>& domains) 
     return std::nullopt;
 }
 
-// Of a bare JID.
-bool asks_for_items(const Route& route) {
-    const Stanza& stanza = *route.stanza;
-    return stanza.is_iq() && stanza.is_request() && stanza.iq_type() == IqType::get && route.to.is_bare() &&
-           stanza.payload().is(DiscoItems::name);
-}
-
 xml::Element no_items(const Stanza& request) {
     DiscoItems none;
     none.node = request.payload().attr_or("node", "");
@@ -87,7 +80,6 @@ public:
         iq<&Disco::server_items>(IqType::get, DiscoItems::name, At::host);
         iq<&Disco::account_info>(IqType::get, DiscoInfo::name, At::account);
         iq<&Disco::account_items>(IqType::get, DiscoItems::name, At::account);
-        on<&Disco::nobody_asked>(our_host.hooks.iq_received, Stage::fallback);
         stream_feature<&Disco::capabilities>(StreamPhase::logged_in);
     }
 
@@ -145,14 +137,6 @@ private:
         Result<std::shared_ptr<Roster>> roster = co_await iq.account->load_roster();
         if (!roster.ok()) co_return StanzaError(Condition::internal_server_error, ErrorType::wait);
         co_return (this->*answering)(std::move(iq));
-    }
-
-    Outcome nobody_asked(Route& route) {
-        if (route.account->exists() || !asks_for_items(route)) return Outcome::pass();
-        Stanza answer = route.stanza->make_result();
-        answer.element().add(no_items(*route.stanza));
-        router().reply(*route.stanza, std::move(answer));
-        return Outcome::stop();
     }
 
     IqReply info_of_account(Iq iq) {

@@ -61,7 +61,6 @@ private:
 // one who does not exist.
 Outcome Last::asked(Route& route) {
     if (!asks_last(*route.stanza)) return Outcome::pass();
-    if (!route.account->exists()) return judge(false);
     if (const auto may_see = route.account->is_seen_by(route.stanza->from)) return judge(*may_see);
     return check(route.account, route.stanza->from);
 }

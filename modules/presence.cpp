@@ -337,7 +337,7 @@ Outcome Presence::probed(Route& route) {
     Account& account = *route.account;
     const bool ours = shard().find_host(route.stanza->from.domain()) != nullptr;
     if (ours && !has_something_to_tell(account)) return Outcome::stop();
-    const std::optional<bool> may_see = account.exists() ? account.is_seen_by(route.stanza->from) : false;
+    const std::optional<bool> may_see = account.is_seen_by(route.stanza->from);
     if (may_see) return answer(account, *may_see, *route.stanza, route.to);
     return answer_later(route.account, route.stanza, route.to);
 }

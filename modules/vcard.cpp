@@ -1,5 +1,5 @@
 // vcard-temp (XEP-0054): everybody may read an account's vCard, only the account itself writes it. To strangers a user
-// without a vCard and one who emptied it look like a user who does not exist. Contacts get an emptied one as it is.
+// without a vCard and one who emptied it look like a user who does not exist (3.3). Contacts get an emptied one as it is.
 #include <algorithm>
 
 #include "core/module.h"
@@ -68,25 +68,20 @@ private:
 
     Task<IqReply> load(Iq iq) {
         Result<Document> document = co_await stores().documents.load(iq.account->jid(), document_key);
-        if (!document.ok()) co_return none(iq, document.error());
-        std::optional<xml::Element> vcard = xml::parse_document(document->body);
-        if (!vcard) co_return StanzaError(Condition::internal_server_error);
-        if (vcard->children().empty() && !iq.own()) {
-            const bool is_contact = co_await sees(iq.stanza->from, iq.account);
-            if (!is_contact) co_return Condition::service_unavailable;
-        }
+        const bool none = !document.ok() && document.error().code == ErrorCode::not_found;
+        if (none && iq.own()) co_return Condition::item_not_found;
+        std::optional<xml::Element> vcard = document.ok() ? xml::parse_document(document->body) : std::nullopt;
+        if (!none && !vcard) co_return StanzaError(Condition::internal_server_error, ErrorType::wait);
+        if (vcard && (iq.own() || !vcard->children().empty())) co_return std::move(*vcard);
+        const bool is_contact = co_await sees(iq.stanza->from, iq.account);  // asked also where there is none: it takes time
+        if (!vcard || !is_contact) co_return Condition::service_unavailable;
         co_return std::move(*vcard);
     }
 
     Task<bool> sees(Jid asker, AccountPtr account) {
+        if (const std::optional<bool> known = account->is_seen_by(asker)) co_return *known;
         const Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
         co_return roster.ok() && account->is_seen_by(asker).value_or(false);
-    }
-
-    // Section 3.3: others hear what they would hear of a user who does not exist.
-    static StanzaError none(const Iq& iq, const Error& why) {
-        if (why.code != ErrorCode::not_found) return StanzaError(Condition::internal_server_error, ErrorType::wait);
-        return iq.own() ? Condition::item_not_found : Condition::service_unavailable;
     }
 
     IqReply set(Iq iq) {

@@ -57,6 +57,41 @@ TEST(Strangers, GetTheSameAnswerFromAnAccountOnlineOfflineOrMissing) {
     EXPECT_EQ(romeo.receive(), "");
 }
 
+// Nor by the time it takes: storage is asked as often for a user who does not exist, the first time and later.
+TEST(Strangers, CostTheSameReadsWhetherOrNotTheAccountExists) {
+    TestServer server;
+    TestClient juliet(server, "juliet@localhost/balcony");
+    juliet.ask("<iq type='get' id='q' to='somebody@localhost'><query xmlns='urn:x'/></iq>");  // loads what is hers
+    int number = 0;
+    for (const char* type : {"get", "set"})
+        for (const char* payload : payloads) {
+            const std::string nurse = "nurse" + std::to_string(++number), nobody = "nobody" + std::to_string(number);
+            ASSERT_TRUE(server.make_account(nurse, "localhost", "secret").ok());
+            const auto ask = [&](const std::string& name) {
+                const std::uint64_t before = server.storage().gauges().reads;
+                juliet.ask("<iq type='" + std::string(type) + "' id='q' to='" + name + "@localhost'>" + payload + "</iq>");
+                return server.storage().gauges().reads - before;
+            };
+            for (const char* time : {" first", " second"}) EXPECT_EQ(ask(nurse), ask(nobody)) << type << payload << time;
+        }
+}
+
+TEST(Strangers, SeeNoEmptiedVcardByItsReads) {
+    TestServer server;
+    TestClient juliet(server, "juliet@localhost/balcony");
+    TestClient nurse(server, "nurse@localhost/room");
+    const std::string vcard = "<vCard xmlns='vcard-temp'/>";
+    nurse.ask("<iq type='set' id='s'>" + vcard + "</iq>");
+    nurse.leave();
+    const auto ask = [&](const std::string& name) {
+        const std::uint64_t before = server.storage().gauges().reads;
+        juliet.ask("<iq type='get' id='q' to='" + name + "@localhost'>" + vcard + "</iq>");
+        return server.storage().gauges().reads - before;
+    };
+    ask("nobody"), ask("nurse");
+    EXPECT_EQ(ask("nurse"), ask("nobody"));
+}
+
 // But for a message that is kept: its addressee will see it.
 TEST(Strangers, MessagesThatAreNotKeptTellNothing) {
     TestServer server;
