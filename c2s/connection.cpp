@@ -209,9 +209,12 @@ void Connection::resume() {
         connection->pump();  // also where something else must be waited for now: it sees to it that we come again
         if (!connection->transport_ || connection->stream_.is_closed() || connection->stuck()) return;
         connection->paused_ = false;
+        connection->last_heard_ = connection->c2s_.loop().clock().steady_now();
         connection->transport_->resume_reading();
     });
 }
+
+SteadyTime Connection::last_heard() const { return paused_ ? c2s_.loop().clock().steady_now() : last_heard_; }
 
 void Connection::release_hold() {
     assert(holds_ > 0);

@@ -27,7 +27,7 @@ public:
     // The session's hold is over.
     void resume();
     std::size_t output_bytes() const;
-    SteadyTime last_heard() const { return last_heard_; }
+    SteadyTime last_heard() const;
 
 private:
     struct Home;  // what moves to the home shard

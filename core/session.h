@@ -51,7 +51,7 @@ public:
     virtual void deliver(const StanzaPtr& stanza, const Jid& to = {}) = 0;
     // Ends the binding: stream error, close. Presence clean-up follows through the session_closed hook.
     virtual void close(const StreamError& error) = 0;
-    // When the client was last heard of (any byte).
+    // When the client was last heard of (any byte), or could have been: while its input is not read, now.
     virtual SteadyTime last_heard() const = 0;
     // Bytes the client has not taken yet.
     virtual std::size_t backlog_bytes() const = 0;

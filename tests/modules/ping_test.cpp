@@ -89,6 +89,21 @@ TEST_F(SilentClients, StayWhenAnythingComes) {
     EXPECT_FALSE(juliet.closed());
 }
 
+// Not by their fault: what they said waits in the kernel. The time counts from when it is read again.
+TEST_F(SilentClients, StayWhileTheyAreNotRead) {
+    FakeLoop& loop = server.loops().at(0);
+    const SessionPtr session = server.home("juliet@localhost").find_account("juliet@localhost")->find_session("balcony");
+    loop.run_here([&] { session->hold(); });
+    juliet.send(" ");
+    pass(Seconds(300));
+    EXPECT_EQ(juliet.receive(), "");
+    loop.run_here([&] { session->release(); });
+    pass(Seconds(55));
+    EXPECT_EQ(juliet.receive(), "");
+    pass(Seconds(60));
+    EXPECT_TRUE(has(juliet.receive(), "connection-timeout"));
+}
+
 TEST(SilentClient, StaysWhenThatIsTheAction) {
     TestServerOptions wanted;
     wanted.modules.emplace_back("ping", "send_pings: true\nping_interval: 60\nping_ack_timeout: 30");
