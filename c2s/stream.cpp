@@ -311,8 +311,7 @@ StreamEvent Stream::on_auth(xml::View element) {
     context.channel_bindings = auth_->offered_bindings;
     context.fake_secret = policy_->fake_secret;
     context.downgrade_protection = policy_->downgrade_protection;
-    context.default_hash = policy_->default_hash;
-    context.default_iterations = policy_->default_iterations;
+    context.key_forms = policy_->key_forms;
     auth_->mechanism = make_sasl_mechanism(name, std::move(context));
     if (!auth_->mechanism) return auth_failed(SaslCondition::invalid_mechanism, "unknown mechanism");
     auth_->mechanism_name = name;

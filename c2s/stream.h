@@ -49,8 +49,7 @@ struct StreamPolicy {
     Seconds idle_limit{0};               // advertised by XEP-0478; 0: none
     // For fake keys of unknown accounts.
     std::string fake_secret;
-    HashAlgorithm default_hash = HashAlgorithm::sha256;
-    int default_iterations = 10'000;
+    std::vector<KeyForm> key_forms{KeyForm()};
 };
 
 enum class StreamEvent : std::uint8_t {

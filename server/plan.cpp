@@ -1,19 +1,16 @@
 #include "server/plan.h"
 
-#include <fcntl.h>
 #include <glob.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <set>
-#include <sstream>
 #include <stdexcept>
 
-#include "base/bytes.h"
 #include "core/module_spec.h"
+#include "server/data_folder.h"
 
 namespace rookery {
 namespace {
@@ -28,37 +25,6 @@ constexpr std::size_t before_login_whitespace = 1'024;
 Error fault(const std::string& message) { return Error(ErrorCode::invalid, message); }
 
 std::string errno_text() { return std::generic_category().message(errno); }
-
-// --- the data folder ----------------------------------------------------------------------------------------------
-
-Result<void> make_data_folder(const std::string& data) {
-    std::error_code error;
-    fs::create_directories(data, error);
-    if (error) return fault("cannot make the data folder '" + data + "': " + error.message() + "; make it, or name another with --data");
-    if (::access(data.c_str(), R_OK | W_OK | X_OK) != 0)
-        return fault("the data folder '" + data + "' may not be written: " + errno_text() + "; give it to the user that runs rookery");
-    return {};
-}
-
-// The secret behind fake salts lives as long as the accounts: else a stranger sees by a changed salt who is not there.
-Result<std::string> fake_secret(const std::string& data) {
-    const std::string path = data + "/secret";
-    std::ifstream in(path, std::ios::binary);
-    if (in) {
-        std::stringstream text;
-        text << in.rdbuf();
-        if (text.str().size() < 32) return fault("'" + path + "' is damaged; remove it and a new one is made");
-        return text.str();
-    }
-    const std::string secret = hex_encode(random_bytes(32));
-    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    const bool written = file >= 0 && ::write(file, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size()) &&
-                         ::fsync(file) == 0;
-    const std::string why = errno_text();
-    if (file >= 0) ::close(file);
-    if (!written) return fault("cannot write '" + path + "': " + why);
-    return secret;
-}
 
 // --- certificates -------------------------------------------------------------------------------------------------
 
@@ -170,8 +136,29 @@ xml::ParserLimits limits_after_login(const ListenerConfig& listener) {
     return limits;
 }
 
+// What accounts that do not exist look like.
+struct FakeAccounts {
+    std::string secret;
+    std::vector<KeyForm> key_forms;
+};
+
+Result<FakeAccounts> fake_accounts(const std::string& data, KeyForm now) {
+    Result<std::string> secret = fake_secret(data);
+    if (!secret.ok()) return std::move(secret).error();
+    Result<std::vector<KeyForm>> history = key_history(data);
+    if (!history.ok()) return std::move(history).error();
+    return FakeAccounts{std::move(*secret), with_form(std::move(*history), now)};
+}
+
+KeyForm key_form(const GlobalConfig& config) {
+    const auto is_stored = [&](HashAlgorithm hash) {
+        return std::ranges::find(config.auth_scram_hash, hash) != config.auth_scram_hash.end();
+    };
+    return KeyForm{*std::ranges::find_if(password_hashes, is_stored), config.auth_scram_iterations};
+}
+
 std::shared_ptr<const StreamPolicy> stream_policy(const GlobalConfig& config, const ListenerConfig& listener,
-                                                  const std::string& secret) {
+                                                  const FakeAccounts& fakes) {
     auto policy = std::make_shared<StreamPolicy>();
     policy->starttls = listener.offers_starttls();
     policy->starttls_required = listener.tls || listener.requires_starttls();
@@ -179,9 +166,8 @@ std::shared_ptr<const StreamPolicy> stream_policy(const GlobalConfig& config, co
     policy->after_login = limits_after_login(listener);
     policy->disabled_mechanisms = config.disable_sasl_mechanisms;
     policy->downgrade_protection = !config.disable_sasl_scram_downgrade_protection;
-    policy->fake_secret = secret;
-    policy->default_hash = config.auth_scram_hash.front();
-    policy->default_iterations = config.auth_scram_iterations;
+    policy->fake_secret = fakes.secret;
+    policy->key_forms = fakes.key_forms;
     return policy;
 }
 
@@ -195,10 +181,10 @@ Result<std::vector<IpRange>> ranges(const std::vector<std::string>& texts) {
     return ranges;
 }
 
-Result<ListenerPlan> plan_listener(const Config& config, const ListenerConfig& listener, const std::string& secret,
+Result<ListenerPlan> plan_listener(const Config& config, const ListenerConfig& listener, const FakeAccounts& fakes,
                                    std::shared_ptr<const TlsContexts> contexts) {
     auto policy = std::make_shared<C2sPolicy>();
-    policy->stream = stream_policy(config.global, listener, secret);
+    policy->stream = stream_policy(config.global, listener, fakes);
     policy->contexts = std::move(contexts);
     policy->direct_tls = listener.tls;
     policy->access = listener.access;
@@ -249,21 +235,31 @@ Result<Plan> make_plan(const std::string& file, const std::string& data) {
     if (!config) return fault(lines_of(problems.errors));
     Result<void> folder = make_data_folder(data);
     if (!folder.ok()) return std::move(folder).error();
-    Result<std::string> secret = fake_secret(data);
-    if (!secret.ok()) return std::move(secret).error();
+    const KeyForm form = key_form(config->global);
+    Result<FakeAccounts> fakes = fake_accounts(data, form);
+    if (!fakes.ok()) return std::move(fakes).error();
     auto contexts = load_contexts(*config, data);
     if (!contexts.ok()) return std::move(contexts).error();
     Plan plan;
     plan.contexts = std::move(*contexts);
     for (const ListenerConfig& listener : config->global.listen) {
-        Result<ListenerPlan> planned = plan_listener(*config, listener, *secret, plan.contexts);
+        Result<ListenerPlan> planned = plan_listener(*config, listener, *fakes, plan.contexts);
         if (!planned.ok()) return std::move(planned).error();
         plan.listeners.push_back(std::move(*planned));
     }
+    plan.key_form = form;
     plan.control_path = data + "/control";
     plan.database_path = data + "/rookery.db";
     plan.warnings = std::move(problems.warnings);
     plan.config = std::move(*config);
+    return plan;
+}
+
+Result<Plan> make_plan_to_serve(const std::string& file, const std::string& data) {
+    Result<Plan> plan = make_plan(file, data);
+    if (!plan.ok()) return plan;
+    Result<void> kept = add_to_key_history(data, plan->key_form);
+    if (!kept.ok()) return std::move(kept).error();
     return plan;
 }
 

@@ -30,6 +30,7 @@ struct Plan {
     Config config;
     std::vector<ListenerPlan> listeners;
     std::shared_ptr<const TlsContexts> contexts;
+    KeyForm key_form;  // of the keys of accounts made under it
     std::string control_path;
     std::string database_path;
     std::vector<std::string> warnings;
@@ -38,6 +39,8 @@ struct Plan {
 // Reads and checks. `file`: empty for the defaults. Makes what a first start needs in `data`: the folder, a
 // certificate, the secret behind fake salts. The error has one line for each fault, with file, line and cure.
 Result<Plan> make_plan(const std::string& file, const std::string& data);
+// The same, and writes down in `data` how keys will be made under it. For the server; others only look.
+Result<Plan> make_plan_to_serve(const std::string& file, const std::string& data);
 
 // Certificates that are not valid now, and hosts without one; for `rookery check`.
 std::vector<std::string> check_certificates(const Plan& plan, WallTime now);

@@ -69,7 +69,7 @@ Server::Server(ServerOptions options) : options_(std::move(options)), commands_(
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
     give_large_blocks_back();
-    Result<Plan> plan = make_plan(options_.config, options_.data);
+    Result<Plan> plan = make_plan_to_serve(options_.config, options_.data);
     if (!plan.ok()) throw std::runtime_error(plan.error().message);
     started_with_ = std::make_shared<const Plan>(std::move(*plan));
     plan_ = started_with_;
@@ -196,7 +196,7 @@ Task<Result<Value>> Server::reload() {
     const std::string config = options_.config;
     const std::string data = options_.data;
     const std::uint64_t number = ++plans_made_;  // before the files are read: a later reload has seen newer ones
-    auto work = work_->run([config, data] { return make_plan(config, data); });
+    auto work = work_->run([config, data] { return make_plan_to_serve(config, data); });
     Result<Plan> read = co_await work;
     if (!read.ok()) {
         log_error("reload_refused", {{"error", read.error().message}});

@@ -62,7 +62,7 @@ SaslContext make_context(Input& in) {
     SaslContext context;
     context.domain = "example.org";
     context.fake_secret = "fake secret";
-    context.default_iterations = 1;
+    context.key_forms = {KeyForm{HashAlgorithm::sha256, 1}};
     context.downgrade_protection = in.flag();
     if (in.flag()) context.bindings.tls_exporter = "exporter";
     if (in.flag()) context.bindings.tls_server_end_point = "end point";

@@ -91,6 +91,21 @@ TEST_F(PlanTest, NamesCertificateFilesAndTheirPlace) {
     EXPECT_THAT(error_of("certfiles: [" + empty + ", " + alone + "]\n"), HasSubstr("no private key for '" + alone + "'"));
 }
 
+// A12: what missing accounts may seem to have. Only what was served by counts.
+TEST_F(PlanTest, RemembersHowKeysWereMade) {
+    const auto forms = [this](const std::string& text, auto make) {
+        const Result<Plan> made = make(write("f.yml", "hosts: [localhost]\nlisten: [{port: 16323}]\n" + text), folder_.file("data"));
+        return made.ok() ? made->listeners.front().policy->stream->key_forms : std::vector<KeyForm>();
+    };
+    const KeyForm first{HashAlgorithm::sha256, 5'000}, second{HashAlgorithm::sha512, 6'000}, other{HashAlgorithm::sha256, 7'000};
+    EXPECT_THAT(forms("auth_scram_iterations: 7000\n", make_plan), ElementsAre(other));
+    EXPECT_THAT(forms("auth_scram_iterations: 5000\n", make_plan_to_serve), ElementsAre(first));
+    const std::string later = "auth_scram_iterations: 6000\nauth_scram_hash: [sha, sha512]\n";
+    EXPECT_THAT(forms(later, make_plan_to_serve), ElementsAre(first, second));
+    EXPECT_THAT(forms(later, make_plan_to_serve), ElementsAre(first, second));
+    EXPECT_THAT(forms("auth_scram_iterations: 5000\n", make_plan_to_serve), ElementsAre(first, second));
+}
+
 TEST_F(PlanTest, WarnsOfMistypedAclNames) {
     const Result<Plan> made = plan("access_rules:\n  c2s:\n    - deny: blokced\n    - allow\n");
     ASSERT_TRUE(made.ok());

@@ -24,7 +24,7 @@ std::shared_ptr<const C2sPolicy> open_policy() {
     stream->before_login.max_depth = 64;
     stream->before_login.max_whitespace = 1'024;
     stream->fake_secret = "a secret of tests";
-    stream->default_iterations = test_iterations;
+    stream->key_forms = {KeyForm{HashAlgorithm::sha256, test_iterations}};
     auto policy = std::make_shared<C2sPolicy>();
     policy->stream = std::move(stream);
     return policy;

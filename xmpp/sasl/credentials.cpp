@@ -120,9 +120,17 @@ bool password_matches(const ScramKeys& keys, std::string_view prepared) {
     return matches;
 }
 
+KeyForm fake_form(std::string_view fake_secret, std::string_view account, const std::vector<KeyForm>& forms) {
+    const auto weight = [&](const KeyForm& form) {
+        return keyed(form.hash, fake_secret, "form " + std::to_string(form.iterations), account);
+    };
+    return *std::ranges::max_element(forms, {}, weight);
+}
+
 ScramKeys fake_credentials(std::string_view fake_secret, std::string_view account, HashAlgorithm algorithm,
                            int iterations) {
-    std::string salt = keyed(algorithm, fake_secret, "salt", account).substr(0, scram_salt_bytes);
+    const std::string salt_of = std::string(account) + '\0' + std::to_string(iterations);
+    std::string salt = keyed(algorithm, fake_secret, "salt", salt_of).substr(0, scram_salt_bytes);
     return ScramKeys(algorithm, std::move(salt), iterations, keyed(algorithm, fake_secret, "stored", account),
                      keyed(algorithm, fake_secret, "server", account));
 }

@@ -55,8 +55,7 @@ struct SaslContext {
     std::vector<std::string> channel_bindings;  // types advertised (XEP-0440), those of `bindings`; empty: not advertised
     ChannelBindings bindings;
     std::string fake_secret;  // random, kept as long as the server's accounts; fake salts come from it
-    HashAlgorithm default_hash = HashAlgorithm::sha256;  // those of new accounts: what fake keys look like
-    int default_iterations = 10'000;
+    std::vector<KeyForm> key_forms{KeyForm()};  // of accounts here, now and before: what fake keys look like
     bool downgrade_protection = true;  // XEP-0474; COMPAT: strophe.js 1.6.2 stumbles over it
 };
 

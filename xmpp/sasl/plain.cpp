@@ -46,8 +46,9 @@ public:
 
     SaslStep provide(const Credentials& credentials) override {
         if (state_ != State::keys) return fail(SaslCondition::not_authorized, "keys out of turn");
-        ScramKeys fake = fake_credentials(context_.fake_secret, account_ + "@" + context_.domain, context_.default_hash,
-                                          context_.default_iterations);
+        const std::string name = account_ + "@" + context_.domain;
+        const KeyForm form = fake_form(context_.fake_secret, name, context_.key_forms);
+        ScramKeys fake = fake_credentials(context_.fake_secret, name, form.hash, form.iterations);
         const ScramKeys* real = choose(credentials);
         known_ = real != nullptr;
         state_ = State::check;
@@ -67,10 +68,10 @@ public:
 private:
     enum class State { message, keys, check, over };
 
-    // Those of the default hash, so that a known and an unknown account cost the same; else the first.
-    const ScramKeys* choose(const Credentials& credentials) const {
-        const ScramKeys* usual = find_keys(credentials, context_.default_hash);
-        return usual || credentials.empty() ? usual : &credentials.front();
+    static const ScramKeys* choose(const Credentials& credentials) {
+        for (const HashAlgorithm hash : password_hashes)
+            if (const ScramKeys* keys = find_keys(credentials, hash)) return keys;
+        return nullptr;
     }
 
     SaslStep fail(SaslCondition condition, const char* reason) {

@@ -167,9 +167,11 @@ public:
 
     SaslStep provide(const Credentials& credentials) override {
         if (state_ != State::keys) return fail(SaslCondition::not_authorized, "keys out of turn");
-        // Made for known accounts too, so that both cost the same.
-        keys_ = fake_credentials(context_.fake_secret, account_ + "@" + context_.domain, algorithm_,
-                                 context_.default_iterations);
+        // Made for known accounts too, so that both cost the same. The rounds of one that has keys of other hashes only are theirs.
+        const std::string name = account_ + "@" + context_.domain;
+        const int rounds = fake_form(context_.fake_secret, name, context_.key_forms).iterations;
+        keys_ = fake_credentials(context_.fake_secret, name, algorithm_,
+                                 credentials.empty() ? rounds : credentials.front().iterations);
         const ScramKeys* real = find_keys(credentials, algorithm_);
         known_ = real != nullptr;
         if (real) keys_ = *real;

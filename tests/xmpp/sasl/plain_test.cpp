@@ -14,7 +14,7 @@ SaslContext context() {
     context.domain = "example.org";
     context.mechanisms = {"PLAIN"};
     context.fake_secret = "fake secret";
-    context.default_iterations = 64;
+    context.key_forms = {KeyForm{sha256, 64}};
     return context;
 }
 
@@ -82,6 +82,19 @@ TEST(Plain, A12UnknownUserTakesTheSamePathAndFailsEvenIfTheCallerSaysYes) {
     EXPECT_EQ(check->keys.algorithm, sha256);
     EXPECT_FALSE(password_matches(check->keys, check->password));
     EXPECT_EQ(failure_of(mechanism->password_checked(true)), "not-authorized");
+}
+
+// The hash an account's password is checked by is its own, not today's: a missing one takes the time of some time.
+TEST(Plain, A12TheHashIsThatOfTheKeys) {
+    const auto checked_by = [](const Credentials& credentials) {
+        const auto mechanism = make_sasl_mechanism("PLAIN", context());
+        mechanism->step("\0user\0pencil"sv);
+        const SaslStep step = mechanism->provide(credentials);
+        return std::get<SaslCheckPassword>(step).keys.algorithm;
+    };
+    EXPECT_EQ(checked_by({keys_of("pencil", sha1), keys_of("pencil", sha256), keys_of("pencil", sha512)}), sha256);
+    EXPECT_EQ(checked_by({keys_of("pencil", sha1), keys_of("pencil", sha512)}), sha512);
+    EXPECT_EQ(checked_by({keys_of("pencil", sha1)}), sha1);
 }
 
 TEST(Plain, StepsOutOfTurnFail) {

@@ -15,7 +15,7 @@ SaslContext context() {
     context.domain = "example.org";
     context.mechanisms = {"SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"};
     context.fake_secret = "fake secret";
-    context.default_iterations = iterations;
+    context.key_forms = {KeyForm{sha256, iterations}};
     return context;
 }
 
@@ -339,6 +339,48 @@ TEST(Scram, AnAccountWithoutKeysOfThisHashLooksLikeAnUnknownOne) {
         return ScramClient::attribute(challenge_of(mechanism->provide(credentials)), 's');
     };
     EXPECT_EQ(salt(keys_of(sha256)), salt({}));
+}
+
+// A12: after the option was changed a missing account looks like one of before or one of after.
+TEST(Scram, A12FakeRoundsAreThoseOfSomeTime) {
+    const auto challenge_for = [](std::string_view name, std::string_view mechanism_name, const Credentials& credentials) {
+        SaslContext later = context();
+        later.key_forms = {KeyForm{sha256, 64}, KeyForm{sha256, 128}};
+        const auto mechanism = make_sasl_mechanism(mechanism_name, later);
+        mechanism->step("n,,n=" + std::string(name) + ",r=x");
+        return challenge_of(mechanism->provide(credentials));
+    };
+    const auto rounds = [&](std::string_view name, std::string_view mechanism_name, const Credentials& credentials = {}) {
+        return ScramClient::attribute(challenge_for(name, mechanism_name, credentials), 'i');
+    };
+    std::size_t old = 0;
+    for (int i = 0; i < 100; ++i) {
+        const std::string name = "nobody" + std::to_string(i);
+        EXPECT_EQ(rounds(name, "SCRAM-SHA-256"), rounds(name, "SCRAM-SHA-1"));
+        if (rounds(name, "SCRAM-SHA-256") == "64") ++old;
+        // One that is there, but has no keys of this hash.
+        EXPECT_EQ(rounds(name, "SCRAM-SHA-512", keys_of(sha256)), "64");
+    }
+    EXPECT_GT(old, 20u);
+    EXPECT_LT(old, 80u);
+}
+
+TEST(Scram, A12AFormThatIsAddedTakesOnlyItsShareOfTheNames) {
+    const std::vector<KeyForm> before = {KeyForm{sha256, 64}, KeyForm{sha512, 64}, KeyForm{sha256, 128}};
+    std::vector<KeyForm> after = before;
+    after.push_back(KeyForm{sha256, 256});
+    std::size_t moved = 0;
+    for (int i = 0; i < 200; ++i) {
+        const std::string name = "nobody" + std::to_string(i);
+        const KeyForm was = fake_form("secret", name, before), is = fake_form("secret", name, after);
+        if (was == is) continue;
+        ++moved;
+        EXPECT_EQ(is, after.back());
+        EXPECT_NE(fake_credentials("secret", name, sha256, was.iterations).salt,
+                  fake_credentials("secret", name, sha256, is.iterations).salt);
+    }
+    EXPECT_GT(moved, 20u);
+    EXPECT_LT(moved, 100u);
 }
 
 TEST(Scram, FakeKeysAreNotOpenedByTheirOwnStoredKey) {
