@@ -1,5 +1,6 @@
-// Durable appends to the queue store: how many a second, and how long one waits, with N in flight.
-//   bench_storage DIRECTORY [seconds for each line, default 3]
+// Durable appends to the log: how many a second, how long one waits, and what they cost, with N in flight; then reads
+// from what that left behind, and how long it takes to open it.
+//   bench_storage DIRECTORY [seconds for each line, default 3] [messages there before, default 0]
 // The directory decides what is measured: an fsync of a disk, or of memory (/dev/shm).
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -19,35 +21,83 @@ namespace rookery {
 namespace {
 
 constexpr int accounts = 1'000;
-constexpr std::size_t no_limit = 1'000'000'000;
-const std::string stanza(350, 'x');
+const std::string stanza = "<message type='chat'><body>" + std::string(300, 'x') + " word</body></message>";
+constexpr std::size_t contacts = 20;  // of an account
+
+enum class Rows { one, two, two_with_origin };
 
 struct Run {
-    QueueStore& queue;
+    Stores stores;
     const std::vector<Jid>& owners;
     SteadyTime end;
+    Rows rows = Rows::one;
     std::vector<Duration> waits = {};
     int running = 0;
     std::size_t next = 0;
+    std::mt19937_64 chance{1};
     bool failed = false;
 
+    std::size_t pick() { return chance() % owners.size(); }
     const Jid& next_owner() { return owners[next++ % owners.size()]; }
 };
+
+NewLogEntry make_entry(Run& run) {
+    const std::size_t from = run.pick();
+    const Jid& sender = run.owners[from];
+    const Jid& recipient = run.owners[(from + 1 + run.chance() % contacts) % run.owners.size()];
+    LogCopy copy(recipient, *sender.with_resource("phone"));
+    copy.waiting = true;
+    copy.archived = run.rows != Rows::one;
+    NewLogEntry entry(copy, stanza);
+    if (run.rows == Rows::one) return entry;
+    entry.second.emplace(sender, recipient);
+    entry.second->outgoing = entry.second->archived = true;
+    if (run.rows == Rows::two_with_origin) entry.origin = run.chance();
+    return entry;
+}
 
 Task<void> append_until_end(Run* run) {
     while (SteadyTime::clock::now() < run->end) {
         const SteadyTime begun = SteadyTime::clock::now();
-        auto id = co_await run->queue.append(run->next_owner(), WallTime(), stanza, no_limit, no_limit);
-        if (!id) run->failed = true;
+        NewLogEntry entry = make_entry(*run);
+        auto done = co_await run->stores.log.append(std::move(entry));
+        if (!done || done->duplicate) run->failed = true;
         run->waits.push_back(SteadyTime::clock::now() - begun);
     }
     --run->running;
 }
 
+// What a login reads, and what an acknowledgement writes.
 Task<void> load_until_end(Run* run) {
     while (SteadyTime::clock::now() < run->end) {
         const SteadyTime begun = SteadyTime::clock::now();
-        auto found = co_await run->queue.count(run->next_owner());
+        auto found = co_await run->stores.log.load_delivery(run->next_owner());
+        if (!found) run->failed = true;
+        run->waits.push_back(SteadyTime::clock::now() - begun);
+    }
+    --run->running;
+}
+
+Task<void> acknowledge_until_end(Run* run) {
+    std::uint64_t through = 0;
+    while (SteadyTime::clock::now() < run->end) {
+        const SteadyTime begun = SteadyTime::clock::now();
+        std::vector<std::uint64_t> beyond;
+        auto done = co_await run->stores.log.acknowledge(run->next_owner(), ++through, std::move(beyond));
+        if (!done) run->failed = true;
+        run->waits.push_back(SteadyTime::clock::now() - begun);
+    }
+    --run->running;
+}
+
+// The newest page of an account's archive.
+Task<void> page_until_end(Run* run) {
+    while (SteadyTime::clock::now() < run->end) {
+        const SteadyTime begun = SteadyTime::clock::now();
+        ArchiveFilter filter;
+        PageRequest page(50);
+        page.backward = true;
+        auto found = co_await run->stores.archive.query(run->next_owner(), std::move(filter), page);
         if (!found) run->failed = true;
         run->waits.push_back(SteadyTime::clock::now() - begun);
     }
@@ -72,15 +122,16 @@ void report(const char* what, Run& run, int in_flight, double seconds, double cp
     const std::uint64_t commits = after.commits - before.commits;
     const double grouped = commits ? double(after.writes - before.writes) / double(commits) : 0;
     std::printf(
-        "%-8s %5d in flight %8.0f /s   p50 %7.3f ms   p99 %7.3f ms   worst %7.3f ms   %5.1f calls/commit   %5.1f us "
+        "%-16s %5d in flight %8.0f /s   p50 %7.3f ms   p99 %7.3f ms   worst %7.3f ms   %5.1f calls/commit   %5.1f us "
         "CPU%s\n",
         what, in_flight, double(run.waits.size()) / seconds, at(0.5), at(0.99), at(1), grouped,
         cpu / double(run.waits.size()) * 1e6, run.failed ? "   FAILED" : "");
 }
 
 void measure(const char* what, Task<void> (*work)(Run*), Storage& storage, const std::vector<Jid>& owners,
-             WaitLoop& loop, int in_flight, int seconds) {
-    Run run{storage.stores().queue, owners, SteadyTime::clock::now() + Seconds(seconds)};
+             WaitLoop& loop, int in_flight, int seconds, Rows rows = Rows::one) {
+    Run run{storage.stores(), owners, SteadyTime::clock::now() + Seconds(seconds), rows};
+    run.chance.seed(std::random_device()());
     const DatabaseGauges before = storage.gauges();
     const double cpu_before = cpu_seconds();
     run.running = in_flight;
@@ -118,7 +169,87 @@ std::vector<Jid> make_accounts(Storage& storage, WaitLoop& loop) {
     return owners;
 }
 
-int run(const std::string& directory, int seconds) {
+Task<void> append_some(Run* run, std::size_t* left) {
+    while (*left > 0) {
+        --*left;
+        NewLogEntry entry = make_entry(*run);
+        auto done = co_await run->stores.log.append(std::move(entry));
+        if (!done) run->failed = true;
+    }
+    --run->running;
+}
+
+void fill(Storage& storage, const std::vector<Jid>& owners, WaitLoop& loop, std::size_t messages) {
+    Run run{storage.stores(), owners, SteadyTime(), Rows::two_with_origin};
+    const double cpu_before = cpu_seconds();
+    std::size_t left = messages;
+    run.running = 500;
+    for (int i = 0; i < 500; ++i) spawn(append_some(&run, &left));
+    loop.run_until([&] { return run.running == 0; }, Seconds(3'600));
+    std::printf("filled with %zu messages of two rows, 500 in flight: %.1f us CPU each%s\n", messages,
+                (cpu_seconds() - cpu_before) / double(std::max<std::size_t>(messages, 1)) * 1e6,
+                run.failed ? "   FAILED" : "");
+}
+
+template <class Work>
+void time_once(const char* what, Work work) {
+    const SteadyTime begun = SteadyTime::clock::now();
+    const std::uint64_t found = work();
+    std::printf("%-60s %8.3f ms  (%llu)\n", what, milliseconds(SteadyTime::clock::now() - begun),
+                static_cast<unsigned long long>(found));
+}
+
+// One account with a large archive: what its questions cost.
+void measure_large_archive(Storage& storage, const std::vector<Jid>& owners, WaitLoop& loop, std::size_t messages) {
+    Run run{storage.stores(), owners, SteadyTime(), Rows::two_with_origin};
+    const Jid owner = owners.front();
+    const Jid rare = *Jid::parse("rare@elsewhere.example");
+    for (std::size_t i = 0; i < messages; i += 500) {
+        std::size_t answered = 0;
+        auto append_one = [&](Jid peer) -> Task<void> {
+            LogCopy copy(owner, std::move(peer));
+            copy.archived = true;
+            NewLogEntry entry(copy, stanza);
+            auto done = co_await run.stores.log.append(std::move(entry));
+            if (done) ++answered;
+        };
+        for (std::size_t k = 0; k < 500; ++k) spawn(append_one(i + k == 0 ? rare : owners[1 + k % contacts]));
+        loop.run_until([&] { return answered == 500; });
+    }
+    ArchiveStore& archive = run.stores.archive;
+    ArchiveFilter filter;
+    PageRequest page(50);
+    page.backward = true;
+    const auto ask = [&] { return loop.wait(archive.query(owner, filter, page)).value().messages.size(); };
+    std::printf("one account with %zu messages:\n", messages);
+    time_once("newest 50", ask);
+    time_once("newest 50 again", ask);
+    filter.with = rare;
+    time_once("newest 50 with a peer who wrote first of all", ask);
+    time_once("the same again", ask);
+    filter.with = owners[2];
+    time_once("newest 50 with a peer who wrote often", ask);
+    page.total = true;
+    time_once("the same, and the total", ask);
+    time_once("count", [&] { return loop.wait(archive.count(owner)).value(); });
+    filter = ArchiveFilter();
+    filter.text = "word";
+    page.total = false;
+    time_once("first search, indexes 4,000", ask);
+    time_once("second search, indexes 4,000", ask);
+    std::uint64_t removed = 0;
+    time_once("remove all of it, in slices", [&] {
+        filter.text.clear();
+        for (std::uint64_t after = 0, first = 1; first || after > 0; first = 0) {
+            const RemovedSlice slice = loop.wait(archive.remove(owner, filter, after)).value();
+            removed += slice.removed;
+            after = slice.next;
+        }
+        return removed;
+    });
+}
+
+int run(const std::string& directory, int seconds, std::size_t messages) {
     const std::string path = directory + "/bench-storage.db";
     for (const char* suffix : {"", "-wal", "-shm", ".lock"}) std::filesystem::remove(path + suffix);
     measure_sync(directory + "/bench-sync", seconds);
@@ -126,12 +257,19 @@ int run(const std::string& directory, int seconds) {
     {
         const std::unique_ptr<Storage> storage = open_sqlite(path);
         const std::vector<Jid> owners = make_accounts(*storage, loop);
-        for (const int in_flight : {1, 10, 100, 1'000}) {
-            measure("append", append_until_end, *storage, owners, loop, in_flight, seconds);
-        }
-        for (const int in_flight : {1, 10, 100}) {
-            measure("count", load_until_end, *storage, owners, loop, in_flight, seconds);
-        }
+        if (messages > 0) fill(*storage, owners, loop, messages);
+        const auto append = [&](const char* what, Rows rows) {
+            for (const int in_flight : {1, 10, 100, 1'000}) {
+                measure(what, append_until_end, *storage, owners, loop, in_flight, seconds, rows);
+            }
+        };
+        append("two rows, origin", Rows::two_with_origin);
+        append("two rows", Rows::two);
+        append("one that waits", Rows::one);
+        measure("acknowledge", acknowledge_until_end, *storage, owners, loop, 100, seconds);
+        measure("login", load_until_end, *storage, owners, loop, 10, seconds);
+        measure("newest 50", page_until_end, *storage, owners, loop, 10, seconds);
+        if (messages > 0) measure_large_archive(*storage, owners, loop, 100'000);
     }
     const SteadyTime begun = SteadyTime::clock::now();
     { const std::unique_ptr<Storage> again = open_sqlite(path); }
@@ -146,8 +284,9 @@ int run(const std::string& directory, int seconds) {
 
 int main(int argc, char** argv) {
     if (argc < 2) {
-        std::fprintf(stderr, "usage: bench_storage DIRECTORY [SECONDS]\n");
+        std::fprintf(stderr, "usage: bench_storage DIRECTORY [SECONDS] [MESSAGES]\n");
         return 2;
     }
-    return rookery::run(argv[1], argc > 2 ? std::atoi(argv[2]) : 3);
+    const std::size_t messages = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 0;
+    return rookery::run(argv[1], argc > 2 ? std::atoi(argv[2]) : 3, messages);
 }

@@ -1,7 +1,9 @@
 // Random calls with hostile texts against a model in plain containers: whatever the stores answer, the model must too.
 #include <map>
 #include <random>
+#include <set>
 
+#include "base/stamped_id.h"
 #include "tests/storage/contract.h"
 
 namespace rookery {
@@ -146,6 +148,173 @@ TEST_P(ModelTest, Rosters) {
     }
     catch_up();
     EXPECT_EQ(client, model);
+}
+
+// The log as a list from which nothing is removed: what each account has, and what it received.
+struct LogModel {
+    struct Row {
+        std::uint64_t id;
+        Jid owner;
+        Jid peer;
+        bool outgoing, archived, waiting;
+        std::optional<std::uint64_t> origin;
+        std::string text;
+    };
+    struct Mark {
+        std::uint64_t through = 0;
+        std::set<std::uint64_t> beyond;
+    };
+
+    bool waits(const Row& row) {
+        const Mark& mark = marks[row.owner];
+        return row.waiting && row.id > mark.through && !mark.beyond.contains(row.id);
+    }
+    static bool in_window(const Row& row, WallTime now) {
+        return stamped_id_time(row.id) >= now - LogStore::duplicate_window;
+    }
+    const Row* find_duplicate(const Jid& owner, std::optional<std::uint64_t> origin, WallTime now) const {
+        const auto found = std::find_if(rows.begin(), rows.end(), [&](const Row& row) {
+            return origin && row.owner == owner && row.origin == origin && in_window(row, now);
+        });
+        return found == rows.end() ? nullptr : &*found;
+    }
+    static bool fits(const Row& row, const Jid& owner, const ArchiveFilter& filter) {
+        const bool peer = !filter.with || (filter.with->is_bare() ? row.peer.same_bare(*filter.with)  //
+                                                                  : row.peer == *filter.with);
+        const WallTime time = stamped_id_time(row.id);
+        return row.owner == owner && row.archived && peer && (!filter.start || time >= *filter.start) &&
+               (!filter.end || time <= *filter.end);
+    }
+    void acknowledge(const Jid& owner, std::uint64_t through, const std::vector<std::uint64_t>& beyond) {
+        Mark& mark = marks[owner];
+        mark.through = std::max(mark.through, through);
+        mark.beyond.clear();
+        for (const std::uint64_t id : beyond)
+            if (id > mark.through) mark.beyond.insert(id);
+    }
+    template <class Which>
+    void remove_archived(Which which) {
+        for (Row& row : rows) {
+            if (!row.archived || !which(row)) continue;
+            row.waiting = waits(row);
+            row.archived = false;
+        }
+    }
+
+    std::vector<Row> rows;
+    std::map<Jid, Mark> marks;
+};
+
+TEST_P(ModelTest, Logs) {
+    LogModel model;
+    const std::vector<Jid> peers{jid("alice@example.org/a"), jid("bob@example.org/b"), jid("bob@example.org/c"),
+                                 jid("x.example"), jid("juliet@x.example/balcony")};
+    const auto some_row_of = [&](const Jid& owner) -> LogModel::Row* {
+        std::vector<LogModel::Row*> mine;
+        for (LogModel::Row& row : model.rows)
+            if (row.owner == owner) mine.push_back(&row);
+        return mine.empty() ? nullptr : mine[pick(mine.size())];
+    };
+    const auto some_copy = [&](const Jid& owner) {
+        LogCopy copy(owner, peers[pick(peers.size())]);
+        copy.archived = coin();
+        copy.waiting = !copy.archived || coin();
+        copy.outgoing = coin();
+        return copy;
+    };
+    const auto some_filter = [&] {
+        ArchiveFilter filter;
+        if (coin()) filter.with = coin() ? peers[pick(peers.size())] : peers[pick(peers.size())].bare();
+        if (pick(3) == 0) filter.start = clock_.wall - std::chrono::hours(pick(200));
+        if (pick(3) == 0) filter.end = clock_.wall - std::chrono::hours(pick(100));
+        return filter;
+    };
+    const auto append = [&](int step) {
+        NewLogEntry entry(some_copy(somebody()), text());
+        if (coin()) entry.second = some_copy(somebody());
+        if (coin()) entry.origin = pick(8);
+        const LogModel::Row* seen = model.find_duplicate(entry.first.owner, entry.origin, clock_.wall);
+        const Appended done = wait(log().append(entry)).value();
+        ASSERT_EQ(done.duplicate, seen != nullptr) << step;
+        if (seen) return;
+        const auto note = [&](const LogCopy& copy, std::uint64_t id, std::optional<std::uint64_t> origin) {
+            model.rows.push_back(
+                {id, copy.owner, copy.peer, copy.outgoing, copy.archived, copy.waiting, origin, entry.stanza_xml});
+        };
+        note(entry.first, done.id, entry.origin);
+        if (entry.second) note(*entry.second, done.second_id, std::nullopt);
+    };
+    const auto acknowledge = [&](const Jid& owner) {
+        const LogModel::Row* row = some_row_of(owner);
+        const std::uint64_t through = row ? row->id : 0;
+        std::vector<std::uint64_t> beyond;
+        for (std::size_t left = pick(4); left > 0; --left)
+            if (const LogModel::Row* one = some_row_of(owner)) beyond.push_back(one->id);
+        ASSERT_TRUE(wait(log().acknowledge(owner, through, beyond)));
+        model.acknowledge(owner, through, beyond);
+    };
+    const auto remove = [&](const Jid& owner) {
+        const ArchiveFilter filter = some_filter();
+        ASSERT_TRUE(wait(archive().remove(owner, filter, 0)));
+        model.remove_archived([&](const LogModel::Row& row) { return model.fits(row, owner, filter); });
+    };
+    const auto remove_older = [&] {
+        const WallTime before = clock_.wall - std::chrono::hours(pick(200));
+        ASSERT_TRUE(wait(archive().remove_older(before, 0)));
+        const auto is_older = [&](const LogModel::Row& row) { return stamped_id_time(row.id) < before; };
+        model.remove_archived(is_older);
+        const WallTime expired = clock_.wall - std::chrono::hours(150 + pick(200));
+        ASSERT_TRUE(wait(log().remove_unarchived(clock_.wall, expired, 0)));
+        for (LogModel::Row& row : model.rows)
+            if (!row.archived && !model.in_window(row, clock_.wall))
+                row.waiting = model.waits(row) && stamped_id_time(row.id) >= expired;
+    };
+    const auto replace = [&](const Jid& owner) {
+        LogModel::Row* row = some_row_of(owner);
+        const std::string tombstone = text();
+        if (!row || !(row->archived || model.waits(*row))) return;
+        ASSERT_TRUE(wait(log().replace(owner, row->id, tombstone)));
+        row->text = tombstone;
+    };
+    const auto compare = [&](const Jid& owner, int step) {
+        std::vector<std::string> expected, waiting;
+        for (const LogModel::Row& row : model.rows)
+            if (row.owner == owner && model.waits(row)) expected.push_back(row.text);
+        const std::vector<WaitingMessage> loaded = wait(log().load_waiting(owner, 0, 500)).value();
+        for (const WaitingMessage& one : loaded) waiting.push_back(one.stanza_xml);
+        ASSERT_EQ(waiting, expected) << step;
+        ASSERT_EQ(wait(log().load_delivery(owner)).value().messages, expected.size()) << step;
+
+        const ArchiveFilter filter = some_filter();
+        std::vector<LogModel::Row> fitting;
+        for (const LogModel::Row& row : model.rows)
+            if (model.fits(row, owner, filter)) fitting.push_back(row);
+        PageRequest page(1 + pick(20));
+        page.total = true;
+        page.backward = coin();
+        const ArchivePage found = wait(archive().query(owner, filter, page)).value();
+        const std::size_t size = std::min(page.max, fitting.size());
+        const std::size_t first = page.backward ? fitting.size() - size : 0;
+        ASSERT_EQ(found.total, fitting.size()) << step;
+        ASSERT_EQ(found.complete, size == fitting.size()) << step;
+        ASSERT_EQ(found.messages.size(), size) << step;
+        for (std::size_t i = 0; i < size; ++i) {
+            ASSERT_EQ(found.messages[i].id, fitting[first + i].id) << step;
+            ASSERT_EQ(found.messages[i].stanza_xml, fitting[first + i].text) << step;
+            ASSERT_EQ(found.messages[i].outgoing, fitting[first + i].outgoing) << step;
+        }
+    };
+    for (int step = 0; step < 2 * steps; ++step) {
+        clock_.wall += std::chrono::minutes(pick(300)) + Milliseconds(1);
+        const std::size_t action = pick(20);
+        if (action < 12) append(step);
+        if (action >= 12 && action < 15) acknowledge(somebody());
+        if (action == 15 || action == 16) remove(somebody());
+        if (action == 17) remove_older();
+        if (action > 17) replace(somebody());
+        compare(somebody(), step);
+        if (HasFatalFailure()) return;
+    }
 }
 
 }  // namespace

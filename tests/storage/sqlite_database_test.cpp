@@ -32,16 +32,30 @@ public:
     explicit OnDisk(const std::string& path) : OnDisk(SqliteOptions(path)) {}
     explicit OnDisk(SqliteOptions options) : storage_(open_sqlite(std::move(options))) {
         (void)run_now(storage_->stores().accounts.create(alice, {}, now));
+        (void)run_now(storage_->stores().accounts.create(bob, {}, now));
+    }
+    // From bob to alice, a row for each.
+    NewLogEntry entry(std::string text) const {
+        LogCopy copy(alice, bob);
+        copy.waiting = true;
+        NewLogEntry made(copy, std::move(text));
+        made.second.emplace(bob, alice);
+        made.second->outgoing = made.second->archived = true;
+        return made;
     }
     Task<Result<std::uint64_t>> start_append(std::string text) {
-        LogCopy copy(alice, alice);
-        copy.waiting = true;
-        NewLogEntry entry(copy, std::move(text));
-        Result<Appended> done = co_await storage_->stores().log.append(std::move(entry));
+        NewLogEntry made = entry(std::move(text));
+        Result<Appended> done = co_await storage_->stores().log.append(std::move(made));
         if (!done) co_return std::move(done).error();
         co_return done->id;
     }
     Result<std::uint64_t> append(std::string text) { return run_now(start_append(std::move(text))); }
+    Result<Appended> append_once(std::uint64_t origin) {
+        NewLogEntry made = entry("<message/>");
+        made.origin = origin;
+        return run_now(storage_->stores().log.append(std::move(made)));
+    }
+    std::uint64_t sent() { return run_now(storage_->stores().archive.count(bob)).value(); }
     Result<std::vector<WaitingMessage>> load_page(std::uint64_t after) {
         return run_now(storage_->stores().log.load_waiting(alice, after, many));
     }
@@ -61,6 +75,7 @@ public:
     Storage& storage() { return *storage_; }
 
     const Jid alice = jid("alice@example.org");
+    const Jid bob = jid("bob@example.org");
 
 private:
     std::unique_ptr<Storage> storage_;
@@ -251,14 +266,23 @@ TEST_F(SqliteDatabaseTest, FinishesWhatIsQueuedBeforeItCloses) {
 // --- crash and power
 // ---------------------------------------------------------------------------------------------------
 
+struct Answered {
+    std::uint64_t id;
+    std::uint64_t origin;
+    bool operator<(const Answered& other) const { return id < other.id; }
+};
+
 [[noreturn]] void write_until_killed(const std::string& path, int answers) {
     OnDisk disk(path);
     std::vector<std::thread> writers;
-    for (int writer = 0; writer < 4; ++writer) {
-        writers.emplace_back([&] {
+    for (std::uint64_t writer = 0; writer < 4; ++writer) {
+        writers.emplace_back([&, writer] {
+            std::uint64_t origin = static_cast<std::uint64_t>(::getpid()) << 32 | writer << 24;
             for (;;) {
-                const Result<std::uint64_t> id = disk.append("<message/>");
-                if (!id || ::write(answers, &*id, sizeof(*id)) != sizeof(*id)) ::_exit(1);
+                const Result<Appended> done = disk.append_once(++origin);
+                if (!done || done->duplicate) ::_exit(1);
+                const Answered answer{done->id, origin};
+                if (::write(answers, &answer, sizeof(answer)) != sizeof(answer)) ::_exit(1);
             }
         });
     }
@@ -266,7 +290,7 @@ TEST_F(SqliteDatabaseTest, FinishesWhatIsQueuedBeforeItCloses) {
     ::_exit(1);
 }
 
-std::set<std::uint64_t> kill_after(const std::string& path, std::size_t answers) {
+std::set<Answered> kill_after(const std::string& path, std::size_t answers) {
     int ends[2];
     EXPECT_EQ(::pipe(ends), 0);
     const pid_t child = ::fork();
@@ -275,27 +299,34 @@ std::set<std::uint64_t> kill_after(const std::string& path, std::size_t answers)
         write_until_killed(path, ends[1]);
     }
     ::close(ends[1]);
-    std::set<std::uint64_t> answered;
-    std::uint64_t id = 0;
-    while (answered.size() < answers && ::read(ends[0], &id, sizeof(id)) == sizeof(id)) answered.insert(id);
+    std::set<Answered> answered;
+    Answered one{};
+    while (answered.size() < answers && ::read(ends[0], &one, sizeof(one)) == sizeof(one)) answered.insert(one);
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
-    while (::read(ends[0], &id, sizeof(id)) == sizeof(id)) answered.insert(id);
+    while (::read(ends[0], &one, sizeof(one)) == sizeof(one)) answered.insert(one);
     ::close(ends[0]);
     return answered;
 }
 
 TEST_F(SqliteDatabaseTest, KeepsEveryAnsweredWriteOverKillMinusNine) {
-    std::set<std::uint64_t> answered;
+    std::set<Answered> answered;
     for (int round = 1; round <= 3; ++round) {
-        const std::set<std::uint64_t> now_answered = kill_after(path_, 150);
+        const std::set<Answered> now_answered = kill_after(path_, 150);
         ASSERT_GE(now_answered.size(), 150u);
-        for (const std::uint64_t id : now_answered) EXPECT_TRUE(answered.insert(id).second) << "given twice: " << id;
+        for (const Answered& one : now_answered) EXPECT_TRUE(answered.insert(one).second) << "given twice: " << one.id;
         OnDisk disk(path_);
         std::set<std::uint64_t> found;
         for (const WaitingMessage& message : disk.load()) found.insert(message.id);
-        for (const std::uint64_t id : answered) EXPECT_TRUE(found.contains(id)) << id;
+        for (const Answered& one : answered) EXPECT_TRUE(found.contains(one.id)) << one.id;
         EXPECT_EQ(run_now(disk.storage().stores().log.load_delivery(disk.alice)).value().messages, found.size());
+        EXPECT_EQ(disk.sent(), found.size());  // both rows or none
+        for (const Answered& one : now_answered) {  // who sends it again changes nothing
+            const Appended again = disk.append_once(one.origin).value();
+            ASSERT_TRUE(again.duplicate);
+            EXPECT_EQ(again.id, one.id);
+        }
+        EXPECT_GT(disk.append("<message/>").value(), *found.rbegin());
     }
     EXPECT_EQ(integrity_of(path_), "ok");
 }
@@ -334,9 +365,11 @@ TEST_F(SqliteDatabaseTest, KeepsEveryAnsweredWriteOverPowerLoss) {
         if (answered.empty()) continue;  // taken while the tables were made: nothing was promised yet
         largest = std::max(largest, answered.size());
         EXPECT_EQ(integrity_of(copy), "ok") << copy;
+        OnDisk database(copy);
         std::set<std::uint64_t> found;
-        for (const WaitingMessage& message : OnDisk(copy).load()) found.insert(message.id);
+        for (const WaitingMessage& message : database.load()) found.insert(message.id);
         for (const std::uint64_t id : answered) EXPECT_TRUE(found.contains(id)) << copy << " lost " << id;
+        EXPECT_EQ(database.sent(), found.size()) << copy;
     }
     EXPECT_GT(largest, 20u);
 }
@@ -441,10 +474,13 @@ TEST_F(SqliteDatabaseTest, SurvivesAFailureAtEveryOperationInTurn) {
             EXPECT_GE(stored.size(), 5u) << "the one failure at operation " << n << " lasted";
             EXPECT_TRUE(database.append("after"));
         }
+        OnDisk again(path);
         std::set<std::string> found;
-        for (const WaitingMessage& message : OnDisk(path).load()) found.insert(message.stanza_xml);
+        const std::vector<WaitingMessage> all = again.load();
+        for (const WaitingMessage& message : all) found.insert(message.stanza_xml);
         for (const std::string& text : stored) EXPECT_TRUE(found.contains(text)) << "operation " << n;
         EXPECT_TRUE(found.contains("after"));
+        EXPECT_EQ(again.sent(), all.size());
         EXPECT_EQ(integrity_of(path), "ok");
     }
     EXPECT_GT(n, 12);
