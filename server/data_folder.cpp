@@ -1,6 +1,5 @@
 #include "server/data_folder.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,12 +20,24 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t min_secret_bytes = 32;
+constexpr std::size_t max_file_bytes = 4'096;  // none of ours is larger
 constexpr std::array<std::pair<std::string_view, HashAlgorithm>, 3> hash_words{
     {{"sha", HashAlgorithm::sha1}, {"sha256", HashAlgorithm::sha256}, {"sha512", HashAlgorithm::sha512}}};
 
 Error fault(const std::string& message) { return Error(ErrorCode::invalid, message); }
 
 std::string errno_text() { return std::generic_category().message(errno); }
+
+// Nullopt: there is no such file. Any other trouble is a fault: what cannot be read must not be made anew.
+Result<std::optional<std::string>> read_if_there(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    if (!in && errno == ENOENT) return std::optional<std::string>();
+    std::string text(max_file_bytes, '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (!in.eof()) return fault("cannot read '" + path + "': " + errno_text());
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    return std::optional<std::string>(std::move(text));
+}
 
 // Takes the descriptor; a negative one is that of a file that could not be opened.
 Result<void> fill(int file, const std::string& path, const std::string& text) {
@@ -47,6 +58,13 @@ Result<void> replace(const std::string& path, const std::string& text) {
         filled = fault("cannot write '" + path + "': " + errno_text());
     if (!filled.ok() && file >= 0) ::unlink(fresh.c_str());
     return filled;
+}
+
+Result<std::string> make_secret(const std::string& path) {
+    std::string secret = hex_encode(random_bytes(min_secret_bytes));
+    Result<void> made = replace(path, secret);
+    if (!made.ok()) return std::move(made).error();
+    return secret;
 }
 
 std::string history_path(const std::string& data) { return data + "/key-history"; }
@@ -81,22 +99,18 @@ Result<void> make_data_folder(const std::string& data) {
 // It lives as long as the accounts: else a stranger sees by a changed salt who is not there.
 Result<std::string> fake_secret(const std::string& data) {
     const std::string path = data + "/secret";
-    std::ifstream in(path, std::ios::binary);
-    if (in) {
-        std::stringstream text;
-        text << in.rdbuf();
-        if (text.str().size() < min_secret_bytes) return fault("'" + path + "' is damaged; remove it and a new one is made");
-        return text.str();
-    }
-    const std::string secret = hex_encode(random_bytes(32));
-    Result<void> made = fill(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), path, secret);
-    if (!made.ok()) return std::move(made).error();
-    return secret;
+    Result<std::optional<std::string>> kept = read_if_there(path);
+    if (!kept.ok()) return std::move(kept).error();
+    if (!*kept) return make_secret(path);
+    if ((*kept)->size() < min_secret_bytes) return fault("'" + path + "' is damaged; remove it and a new one is made");
+    return std::move(**kept);
 }
 
 Result<std::vector<KeyForm>> key_history(const std::string& data) {
+    const Result<std::optional<std::string>> text = read_if_there(history_path(data));
+    if (!text.ok()) return text.error();
     std::vector<KeyForm> history;
-    std::ifstream in(history_path(data));
+    std::istringstream in(text->value_or(""));
     for (std::string line; std::getline(in, line);) {
         const std::optional<KeyForm> form = parse_form(line);
         if (!form || history.size() == max_key_forms)

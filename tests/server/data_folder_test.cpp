@@ -34,6 +34,18 @@ TEST_F(DataFolder, KeepsItsSecret) {
     EXPECT_THAT(fake_secret(data()).error().message, HasSubstr("damaged"));
 }
 
+// Made anew, they would show a stranger which accounts are not there.
+TEST_F(DataFolder, MakesNothingAnewThatCannotBeRead) {
+    for (const char* name : {"secret", "key-history"}) std::filesystem::create_symlink(name, folder_.file(name));
+    EXPECT_THAT(fake_secret(data()).error().message, HasSubstr("cannot read"));
+    EXPECT_THAT(key_history(data()).error().message, HasSubstr("cannot read"));
+    EXPECT_FALSE(add_to_key_history(data(), KeyForm()).ok());
+    EXPECT_TRUE(std::filesystem::is_symlink(folder_.file("key-history")));
+    std::filesystem::remove(folder_.file("secret"));
+    std::filesystem::create_directory(folder_.file("secret"));
+    EXPECT_THAT(fake_secret(data()).error().message, HasSubstr("cannot read"));
+}
+
 TEST_F(DataFolder, KeepsTheLatestFormsOfKeys) {
     EXPECT_TRUE(key_history(data())->empty());
     for (int i = 1; i <= 20; ++i) ASSERT_TRUE(add_to_key_history(data(), KeyForm{HashAlgorithm::sha1, 4'000 + i}).ok());
