@@ -1,8 +1,5 @@
 // Messages from the administrator.
-#include <algorithm>
-
 #include "admin/commands.h"
-#include "base/bytes.h"
 #include "base/crypto.h"
 #include "core/shard.h"
 
@@ -16,13 +13,6 @@ Result<MessageType> message_type(const std::string& name) {
     for (MessageType type : {MessageType::normal, MessageType::chat, MessageType::headline})
         if (name == to_string(type)) return type;
     return Error(ErrorCode::invalid, "'type' must be normal, chat or headline");
-}
-
-// What an XML document can hold (XML 1.0, 2.2), of UTF-8.
-bool is_xml_text(std::string_view text) {
-    const auto is_refused = [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r'; };
-    return is_valid_utf8(text) && std::ranges::none_of(text, is_refused) && text.find("\xEF\xBF\xBE") == text.npos &&
-           text.find("\xEF\xBF\xBF") == text.npos;
 }
 
 // A domain of ours, or an account of ours that exists; there is no way to other servers.
@@ -42,9 +32,6 @@ Task<Result<Value>> send_message(CommandContext context, Arguments args) {
     std::optional<Jid> to = Jid::parse(args.text("to"));
     if (!from || !context.shards.at(0).find_host(from->domain())) co_return Error(ErrorCode::invalid, "'from' is not an address of this server");
     if (!to) co_return Error(ErrorCode::invalid, "'to' is not an address");
-    for (const char* name : {"subject", "body"})
-        if (!is_xml_text(args.text(name)))
-            co_return Error(ErrorCode::invalid, std::string("'") + name + "' has characters that no message can hold");
     Result<void> reachable = co_await check_reachable(context, *to);
     if (!reachable.ok()) co_return std::move(reachable).error();
     Stanza message = Stanza::message(*type, *to);

@@ -1,5 +1,6 @@
 #include "base/bytes.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -145,6 +146,14 @@ bool is_valid_utf8(std::string_view bytes) {
         at += length;
     }
     return true;
+}
+
+bool is_xml_text(std::string_view bytes) {
+    const auto is_refused = [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+    };
+    return is_valid_utf8(bytes) && std::ranges::none_of(bytes, is_refused) &&
+           bytes.find("\xEF\xBF\xBE") == bytes.npos && bytes.find("\xEF\xBF\xBF") == bytes.npos;
 }
 
 }  // namespace rookery

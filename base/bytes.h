@@ -16,5 +16,6 @@ std::string hex_encode(std::string_view bytes);  // lower case
 std::optional<std::string> hex_decode(std::string_view text);
 
 bool is_valid_utf8(std::string_view bytes);  // no overlong forms, surrogates or values past U+10FFFF
+bool is_xml_text(std::string_view bytes);    // UTF-8 of characters that an XML document can hold (XML 1.0, 2.2)
 
 }  // namespace rookery

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "base/bytes.h"
 #include "base/config_value.h"
 
 namespace rookery {
@@ -33,6 +34,8 @@ std::string fault(const Command& command, const Value& args) {
             if (!arg.optional) return std::string("'") + arg.name + "' is missing: " + arg.doc;
         } else if (!fits(*value, arg.type)) {
             return std::string("'") + arg.name + "' must be " + type_name(arg.type);
+        } else if (arg.type == ArgType::text && !is_xml_text(*value->as_string())) {
+            return std::string("'") + arg.name + "' has characters that no stanza can hold";
         }
     }
     if (const Value::Object* members = args.as_object())

@@ -41,7 +41,8 @@ struct CommandArg {
     bool secret = false;  // never logged; the command line asks for it when it is missing and a terminal is there
 };
 
-// Arguments by name, checked against the declaration: present unless optional, of the right type.
+// Arguments by name, checked against the declaration: present unless optional, of the right type, texts such
+// that XML can hold them.
 class Arguments {
 public:
     explicit Arguments(Value values) : values_(std::move(values)) {}

@@ -242,6 +242,17 @@ TEST_P(Verbs, SendMessages) {
     }
 }
 
+// What breaks XML breaks the stream of whoever is shown it.
+TEST_P(Verbs, TakeTextsThatXmlCanHold) {
+    (void)server.make_account("juliet", "localhost", "secret");
+    for (const char* odd : {"a\x01", "\xEF\xBF\xBE", "\xC3"}) {
+        const Value::Object item{{"localuser", "juliet"}, {"localhost", "localhost"}, {"user", "romeo"},
+                                 {"host", "localhost"}, {"nick", odd}, {"groups", "g"}, {"subs", "none"}};
+        EXPECT_EQ(failure("add_rosteritem", item), ErrorCode::invalid);
+        EXPECT_EQ(failure("ban_account", with(account("juliet"), "reason", odd)), ErrorCode::invalid);
+    }
+}
+
 // --- rosters
 
 TEST_P(Verbs, ShowRostersWithWhatIsPending) {

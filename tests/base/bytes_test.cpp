@@ -57,5 +57,12 @@ INSTANTIATE_TEST_SUITE_P(X13, Utf8Refuses,
                                          "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\x80", "\xC3",
                                          "\xE2\x82", "\xE2\x28\xA1"));
 
+TEST(XmlText, IsOfCharactersThatXmlHas) {
+    EXPECT_TRUE(is_xml_text("a\tb\r\n\x7F\xC2\x80\xEF\xBF\xBD\xF0\x9F\x90\xA6"));
+    for (const char* text : {"\x01", "a\x1F", "\xEF\xBF\xBE", "a\xEF\xBF\xBF", "\xC3"})
+        EXPECT_FALSE(is_xml_text(text)) << text;
+    EXPECT_FALSE(is_xml_text(std::string_view("\0", 1)));
+}
+
 }  // namespace
 }  // namespace rookery
