@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <set>
 #include <variant>
 
 #include "base/log.h"
@@ -49,10 +50,13 @@ struct RequestBucket {
 // How much one roster may hold.
 struct RosterBounds {
     explicit RosterBounds(const RosterOptions& options)
-        : items(options.max_items), bytes(static_cast<std::size_t>(options.max_size.bytes)) {}
+        : items(options.max_items),
+          bytes(static_cast<std::size_t>(options.max_size.bytes)),
+          groups(options.max_groups) {}
 
     std::size_t items;
     std::size_t bytes;
+    std::size_t groups;  // of one contact
 };
 
 // R15. What makes the roster no larger always fits: the bound may be lower than it was.
@@ -72,17 +76,28 @@ struct Wish {
     std::vector<std::string> groups;
 };
 
-std::optional<StanzaError> read_groups(xml::View item, std::size_t max_groups, std::vector<std::string>& groups) {
-    for (xml::View child : item.children()) {
-        if (!child.is(group_name)) continue;
-        std::string group = child.text();
-        if (group.empty()) return StanzaError(Condition::not_acceptable, "a group has no name");
-        if (group.size() > max_text_bytes) return StanzaError(Condition::not_acceptable, "a group's name is too long");
-        if (std::ranges::find(groups, group) != groups.end()) return StanzaError(Condition::bad_request, "a group twice");
-        if (groups.size() >= max_groups) return StanzaError(Condition::not_acceptable, "too many groups");
-        groups.push_back(std::move(group));
-    }
+std::optional<StanzaError> refuse_texts(const std::string& name, const std::vector<std::string>& groups,
+                                        std::size_t max_groups) {
+    const auto not_acceptable = [](const char* why) { return StanzaError(Condition::not_acceptable, why); };
+    const auto is_too_long = [](const std::string& text) { return text.size() > max_text_bytes; };
+    if (is_too_long(name)) return not_acceptable("the name is too long");
+    if (groups.size() > max_groups) return not_acceptable("too many groups");
+    if (std::ranges::any_of(groups, is_too_long)) return not_acceptable("a group's name is too long");
+    if (std::ranges::any_of(groups, &std::string::empty)) return not_acceptable("a group has no name");
     return std::nullopt;
+}
+
+// One too many is enough to refuse them.
+std::vector<std::string> read_groups(xml::View item, std::size_t max_groups) {
+    std::vector<std::string> groups;
+    for (xml::View child : item.children())
+        if (child.is(group_name) && groups.size() <= max_groups) groups.push_back(child.text());
+    return groups;
+}
+
+bool has_repeated(std::vector<std::string> groups) {
+    std::ranges::sort(groups);
+    return std::ranges::adjacent_find(groups) != groups.end();
 }
 
 // RFC 6121 2.3.3.
@@ -99,8 +114,9 @@ std::variant<Wish, StanzaError> read_wish(xml::View query, std::size_t max_group
     wish.remove = item.attr_or("subscription", "") == "remove";
     if (wish.remove) return wish;
     wish.name = item.attr_or("name", "");
-    if (wish.name.size() > max_text_bytes) return StanzaError(Condition::not_acceptable, "the name is too long");
-    if (auto error = read_groups(item, max_groups, wish.groups)) return std::move(*error);
+    wish.groups = read_groups(item, max_groups);
+    if (auto error = refuse_texts(wish.name, wish.groups, max_groups)) return std::move(*error);
+    if (has_repeated(wish.groups)) return StanzaError(Condition::bad_request, "a group twice");
     return wish;
 }
 
@@ -177,6 +193,7 @@ StanzaPtr read_stored(const std::string& xml) {
 StanzaError storage_failed(const Account& account, const Error& error) {
     if (error.code == ErrorCode::limit) return StanzaError(Condition::resource_constraint, "the roster is full");
     if (error.code == ErrorCode::invalid) return StanzaError(Condition::not_acceptable);
+    if (error.code == ErrorCode::not_found) return StanzaError(Condition::item_not_found);  // or the account is gone
     log_error("roster_failed", {{"account", account.jid().str()}, {"error", error.message}});
     return StanzaError(Condition::internal_server_error, ErrorType::wait);
 }
@@ -574,9 +591,10 @@ Result<Jid> read_address(const Arguments& args, std::string_view local, std::str
 
 std::vector<std::string> split_groups(std::string_view text) {
     std::vector<std::string> groups;
+    std::set<std::string_view> seen;
     while (!text.empty()) {
         const std::string_view group = text.substr(0, text.find(';'));
-        if (!group.empty() && std::ranges::find(groups, group) == groups.end()) groups.emplace_back(group);
+        if (!group.empty() && seen.insert(group).second) groups.emplace_back(group);
         text.remove_prefix(std::min(text.size(), group.size() + 1));
     }
     return groups;
@@ -596,14 +614,18 @@ RosterBounds bounds_of(const Host& host) {
     return RosterBounds(RosterOptions());
 }
 
+// Bounded like a client's change.
 Task<Result<void>> put_contact(AccountPtr account, RosterItem item) {
+    const RosterBounds bounds = bounds_of(account->host());
+    if (item.contact == account->jid()) co_return Error(ErrorCode::invalid, "nobody is his own contact");
+    const std::optional<StanzaError> wrong = refuse_texts(item.name, item.groups, bounds.groups);
+    if (wrong) co_return Error(ErrorCode::limit, wrong->text);
     Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
     if (!roster.ok()) co_return std::move(roster).error();
     if (const RosterItem* old = find_item(**roster, item.contact)) {
         item.ask_subscribe = old->ask_subscribe && !sees_them(item.subscription);
         item.approved = old->approved;
     }
-    const RosterBounds bounds = bounds_of(account->host());
     Task<Result<void>> storing = store_and_push(account, std::move(item), bounds);
     co_return co_await storing;
 }

@@ -48,6 +48,12 @@ TEST_F(RosterTest, SetKeepsNameAndGroupsAndPushesThem) {
     EXPECT_TRUE(has(answer, "<query xmlns='jabber:iq:roster' ver='" + std::to_string(roster.version) + "'>")) << answer;
 }
 
+TEST_F(RosterTest, AnAccountThatWasRemovedMeanwhileHasNone) {
+    get(juliet);
+    ASSERT_TRUE(server.wait(server.storage().stores().accounts.remove(jid("juliet@localhost"))).ok());
+    expect_error(set(juliet, "<item jid='romeo@localhost'/>"), "item-not-found");
+}
+
 // RFC 6121 2.3.3, R15.
 TEST_F(RosterTest, BadSetsAreRefused) {
     const std::string long_text(1'024, 'x');
@@ -377,6 +383,23 @@ TEST(RosterCommandBounds, AreThoseOfTheHost) {
     const Result<Value> second = add("nurse");
     ASSERT_FALSE(second.ok());
     EXPECT_EQ(second.error().code, ErrorCode::limit);
+}
+
+TEST_F(RosterCommands, AreBoundedLikeAClientsChange) {
+    const auto add = [this](std::string user, std::string host, std::string nick, std::string groups) {
+        return server.run_command("add_rosteritem",
+                                  {{"localuser", "juliet"}, {"localhost", "localhost"}, {"user", user}, {"host", host},
+                                   {"nick", nick}, {"groups", groups}, {"subs", "none"}});
+    };
+    std::string groups;
+    for (int i = 1; i <= 32; ++i) groups += std::to_string(i) + ";";
+    const std::string long_text(1'023, 'x');
+    EXPECT_TRUE(add("romeo", "example.net", long_text, groups).ok());
+    EXPECT_TRUE(add("romeo", "example.net", "", long_text).ok());
+    EXPECT_FALSE(add("romeo", "example.net", long_text + "x", "").ok());
+    EXPECT_FALSE(add("romeo", "example.net", "", groups + "33").ok());
+    EXPECT_FALSE(add("romeo", "example.net", "", long_text + "x").ok());
+    EXPECT_FALSE(add("juliet", "localhost", "", "").ok()) << "nobody is his own contact";
 }
 
 TEST_F(RosterCommands, AreRefusedWithoutSense) {
