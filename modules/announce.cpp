@@ -91,15 +91,16 @@ DataForm question(const char* title, const char* text_var, const std::optional<A
     return form;
 }
 
+bool is_too_long(const Announcement& text) { return text.subject.size() + text.body.size() > max_text_bytes; }
+
 // What was filled in; or what to answer instead: the form, or what is wrong with it.
 using TextOrAnswer = std::variant<Announcement, AdHocStep>;
 
 TextOrAnswer read_text(const AdHocRequest& request, DataForm form) {
     if (request.answers.empty()) return AdHocStep::ask(std::move(form));
     Announcement text{request.text("subject"), joined(request.lines(form.fields.back().var))};
-    const bool too_long = text.subject.size() + text.body.size() > max_text_bytes;
     if (text.body.empty()) return AdHocStep(StanzaError(Condition::not_acceptable, "there is no text"));
-    if (too_long) return AdHocStep(StanzaError(Condition::not_acceptable, "the text is too long"));
+    if (is_too_long(text)) return AdHocStep(StanzaError(Condition::not_acceptable, "the text is too long"));
     return text;
 }
 
@@ -197,6 +198,7 @@ private:
         Announcement text{route.stanza->child(subject_name).text(), route.stanza->child(body_name).text()};
         if (where == "announce/motd/delete") return change_motd(std::nullopt, false);
         if (text.body.empty()) return Outcome::refuse(StanzaError(Condition::bad_request, "there is no text"));
+        if (is_too_long(text)) return Outcome::refuse(StanzaError(Condition::not_acceptable, "the text is too long"));
         if (where == "announce/online") return start(send_to_online(std::move(text)));
         if (where == "announce/all") return start(send_to_all(std::move(text)));
         if (where == "announce/motd") return change_motd(std::move(text), true);

@@ -104,6 +104,8 @@ TEST_P(Announce, TakesMessagesOfAdministrators) {
     EXPECT_THAT(login("paris@localhost/1"), Not(HasSubstr("<body>")));
     EXPECT_THAT(admin.client.ask(message("announce/nowhere", "x")), HasSubstr("<item-not-found"));
     EXPECT_THAT(admin.client.ask(message("announce/online", "")), HasSubstr("<bad-request"));
+    const std::string huge(64 * 1024, 'x');
+    EXPECT_THAT(admin.client.ask(message("announce/motd", huge)), HasSubstr("<not-acceptable"));
 }
 
 TEST_P(Announce, TakesNoMessagesOfOthers) {
