@@ -171,18 +171,15 @@ std::shared_ptr<const StreamPolicy> stream_policy(const GlobalConfig& config, co
     return policy;
 }
 
-Result<std::vector<IpRange>> ranges(const std::vector<std::string>& texts) {
+// Of a configuration, which has networks only.
+std::vector<IpRange> ranges(const std::vector<std::string>& networks) {
     std::vector<IpRange> ranges;
-    for (const std::string& text : texts) {
-        const std::optional<IpRange> range = IpRange::parse(text);
-        if (!range) return fault("trusted_proxies: '" + text + "' is not a network; write for example 10.0.0.0/8");
-        ranges.push_back(*range);
-    }
+    for (const std::string& network : networks) ranges.push_back(IpRange::parse(network).value());
     return ranges;
 }
 
-Result<ListenerPlan> plan_listener(const Config& config, const ListenerConfig& listener, const FakeAccounts& fakes,
-                                   std::shared_ptr<const TlsContexts> contexts) {
+ListenerPlan plan_listener(const Config& config, const ListenerConfig& listener, const FakeAccounts& fakes,
+                           std::shared_ptr<const TlsContexts> contexts) {
     auto policy = std::make_shared<C2sPolicy>();
     policy->stream = stream_policy(config.global, listener, fakes);
     policy->contexts = std::move(contexts);
@@ -199,9 +196,7 @@ Result<ListenerPlan> plan_listener(const Config& config, const ListenerConfig& l
     plan.socket.direct_tls = listener.tls;
     if (listener.tls) plan.socket.alpn = std::make_shared<const std::vector<std::string>>(1, "xmpp-client");
     plan.socket.use_proxy_protocol = listener.use_proxy_protocol;
-    Result<std::vector<IpRange>> trusted = ranges(listener.trusted_proxies);
-    if (!trusted.ok()) return std::move(trusted).error();
-    plan.socket.proxy_trusted = std::move(*trusted);
+    plan.socket.proxy_trusted = ranges(listener.trusted_proxies);
     plan.policy = std::move(policy);
     return plan;
 }
@@ -242,11 +237,8 @@ Result<Plan> make_plan(const std::string& file, const std::string& data) {
     if (!contexts.ok()) return std::move(contexts).error();
     Plan plan;
     plan.contexts = std::move(*contexts);
-    for (const ListenerConfig& listener : config->global.listen) {
-        Result<ListenerPlan> planned = plan_listener(*config, listener, *fakes, plan.contexts);
-        if (!planned.ok()) return std::move(planned).error();
-        plan.listeners.push_back(std::move(*planned));
-    }
+    for (const ListenerConfig& listener : config->global.listen)
+        plan.listeners.push_back(plan_listener(*config, listener, *fakes, plan.contexts));
     plan.key_form = form;
     plan.control_path = data + "/control";
     plan.database_path = data + "/rookery.db";
