@@ -185,7 +185,7 @@ std::string ConfigValue::shown() const {
         case Kind::scalar:
             return quote(text);
         case Kind::list:
-            return "a list";
+            return items.empty() ? "an empty list" : "a list";
         case Kind::map:
             return "a map";
     }

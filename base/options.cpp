@@ -37,7 +37,7 @@ void report_missing(const ConfigValue& map, const std::vector<OptionInfo>& infos
 }  // namespace
 
 std::string example_of(const OptionInfo& info) {
-    const bool nothing = info.default_text == "\"\"" || info.default_text == "[]";
+    const bool nothing = info.required || info.default_text == "\"\"" || info.default_text == "[]";
     return info.example.empty() && !nothing ? info.default_text : info.example;
 }
 

@@ -60,7 +60,7 @@ Config read(const ConfigValue& file, std::span<const ModuleSpec* const> modules,
     return config;
 }
 
-// The same piece is read once for each host: its fault is told once.
+// The same piece is read once for each host, and as often as it is included: its fault is told once.
 void drop_repeated(std::vector<std::string>& messages) {
     std::set<std::string> seen;
     std::erase_if(messages, [&](const std::string& message) { return !seen.insert(message).second; });
@@ -94,8 +94,8 @@ std::optional<Config> load_config(const std::string& path, std::span<const Modul
                                   const ConfigWorld& world, ConfigProblems& problems) {
     const std::size_t errors_before = problems.errors.size();
     const std::optional<ConfigValue> file = load_config_file(path, world, problems);
-    if (!file) return std::nullopt;
-    Config config = read(*file, modules, problems);
+    std::optional<Config> config;
+    if (file) config = read(*file, modules, problems);
     drop_repeated(problems.errors);
     drop_repeated(problems.warnings);
     if (problems.errors.size() != errors_before) return std::nullopt;

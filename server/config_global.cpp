@@ -4,6 +4,7 @@
 
 #include "base/log_words.h"
 #include "server/config_sections.h"
+#include "xmpp/sasl/mechanism.h"
 
 namespace rookery {
 
@@ -42,10 +43,27 @@ std::string upper_case(std::string text) {
     return text;
 }
 
+// Ours, and those that ejabberd has besides, which its configurations turn off.
+std::vector<std::string> known_mechanisms() {
+    ChannelBindings any;
+    any.tls_exporter = "any";
+    std::vector<std::string> names = available_sasl_mechanisms(any);
+    for (const char* foreign : {"ANONYMOUS", "DIGEST-MD5", "EXTERNAL", "X-OAUTH2"}) names.emplace_back(foreign);
+    return names;
+}
+
 std::optional<std::vector<std::string>> read_mechanisms(std::string_view name, const ConfigValue& value,
                                                         ConfigProblems& problems) {
     auto names = reported(read_strings(name, value, "[PLAIN]"), problems);
-    if (names) std::transform(names->begin(), names->end(), names->begin(), upper_case);
+    if (!names) return names;
+    std::transform(names->begin(), names->end(), names->begin(), upper_case);
+    const std::vector<std::string> known = known_mechanisms();
+    for (const std::string& mechanism : *names) {
+        if (std::find(known.begin(), known.end(), mechanism) != known.end()) continue;
+        const auto near = nearest(mechanism, std::vector<std::string_view>(known.begin(), known.end()));
+        problems.warning(value.mark, "there is no mechanism '" + mechanism + "'" +
+                                         (near ? "; did you mean '" + std::string(*near) + "'?" : "; remove it"));
+    }
     return names;
 }
 

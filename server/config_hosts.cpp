@@ -1,5 +1,6 @@
 // Hosts: the options each may have of its own, with host_config and append_host_config worked in.
 #include <algorithm>
+#include <set>
 
 #include "server/config_sections.h"
 
@@ -117,13 +118,7 @@ public:
                 problems_.errors.push_back(
                     config_mismatch(name, *map, "a map of hosts to their options", "{example.org: {language: de}}")
                         .message);
-            for (const ConfigValue::Entry& entry : map->entries) {
-                if (std::find(hosts_.begin(), hosts_.end(), normal_host(entry.key)) != hosts_.end()) continue;
-                const auto near = nearest(entry.key, names);
-                problems_.error(entry.mark,
-                                "'" + entry.key + "' is not among the hosts" +
-                                    (near ? "; did you mean '" + std::string(*near) + "'?" : "; add it under hosts"));
-            }
+            check_names(*map, names);
         }
     }
 
@@ -146,6 +141,20 @@ public:
     }
 
 private:
+    void check_names(const ConfigValue& map, const std::vector<std::string_view>& names) {
+        std::set<std::string> seen;
+        for (const ConfigValue::Entry& entry : map.entries) {
+            const std::string host = normal_host(entry.key);
+            if (!seen.insert(host).second)
+                problems_.error(entry.mark, "the host '" + host + "' is given twice; put its options together");
+            if (std::find(hosts_.begin(), hosts_.end(), host) != hosts_.end()) continue;
+            const auto near = nearest(entry.key, names);
+            problems_.error(entry.mark,
+                            "'" + entry.key + "' is not among the hosts" +
+                                (near ? "; did you mean '" + std::string(*near) + "'?" : "; add it under hosts"));
+        }
+    }
+
     static std::string normal_host(const std::string& text) {
         const auto jid = Jid::parse(text);
         return jid ? jid->str() : text;

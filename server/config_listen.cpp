@@ -13,10 +13,9 @@ std::optional<std::uint16_t> read_port(std::string_view name, const ConfigValue&
         problems.error(value.mark, "listening on a Unix socket is not provided; write a port number");
         return std::nullopt;
     }
-    const Result<std::int64_t> port = read_integer(name, value, IntegerRange{1, 65'535});
-    if (port.ok()) return static_cast<std::uint16_t>(*port);
-    problems.errors.push_back(config_mismatch(name, value, "a whole number from 1 to 65535", "5222").message);
-    return std::nullopt;
+    const auto port = reported(read_integer(name, value, IntegerRange{1, 65'535}, "5222"), problems);
+    if (!port) return std::nullopt;
+    return static_cast<std::uint16_t>(*port);
 }
 
 std::optional<std::vector<std::string>> read_networks(std::string_view name, const ConfigValue& value,
@@ -40,8 +39,7 @@ std::optional<std::string> refuse_address(const std::string& text) {
 std::optional<std::string> refuse_proxies(const ListenerConfig& listener) {
     if (!listener.use_proxy_protocol || !listener.trusted_proxies.empty()) return std::nullopt;
     return "'use_proxy_protocol' needs 'trusted_proxies': whose word counts for the client's address; write for "
-           "example "
-           "'trusted_proxies: [10.0.0.5]'";
+           "example 'trusted_proxies: [10.0.0.5]'";
 }
 
 }  // namespace
@@ -109,7 +107,8 @@ std::optional<std::vector<ListenerConfig>> read_listeners(std::string_view name,
                            "unknown listener module '" + module->text + "'; write 'module: ejabberd_c2s'");
         auto listener = table.parse(item, problems);
         if (!listener) continue;
-        if (!taken.emplace(listener->ip, listener->port).second)
+        const std::optional<IpAddress> ip = IpAddress::parse(listener->ip);  // one address may be written in many ways
+        if (ip && !taken.emplace(ip->to_string(), listener->port).second)
             problems.error(item.mark, "two listeners on port " + std::to_string(listener->port) + " of " +
                                           listener->ip + "; remove one, or give it another port");
         listeners.push_back(std::move(*listener));

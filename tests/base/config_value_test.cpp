@@ -21,7 +21,7 @@ TEST(ConfigValue, MessageNamesPlaceFaultAndCure) {
               "conf/rookery.yml:12:5: 'max_user_sessions' must be a whole number from 1 to 1000, not 'ten'; "
               "write for example 'max_user_sessions: 10'");
     EXPECT_EQ(message(read_bool("tls", ConfigValue::list({}, Mark("f", 1, 2)))),
-              "f:1:2: 'tls' must be true or false, not a list; write for example 'tls: true'");
+              "f:1:2: 'tls' must be true or false, not an empty list; write for example 'tls: true'");
 }
 
 TEST(ConfigValue, Booleans) {

@@ -166,6 +166,8 @@ TEST(Config, O1EachTypeOfOptionHasItsOwnMessage) {
         {"listen: [{port: 1, ip: localhost}]",
          "24: 'ip' must be an IP address, not 'localhost'; write for example 'ip: 127.0.0.1'"},
         {"listen: [{ip: 127.0.0.1}]", "10: 'port' is missing: TCP port; write for example 'port: 5222'"},
+        {"shaper: {slow: {rate: 0}}",
+         "23: 'rate' must be a size in bytes of at least 1, not '0'; write for example 'rate: 64 KB'"},
         {"acl: 5", "6: 'acl' must be a map of names to rules, not '5'; write for example 'acl: {admin: {user: bob@example.org}}'"},
         {"acl: {a: {user: '@'}}", "17: 'user: @' is no user name; write for example 'user: bob@example.org'"},
         {"modules: {echo: 5}", "17: 'echo' must be a map of options, not '5'; write for example 'echo: {}'"},
@@ -207,6 +209,9 @@ TEST(Config, LoginOptions) {
     EXPECT_TRUE(contains(error_of("auth_method: ldap\n"), "'ldap' is not provided"));
     EXPECT_TRUE(contains(error_of("auth_password_format: plain\n"), "scram"));
     EXPECT_TRUE(contains(error_of("auth_scram_hash: md5\n"), "sha256"));
+    EXPECT_TRUE(contains(error_of("auth_scram_hash: []\n"), "not an empty list"));
+    EXPECT_TRUE(contains(warning_of("disable_sasl_mechanisms: [plian]\n"), "did you mean 'PLAIN'"));
+    EXPECT_EQ(warning_of("disable_sasl_mechanisms: [SCRAM-SHA-1-PLUS, x-oauth2]\n"), "none");
     EXPECT_TRUE(contains(error_of("auth_scram_iterations: 100\n"), "4096"));
 }
 
@@ -230,6 +235,7 @@ TEST(Listeners, Errors) {
     EXPECT_TRUE(contains(error_of("listen: [{port: 'unix:/tmp/x'}]\n"), "Unix socket"));
     EXPECT_TRUE(contains(error_of("listen: [{port: 1, ip: localhost}]\n"), "IP address"));
     EXPECT_TRUE(contains(error_of("listen: [{port: 1}, {port: 1}]\n"), "two listeners on port 1"));
+    EXPECT_TRUE(contains(error_of("listen: [{port: 1, ip: '::1'}, {port: 1, ip: '0:0::1'}]\n"), "two listeners"));
     EXPECT_EQ(error_of("listen: [{port: 1, ip: 127.0.0.1}, {port: 1, ip: '::1'}]\n"), "accepted");
     EXPECT_TRUE(contains(error_of("listen: [{port: 1, module: my_module}]\n"), "ejabberd_c2s"));
     EXPECT_TRUE(contains(error_of("listen: [{port: 1, use_proxy_protocol: true}]\n"), "trusted_proxies: [10.0.0.5]"));
@@ -355,12 +361,19 @@ TEST(HostConfig, RulesOfAHostStandBesideThoseOfAll) {
     EXPECT_FALSE(loaded.config->access().allows("y", *Jid::parse("u@a.org")));
 }
 
+TEST(Config, FaultsOfAFileThatIncludesItselfAreToldOnce) {
+    const Loaded loaded = load("hosts: [example.org]\ninclude_config_file: f.yml\n");
+    EXPECT_EQ(loaded.problems.errors.size(), 2u);  // includes itself; hosts given twice
+}
+
 TEST(HostConfig, Errors) {
     EXPECT_TRUE(contains(error_of("host_config: {exmple.org: {}}\n"), "did you mean 'example.org'"));
     EXPECT_TRUE(contains(error_of("host_config: {example.org: {listen: []}}\n"), "move it to the top level"));
     EXPECT_TRUE(contains(error_of("host_config: {example.org: {langage: de}}\n"), "did you mean 'language'"));
     EXPECT_TRUE(contains(error_of("host_config: {example.org: 5}\n"), "a map"));
     EXPECT_TRUE(contains(error_of("host_config: 5\n"), "a map of hosts"));
+    EXPECT_TRUE(contains(error_of("append_host_config: {example.org: {}, EXAMPLE.org: {}}\n"),
+                         "the host 'example.org' is given twice"));
 }
 
 TEST(Config, EjabberdsOptionsThatDoNothingHereOnlyWarn) {
