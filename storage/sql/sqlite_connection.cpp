@@ -13,7 +13,8 @@ namespace {
 
 constexpr int writer_cache_kib = 16 * 1024;
 constexpr int reader_cache_kib = 512;             // of each reader: the rest is in the page cache of the kernel, once for all
-constexpr int checkpoint_pages = 2'000;           // the write-ahead log is written back past 8 MB ...
+constexpr int checkpoint_pages = 16'000;          // the write-ahead log is written back past 64 MB: the more pages
+                                                // are written again meanwhile, the fewer there are to write back ...
 constexpr int kept_log_bytes = 64 * 1024 * 1024;  // ... and cut to this size if a burst made it larger
 
 std::string one_line(std::string text) {
