@@ -288,7 +288,8 @@ std::string Server::greeting() const {
         lines.push_back("  clients: " + listener.name() + (listener.socket.direct_tls ? " (direct TLS)" : " (STARTTLS)"));
     lines.push_back("  data:    " + options_.data);
     lines.push_back("Make the first account in another terminal:");
-    lines.push_back("  " + program_path() + " register NAME " + plan->config.global.hosts.front() + " PASSWORD --data " + options_.data);
+    const std::string data = std::filesystem::absolute(options_.data).string();
+    lines.push_back("  " + program_path() + " register NAME " + plan->config.global.hosts.front() + " PASSWORD --data " + data);
     return join(lines, "\n") + "\n";
 }
 

@@ -264,6 +264,12 @@ Result<void> SqliteConnection::start_ids(const Clock& clock, unsigned lane) {
     return {};
 }
 
+bool SqliteConnection::moved() const {
+    int moved = 0;  // stays 0 for a database in memory
+    (void)sqlite3_file_control(handle_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    return moved != 0;
+}
+
 Result<bool> SqliteConnection::is_empty() {
     Result<WriteOutcome> found = run(Sql("SELECT count(*) FROM sqlite_master"));
     if (!found) return std::move(found).error();

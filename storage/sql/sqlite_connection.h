@@ -32,6 +32,9 @@ public:
     // An I/O error or damage was met: this connection is not to be used any more.
     bool broken() const { return broken_; }
 
+    // The file was removed, renamed or replaced: what is written now would be lost with it.
+    bool moved() const;
+
     // `PRAGMA quick_check` for at most `budget`; an error if the file is damaged. True: it was checked to the end.
     Result<bool> check(Milliseconds budget);
 

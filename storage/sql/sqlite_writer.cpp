@@ -106,6 +106,8 @@ Result<std::vector<Answer>> SqliteWriter::run_transaction(const std::vector<Job>
 }
 
 Result<void> SqliteWriter::ensure_usable() {
+    if (connection_ && connection_->moved())
+        return Error(ErrorCode::storage, "the file was removed or replaced: put it back, or restart");
     if (connection_ && !connection_->broken()) return {};
     connection_.reset();
     Result<Connection> opened = reopen_();

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <thread>
@@ -439,6 +440,20 @@ TEST_F(SqliteDatabaseTest, NeverReportsAWriteWhoseSyncFailed) {
     const std::vector<WaitingMessage> kept = database.load();
     ASSERT_EQ(kept.size(), 2u);
     EXPECT_EQ(kept[1].stanza_xml, "after");
+}
+
+TEST_F(SqliteDatabaseTest, NeverReportsAWriteToAFileThatIsNoLongerThere) {
+    OnDisk disk(path_);
+    ASSERT_TRUE(disk.append("before"));
+    std::filesystem::rename(path_, path_ + ".away");
+    EXPECT_EQ(disk.append("lost").error().code, ErrorCode::storage);
+    std::ofstream(path_) << "another";
+    EXPECT_EQ(disk.append("lost as well").error().code, ErrorCode::storage);
+    ASSERT_TRUE(trouble_of(disk.database()));
+    EXPECT_NE(trouble_of(disk.database())->error.find("removed or replaced"), std::string::npos);
+    std::filesystem::rename(path_ + ".away", path_);
+    EXPECT_TRUE(disk.append("after"));
+    EXPECT_FALSE(trouble_of(disk.database()));
 }
 
 TEST_F(SqliteDatabaseTest, ReadersRecoverFromErrors) {
