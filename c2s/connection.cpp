@@ -16,6 +16,8 @@ namespace rookery {
 namespace {
 
 constexpr std::size_t output_before_input = 256 * 1024;
+constexpr Seconds patience_with_reader{2};  // of those who write to a client that does not read
+constexpr Milliseconds look_at_reader{100};
 
 // A password in the work pool, where others may wait for their turn: a client that gave up must not cost them its check.
 struct PasswordCheck {
@@ -40,6 +42,15 @@ struct Connection::Stranger {
     TimerId timer = 0;
     TimerId silence_timer = 0;
     std::shared_ptr<PasswordCheck> checking;
+};
+
+// Since when the client has too much to read, and whom that slows down.
+struct Connection::Behind {
+    explicit Behind(SteadyTime now) : since(now) {}
+
+    const SteadyTime since;
+    std::vector<TicketPtr> tickets;
+    TimerId timer = 0;
 };
 
 struct Connection::Home {
@@ -79,6 +90,7 @@ void Connection::close(const StreamError& error) {
 void Connection::close_transport() {
     if (!transport_ || std::exchange(ending_, true)) return;
     end_login();
+    end_behind();
     stream_.park_input();
     log_closed(stream_.close_reason());
     end_session();
@@ -88,6 +100,7 @@ void Connection::close_transport() {
 void Connection::on_closed(CloseReason reason) {
     const std::shared_ptr<Connection> self = std::move(self_);
     end_login();
+    end_behind();
     if (!stream_.is_closed()) {
         stream_.park_input();
         log_closed(to_string(reason));
@@ -177,7 +190,37 @@ bool Connection::must_wait() const {
 bool Connection::owes_much() const { return transport_ && transport_->output_bytes() > output_before_input; }
 
 void Connection::on_drained() {
+    if (behind_) look_whether_behind();
     if (paused_) resume();
+}
+
+void Connection::keep_while_behind(const TicketPtr& ticket) {
+    if (!owes_much()) return;
+    const SteadyTime now = c2s_.loop().clock().steady_now();
+    if (!behind_) {
+        behind_ = std::make_unique<Behind>(now);
+        look_again(Milliseconds(1));  // behind this turn's flush
+    }
+    if (now - behind_->since < patience_with_reader) behind_->tickets.push_back(ticket);
+}
+
+void Connection::end_behind() {
+    if (!behind_) return;
+    c2s_.loop().cancel(behind_->timer);
+    behind_.reset();
+}
+
+void Connection::look_again(Duration later) {
+    behind_->timer = c2s_.loop().after(later, [self = weak_from_this()] {
+        if (auto connection = self.lock()) connection->look_whether_behind();
+    });
+}
+
+void Connection::look_whether_behind() {
+    if (!owes_much()) return end_behind();
+    c2s_.loop().cancel(behind_->timer);
+    if (c2s_.loop().clock().steady_now() - behind_->since >= patience_with_reader) behind_->tickets.clear();
+    look_again(look_at_reader);
 }
 
 // Stops reading; whoever ends the wait calls resume().

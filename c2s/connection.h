@@ -10,6 +10,7 @@
 #include "c2s/c2s.h"
 #include "c2s/stream.h"
 #include "c2s/transport.h"
+#include "core/ticket.h"
 #include "storage/account_store.h"
 
 namespace rookery {
@@ -23,6 +24,8 @@ public:
 
     // Hands a stanza to the client. Dropped when too much is waiting already: the connection is being closed.
     void write(const Stanza& stanza, const Jid& to);
+    // After a write: as long as the client does not take what waits for it, its senders are slowed.
+    void keep_while_behind(const TicketPtr& ticket);
     void close(const StreamError& error);
     // The session's hold is over.
     void resume();
@@ -32,6 +35,7 @@ public:
 private:
     struct Home;  // what moves to the home shard
     struct Stranger;
+    struct Behind;
 
     Connection(C2s& c2s, std::shared_ptr<const C2sPolicy> policy, Stream stream);
     static void arrive_home(C2s& c2s, std::shared_ptr<Home> home);
@@ -51,6 +55,9 @@ private:
     void flush();
     bool too_far_behind() const;
     void watch_backlog();
+    void end_behind();
+    void look_again(Duration later);
+    void look_whether_behind();
 
     void start_tls();
     void attempt_login();
@@ -87,6 +94,7 @@ private:
     std::string_view tls_text_;  // interned
     SteadyTime last_heard_{};
     std::unique_ptr<Stranger> stranger_;  // until a resource is bound
+    std::unique_ptr<Behind> behind_;      // while the client does not take what waits for it
     unsigned holds_ = 0;  // our own waits (keys, registration); the session has its own
     bool pumping_ = false;
     bool ending_ = false;  // close_transport() has run

@@ -2,8 +2,10 @@
 
 namespace rookery {
 
-void C2sSession::deliver(const StanzaPtr& stanza, const Jid& to) {
-    if (connection_) connection_->write(*stanza, to);
+void C2sSession::deliver(const StanzaPtr& stanza, const Jid& to, const TicketPtr& ticket) {
+    if (!connection_) return;
+    connection_->write(*stanza, to);
+    if (ticket) connection_->keep_while_behind(ticket);
 }
 
 void C2sSession::close(const StreamError& error) {

@@ -11,7 +11,7 @@ public:
     C2sSession(Jid full, std::uint64_t id, SessionOrigin origin, WallTime since, Connection& connection)
         : Session(std::move(full), id, std::move(origin), since), connection_(&connection) {}
 
-    void deliver(const StanzaPtr& stanza, const Jid& to) override;
+    void deliver(const StanzaPtr& stanza, const Jid& to, const TicketPtr& ticket) override;
     void close(const StreamError& error) override;
     SteadyTime last_heard() const override { return connection_ ? connection_->last_heard() : SteadyTime{}; }
     std::size_t backlog_bytes() const override { return connection_ ? connection_->output_bytes() : 0; }

@@ -11,6 +11,7 @@ namespace rookery {
 
 class Account;
 class Session;
+class Ticket;
 
 struct Route {
     explicit Route(Stanza a_stanza) : to(a_stanza.to), stanza(std::make_shared<Stanza>(std::move(a_stanza))) {}
@@ -34,6 +35,8 @@ struct Route {
     std::shared_ptr<Account> account;
     // The session that sent it, in *_sent hooks only.
     std::shared_ptr<Session> sender;
+    // A client's stanza that is not settled yet; null for all others.
+    std::shared_ptr<const Ticket> ticket;
 
     // Notes. A new one is a new field here, with the module that sets it.
     std::string stanza_id;     // stanza_id: the id the recipient's copy carries

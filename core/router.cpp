@@ -58,6 +58,7 @@ void Router::from_session(const SessionPtr& sender, std::shared_ptr<Stanza> stan
     auto route = std::make_unique<Route>(std::move(stanza), std::move(to));
     route->account = std::move(account);
     route->sender = sender;
+    route->ticket = sender->issue_ticket(shard_.loop(), route->stanza->element().memory_bytes());
     Host& host = route->account->host();
     Outcome outcome = sent_hook(host, *route->stanza).run(*route);
     sent_hooks_done(sender, std::move(route), std::move(outcome));
@@ -205,7 +206,7 @@ Task<void> Router::deliver(const AccountPtr& account, RoutePtr route) {
     const Jid& to = route->to == stanza.to ? Jid() : route->to;
     switch (delivery.verdict) {
         case Verdict::sessions:
-            for (const SessionPtr& session : delivery.sessions) session->deliver(route->stanza, to);
+            for (const SessionPtr& session : delivery.sessions) session->deliver(route->stanza, to, route->ticket);
             shard_.counters().delivered += delivery.sessions.size();
             return {};
         case Verdict::undelivered: return undelivered(account, std::move(route));

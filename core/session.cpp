@@ -1,5 +1,6 @@
 #include "core/session.h"
 
+#include <algorithm>
 #include <cassert>
 #include <charconv>
 
@@ -30,6 +31,39 @@ void Session::set_presence(StanzaPtr presence) {
         priority_ = 0;
         presence_ = nullptr;
     }
+}
+
+TicketPtr Session::issue_ticket(Loop& home, std::size_t bytes) {
+    open_bytes_ += bytes;
+    auto ticket = std::make_shared<const Ticket>(weak_from_this(), home, ++issued_, bytes);
+    hold_or_release();
+    return ticket;
+}
+
+void Session::settle(std::uint32_t number, std::size_t bytes) {
+    open_bytes_ -= bytes;
+    const std::uint32_t before = settled_;
+    if (number == settled_ + 1) {
+        auto next = settled_early_.begin();
+        for (++settled_; next != settled_early_.end() && *next == settled_ + 1; ++next) ++settled_;
+        settled_early_.erase(settled_early_.begin(), next);
+        if (settled_early_.empty()) std::vector<std::uint32_t>().swap(settled_early_);
+    } else {
+        const auto sooner = [this](std::uint32_t one, std::uint32_t other) { return one - settled_ < other - settled_; };
+        settled_early_.insert(std::ranges::upper_bound(settled_early_, number, sooner), number);
+    }
+    hold_or_release();
+    if (settled_ != before) input_settled();
+}
+
+void Session::hold_or_release() {
+    const bool too_many = issued_ - settled_ > max_open || open_bytes_ > max_open_bytes;
+    if (too_many == holds_for_open_) return;
+    holds_for_open_ = too_many;
+    if (too_many)
+        hold();
+    else
+        release();
 }
 
 void Session::release() {

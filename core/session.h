@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "core/slot.h"
+#include "core/ticket.h"
 #include "xmpp/jid.h"
 #include "xmpp/stanza.h"
 #include "xmpp/stream_error.h"
@@ -47,8 +48,9 @@ public:
     WallTime since() const { return since_; }
     bool alive() const { return alive_; }
 
-    // Hands the client a stanza. `to`: written instead of the stanza's own (fan-out); empty: as it is.
-    virtual void deliver(const StanzaPtr& stanza, const Jid& to = {}) = 0;
+    // Hands the client a stanza. `to`: written instead of the stanza's own (fan-out); empty: as it is. `ticket`: the
+    // sender's, kept until the client has taken so much that more may come.
+    virtual void deliver(const StanzaPtr& stanza, const Jid& to = {}, const TicketPtr& ticket = {}) = 0;
     // Ends the binding: stream error, close. Presence clean-up follows through the session_closed hook.
     virtual void close(const StreamError& error) = 0;
     // When the client was last heard of (any byte), or could have been: while its input is not read, now.
@@ -69,6 +71,17 @@ public:
 
     SlotMap& slots() { return slots_; }
 
+    // For the next stanza the client sent. Past max_open of them, or max_open_bytes, the session holds until some are
+    // settled.
+    TicketPtr issue_ticket(Loop& home, std::size_t bytes);
+    void settle(std::uint32_t number, std::size_t bytes);  // Ticket's to call
+    // The client's stanzas: how many it sent, and how many from the first on are settled. Both wrap at 2^32.
+    std::uint32_t issued() const { return issued_; }
+    std::uint32_t settled() const { return settled_; }
+
+    static constexpr std::uint32_t max_open = 1'000;
+    static constexpr std::size_t max_open_bytes = 256 * 1024;
+
     // While held, no further stanza of this client is read: something its last one asked for is still under way
     // (order, back-pressure). Holds count.
     void hold() { ++holds_; }
@@ -78,20 +91,29 @@ public:
 protected:
     // The last hold went: go on reading, from a fresh turn of the loop.
     virtual void input_released() = 0;
+    // settled() has grown.
+    virtual void input_settled() {}
     void set_dead() { alive_ = false; }
     friend class Account;
 
 private:
+    void hold_or_release();
+
     Jid jid_;
     std::uint64_t id_;
     SessionOrigin origin_;
     WallTime since_;
     StanzaPtr presence_;
     SlotMap slots_;
+    std::vector<std::uint32_t> settled_early_;  // before one that was sent before them; in order
+    std::size_t open_bytes_ = 0;
+    std::uint32_t issued_ = 0;
+    std::uint32_t settled_ = 0;
     std::uint16_t holds_ = 0;
     std::int8_t priority_ = 0;
     bool interested_ = false;
     bool alive_ = true;
+    bool holds_for_open_ = false;
 };
 
 using SessionPtr = std::shared_ptr<Session>;

@@ -71,6 +71,40 @@ TEST(Connection, AClientThatReadsNothingMayNotAskForEver) {
     EXPECT_FALSE(juliet.closed());
 }
 
+// Who writes to a slow reader is slowed; nothing is lost while the reader goes on reading.
+TEST(Connection, SendersAreAsFastAsTheirReader) {
+    TwoShards play;
+    TestClient juliet(play.server, "juliet@localhost/balcony");
+    for (const std::string& other : {std::string("juliet@localhost"), play.elsewhere(play.server.home("juliet@localhost").index())}) {
+        TestClient reader(play.server, other + "/reader");
+        reader.become_available();
+        reader.stall();
+        const std::string one = "<message type='chat' to='" + other + "/reader'><body>" + std::string(1'000, 'x') + "</body></message>";
+        std::string hundred;
+        for (int i = 0; i < 100; ++i) hundred += one;
+        for (int i = 0; i < 20; ++i) juliet.send(hundred);
+        std::string got = reader.receive();
+        EXPECT_LT(got.size(), 1u << 20) << other;
+        for (std::string more = reader.receive(); !more.empty(); more = reader.receive()) got += more;
+        EXPECT_EQ(count_of(got, "<body>"), 2'000u) << other;
+        EXPECT_FALSE(reader.closed()) << other;
+    }
+}
+
+TEST(Connection, ASenderDoesNotWaitForEverForOneWhoDoesNotRead) {
+    TestServer server;
+    TestClient juliet(server, "juliet@localhost/balcony");
+    TestClient reader(server, "romeo@localhost/reader");
+    reader.become_available();
+    reader.stall();
+    const std::string one = "<message type='chat' to='romeo@localhost/reader'><body>" + std::string(1'000, 'x') + "</body></message>";
+    for (int i = 0; i < 6'000; ++i) juliet.send(one);
+    EXPECT_EQ(juliet.ask("<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>"), "");
+    ASSERT_TRUE(server.advance(Seconds(3)));
+    EXPECT_THAT(juliet.receive(), HasSubstr("id='p'"));
+    EXPECT_FALSE(server.home("romeo@localhost").find_account("romeo@localhost")->find_session("reader"));
+}
+
 // Only what waits already counts: else nobody with a large roster could log in.
 TEST(Connection, OneAnswerMayBeLargerThanTheLimit) {
     TestServer server;

@@ -1,0 +1,35 @@
+// Ticket: who holds one still owes something to a client's stanza: it is on its way, waits for a commit, or for a
+// recipient that does not read. When the last holder lets go, the stanza is settled, and its sender hears of it. So no
+// way out of the server can forget to say so, and senders are as fast as those they write to.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "base/loop.h"
+
+namespace rookery {
+
+class Session;
+
+// Any thread may destroy it; the session hears on its own.
+class Ticket {
+public:
+    // `number`, `bytes`: what Session::settle() is told.
+    Ticket(std::weak_ptr<Session> sender, Loop& home, std::uint32_t number, std::size_t bytes)
+        : sender_(std::move(sender)), home_(home), bytes_(bytes), number_(number) {}
+    ~Ticket();
+    Ticket(const Ticket&) = delete;
+    Ticket& operator=(const Ticket&) = delete;
+
+private:
+    std::weak_ptr<Session> sender_;
+    Loop& home_;
+    std::size_t bytes_;
+    std::uint32_t number_;
+};
+
+using TicketPtr = std::shared_ptr<const Ticket>;
+
+}  // namespace rookery
