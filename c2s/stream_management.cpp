@@ -1,0 +1,33 @@
+#include "c2s/stream_management.h"
+
+namespace rookery {
+
+std::optional<std::vector<SentStanza>> StreamManagement::acknowledge(std::uint32_t h) {
+    const std::uint32_t count = h - acknowledged_;  // both wrap (XEP-0198 section 4)
+    if (count > waiting_.size()) return std::nullopt;
+    const auto end = waiting_.begin() + count;
+    std::vector<SentStanza> done(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
+    waiting_.erase(waiting_.begin(), end);
+    if (waiting_.empty()) std::vector<SentStanza>().swap(waiting_);
+    for (const SentStanza& one : done) {
+        waiting_bytes_ -= one.bytes;
+        messages_ -= one.stanza->is_message();
+    }
+    acknowledged_ = h;
+    asked_ = false;
+    return done;
+}
+
+void StreamManagement::push(SentStanza sent) {
+    waiting_bytes_ += sent.bytes;
+    messages_ += sent.stanza->is_message();
+    waiting_.push_back(std::move(sent));
+}
+
+bool StreamManagement::take_question() {
+    if (asked_ || (messages_ == 0 && waiting_.size() < unasked_stanzas)) return false;
+    asked_ = true;
+    return true;
+}
+
+}  // namespace rookery

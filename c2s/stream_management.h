@@ -1,0 +1,60 @@
+// StreamManagement: the counts and the queue of XEP-0198 for one session. Pure: no stream, no timer. Lives with the
+// session, so that another connection can go on where one was lost.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "xmpp/jid.h"
+#include "xmpp/stanza.h"
+
+namespace rookery {
+
+// A stanza the client was sent, or will be when it comes back, and has not acknowledged.
+struct SentStanza {
+    StanzaPtr stanza;
+    Jid to;                    // empty: the stanza's own
+    std::uint64_t log_id = 0;  // of the message in its account's log; 0: it is in none
+    std::size_t bytes = 0;     // about
+    WallTime at;
+};
+
+class StreamManagement {
+public:
+    // `received_before`: how many of the client's stanzas do not count, since they came before <enable/>.
+    explicit StreamManagement(std::uint32_t received_before) : received_before_(received_before) {}
+
+    // What the client acknowledges by `h`, in order; it is forgotten here. Nullopt: it was not sent that many.
+    std::optional<std::vector<SentStanza>> acknowledge(std::uint32_t h);
+    void push(SentStanza sent);
+    // Sent and not acknowledged, oldest first.
+    const std::vector<SentStanza>& waiting() const { return waiting_; }
+    std::size_t waiting_bytes() const { return waiting_bytes_; }
+    std::uint32_t acknowledged() const { return acknowledged_; }  // the client's last h
+
+    // Our own h, when `settled` of the client's stanzas are settled (Session::settled).
+    std::uint32_t handled(std::uint32_t settled) const { return settled - received_before_; }
+
+    // Should the client be asked for an acknowledgement now? At once for messages, for the rest when much has gathered;
+    // never twice at a time. True: the caller asks.
+    bool take_question();
+    bool asked() const { return asked_; }
+    // Over to another connection: what was asked there is not answered here.
+    void forget_question() { asked_ = false; }
+
+    static constexpr std::size_t unasked_stanzas = 30;
+
+private:
+    std::vector<SentStanza> waiting_;
+    std::size_t waiting_bytes_ = 0;
+    std::uint32_t acknowledged_ = 0;
+    std::uint32_t received_before_;
+    std::uint16_t messages_ = 0;  // of waiting_
+    bool asked_ = false;
+};
+
+}  // namespace rookery
