@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/work_pool.h"
+#include "c2s/resumptions.h"
 #include "c2s/stream.h"
 #include "c2s/transport.h"
 #include "core/shard.h"
@@ -65,6 +66,7 @@ public:
     Loop& loop() const { return shard_.loop(); }
     xml::ParserPool& parsers() { return parsers_; }
     WorkPool& work() const { return work_; }
+    Resumptions& resumptions() { return resumptions_; }
     PlainCache& plain_cache() { return plain_cache_; }
     C2s& at(unsigned shard_index) const { return *peers_[shard_index]; }
     std::string& scratch() { return scratch_; }
@@ -78,6 +80,7 @@ private:
     C2sLimits limits_;
     xml::ParserPool parsers_;
     PlainCache plain_cache_;
+    Resumptions resumptions_;
     std::vector<C2s*> peers_;
     std::unordered_map<IpAddress, unsigned> strangers_by_address_;
     std::vector<Connection*> strangers_;

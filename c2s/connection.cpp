@@ -6,6 +6,7 @@
 
 #include "base/interned.h"
 #include "base/log.h"
+#include "c2s/connection_stranger.h"
 #include "c2s/session.h"
 #include "core/answer.h"
 #include "core/host.h"
@@ -19,30 +20,7 @@ constexpr std::size_t output_before_input = 256 * 1024;
 constexpr Seconds patience_with_reader{2};  // of those who write to a client that does not read
 constexpr Milliseconds look_at_reader{100};
 
-// A password in the work pool, where others may wait for their turn: a client that gave up must not cost them its check.
-struct PasswordCheck {
-    explicit PasswordCheck(SaslCheckPassword password) : what(std::move(password)) {}
-
-    Result<bool> run() const {
-        if (abandoned) return Error(ErrorCode::unavailable, "nobody waits for it");
-        return password_matches(what.keys, what.password);
-    }
-
-    const SaslCheckPassword what;
-    std::atomic<bool> abandoned{false};
-};
-
 }  // namespace
-
-// What there is only until a resource is bound.
-struct Connection::Stranger {
-    explicit Stranger(SteadyTime time) : until(time) {}
-
-    const SteadyTime until;  // for all of it: TLS, SASL and binding, on whatever shard
-    TimerId timer = 0;
-    TimerId silence_timer = 0;
-    std::shared_ptr<PasswordCheck> checking;
-};
 
 // Since when the client has too much to read, and whom that slows down.
 struct Connection::Behind {
@@ -79,11 +57,18 @@ void Connection::open(C2s& c2s, std::unique_ptr<ParkedTransport> transport, std:
     log_debug("connection_opened", {{"peer", connection->transport_->peer().to_string()}});
 }
 
+// A client that is not heard of any more may come back for its session.
 void Connection::close(const StreamError& error) {
     const auto self = shared_from_this();
+    if (error.condition == StreamCondition::connection_timeout) lose_session();
     stream_.close(error);
     flush();
     close_transport();
+}
+
+void Connection::leave_session(const StreamError& error) {
+    session_.reset();
+    close(error);
 }
 
 // Output first, then the end; the object goes when the transport says it is closed.
@@ -103,17 +88,24 @@ void Connection::on_closed(CloseReason reason) {
     end_behind();
     if (!stream_.is_closed()) {
         stream_.park_input();
+        lose_session();
         log_closed(to_string(reason));
     }
     end_session();
     transport_.reset();
 }
 
+// Not closed but lost: a session under stream management waits for its client (XEP-0198 section 5).
+void Connection::lose_session() {
+    if (!session_ || !session_->hibernate()) return;
+    log_info("session_hibernates", {{"session", session_->id()}, {"jid", session_->jid().str()}});
+    session_.reset();
+}
+
 void Connection::end_session() {
     if (!session_) return;
     const std::shared_ptr<C2sSession> session = std::move(session_);
-    session->detach();
-    if (AccountPtr account = c2s_.shard().find_account(session->jid().bare_str())) account->remove_session(session);
+    session->end();
 }
 
 void Connection::log_closed(std::string_view reason) const {
@@ -306,6 +298,8 @@ bool Connection::handle(StreamEvent event) {
         case StreamEvent::registration: answer_registration(stream_.take_stanza()); return true;
         case StreamEvent::bind: hold(); spawn(bind_if_unchanged(shared_from_this())); return true;
         case StreamEvent::stanza: c2s_.shard().router().from_session(session_, stream_.take_stanza()); return transport_ != nullptr;
+        case StreamEvent::answered: (void)session_->issue_ticket(c2s_.loop(), 0); return true;
+        case StreamEvent::nonza: on_nonza(stream_.take_nonza()); return transport_ != nullptr;
         case StreamEvent::closed: flush(); close_transport(); return false;
     }
     return false;
@@ -322,6 +316,12 @@ void Connection::write(const Stanza& stanza, const Jid& to) {
         stanza.write_to(scratch, to);
     flush();  // what the stream itself said comes first
     transport_->write(scratch);
+}
+
+void Connection::write(std::string_view nonza) {
+    if (!transport_ || stream_.is_closed()) return;
+    flush();
+    transport_->write(nonza);
 }
 
 std::size_t Connection::output_bytes() const { return transport_ ? transport_->output_bytes() : 0; }
@@ -481,16 +481,19 @@ void Connection::send_registration(const Stanza& request, const IqReply& reply) 
 
 // Since the proof the account may have been banned, removed or given another password, which ends the sessions there
 // were: whoever was about to get one then must not come in after all.
-Task<void> Connection::bind_if_unchanged([[maybe_unused]] std::shared_ptr<Connection> self) {
+Task<Connection::Welcome> Connection::still_welcome() {
     const Result<Login> login = co_await stream_.host()->stores().accounts.load_login(stream_.jid());
-    if (transport_ && !stream_.is_closed()) {
-        if (login.ok() && !login->disabled && login->keys == stream_.keys())
-            bind();
-        else if (login.ok() || login.error().code == ErrorCode::not_found)
-            close(StreamError(StreamCondition::not_authorized, "the account was changed during the login"));
-        else
-            stream_.refuse_bind(StanzaError(Condition::internal_server_error, ErrorType::wait));
-    }
+    if (!transport_ || stream_.is_closed()) co_return Welcome::gone;
+    if (login.ok() && !login->disabled && login->keys == stream_.keys()) co_return Welcome::yes;
+    if (!login.ok() && login.error().code != ErrorCode::not_found) co_return Welcome::unknown;
+    close(StreamError(StreamCondition::not_authorized, "the account was changed during the login"));
+    co_return Welcome::gone;
+}
+
+Task<void> Connection::bind_if_unchanged([[maybe_unused]] std::shared_ptr<Connection> self) {
+    const Welcome welcome = co_await still_welcome();
+    if (welcome == Welcome::yes) bind();
+    if (welcome == Welcome::unknown) stream_.refuse_bind(StanzaError(Condition::internal_server_error, ErrorType::wait));
     release_hold();
 }
 
@@ -511,11 +514,23 @@ std::optional<Jid> Connection::choose_resource(Account& account) {
         old = nullptr;
     }
     if (old) old->close(StreamError(StreamCondition::conflict, "replaced by a new connection"));
+    make_room(account, account.host().max_sessions(bare));
     if (account.sessions().size() >= account.host().max_sessions(bare)) {
         stream_.refuse_bind(StanzaError(Condition::resource_constraint, ErrorType::wait));
         return std::nullopt;
     }
     return full;
+}
+
+// Of too many sessions those whose clients have been away for the longest go first (B8).
+void Connection::make_room(Account& account, std::size_t max_sessions) {
+    if (account.sessions().size() < max_sessions) return;
+    std::shared_ptr<C2sSession> longest;
+    for (const SessionPtr& session : account.sessions()) {
+        auto other = std::static_pointer_cast<C2sSession>(session);
+        if (other->hibernating() && (!longest || other->hibernating_since() < longest->hibernating_since())) longest = other;
+    }
+    if (longest) longest->close(StreamError(StreamCondition::resource_constraint, "another session of the account needs its place"));
 }
 
 void Connection::bind() {

@@ -16,6 +16,7 @@
 namespace rookery {
 
 class C2sSession;
+struct StreamManagementOptions;
 
 class Connection final : public ChannelHandler, public std::enable_shared_from_this<Connection> {
 public:
@@ -24,12 +25,16 @@ public:
 
     // Hands a stanza to the client. Dropped when too much is waiting already: the connection is being closed.
     void write(const Stanza& stanza, const Jid& to);
+    void write(std::string_view nonza);
     // After a write: as long as the client does not take what waits for it, its senders are slowed.
     void keep_while_behind(const TicketPtr& ticket);
     void close(const StreamError& error);
+    // The same, and the session goes on without this connection.
+    void leave_session(const StreamError& error);
     // The session's hold is over.
     void resume();
     std::size_t output_bytes() const;
+    C2s& c2s() const { return c2s_; }
     SteadyTime last_heard() const;
 
 private:
@@ -73,6 +78,20 @@ private:
     Task<void> bind_if_unchanged(std::shared_ptr<Connection> self);
     void bind();
     std::optional<Jid> choose_resource(Account& account);
+    static void make_room(Account& account, std::size_t max_sessions);
+    enum class Welcome { yes, unknown, gone };  // unknown: storage does not answer; gone: there is nobody to answer to
+    Task<Welcome> still_welcome();
+
+    // Stream management (connection_management.cpp).
+    void on_nonza(xml::View nonza);
+    void on_management(xml::View nonza);
+    const StreamManagementOptions* management_options() const;
+    void enable_management(xml::View request);
+    void acknowledged(xml::View answer);
+    void begin_resumption(xml::View request);
+    Task<void> resume_session(std::shared_ptr<Connection> self, std::string id, std::uint32_t h);
+    Task<void> take_over(std::shared_ptr<C2sSession> session, std::uint32_t h);
+    void refuse_resumption(const std::string& id);
 
     void watch_login(SteadyTime until);
     void restart_silence_timer();
@@ -80,6 +99,7 @@ private:
     void hold() { ++holds_; }
     void release_hold();
     void end_session();
+    void lose_session();
     void close_transport();
     SessionOrigin origin() const;
     void log_closed(std::string_view reason) const;

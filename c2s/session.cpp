@@ -1,19 +1,206 @@
 #include "c2s/session.h"
 
+#include "base/log.h"
+#include "c2s/c2s.h"
+#include "core/host.h"
+#include "core/worth_keeping.h"
+#include "xmpp/payload/delay.h"
+
 namespace rookery {
 
-void C2sSession::deliver(const StanzaPtr& stanza, const Jid& to, const TicketPtr& ticket) {
+namespace {
+
+constexpr Seconds settling_patience{1};  // before <r/> is answered by what is settled so far
+constexpr Seconds late{3};               // from here on what is sent again says when it was sent first
+
+bool has_delay(const Stanza& stanza) { return bool(stanza.child(Delay::name)); }
+
+}  // namespace
+
+struct C2sSession::Managed {
+    explicit Managed(std::uint32_t received_before) : counts(received_before) {}
+
+    StreamManagement counts;
+    std::string id;
+    Seconds wait{0};
+    Seconds ack_timeout{0};
+    std::size_t max_stanzas = 0;
+    std::size_t max_bytes = 0;
+    SteadyTime lost_at;
+    TimerId ack_timer = 0;       // while the client owes an <a/>
+    TimerId question_timer = 0;  // while we owe one
+    TimerId away_timer = 0;      // while the client is away
+    std::uint32_t question = 0;  // what must be settled before we answer
+    bool giving_up = false;
+};
+
+C2sSession::C2sSession(Jid full, std::uint64_t id, SessionOrigin origin, WallTime since, Connection& connection)
+    : Session(std::move(full), id, std::move(origin), since), c2s_(connection.c2s()), connection_(&connection) {}
+C2sSession::~C2sSession() = default;
+
+void C2sSession::deliver(const StanzaPtr& stanza, const Jid& to, const Handover& handover) {
+    if (!alive()) return;
+    if (managed_) keep(stanza, to, handover);
     if (!connection_) return;
     connection_->write(*stanza, to);
-    if (ticket) connection_->keep_while_behind(ticket);
+    if (handover.ticket) connection_->keep_while_behind(handover.ticket);
+    if (managed_ && managed_->counts.take_question()) ask();
+}
+
+void C2sSession::keep(const StanzaPtr& stanza, const Jid& to, const Handover& handover) {
+    const std::size_t bytes = stanza->element().memory_bytes();
+    managed_->counts.push(SentStanza{stanza, to, handover.log_id, bytes, c2s_.loop().clock().wall_now()});
+    const StreamManagement& counts = managed_->counts;
+    if (counts.waiting().size() > managed_->max_stanzas || counts.waiting_bytes() > managed_->max_bytes) give_up();
+}
+
+// From a fresh turn: whoever delivers is not prepared to lose the session under his hands.
+void C2sSession::give_up() {
+    if (std::exchange(managed_->giving_up, true)) return;
+    c2s_.loop().post([weak = weak_from_this()] {
+        if (const SessionPtr session = weak.lock())
+            session->close(StreamError(StreamCondition::policy_violation, "too much was not acknowledged"));
+    });
 }
 
 void C2sSession::close(const StreamError& error) {
-    if (connection_) connection_->close(error);
+    if (connection_) return connection_->close(error);
+    log_info("session_closed", {{"session", id()}, {"jid", jid().str()}, {"reason", to_string(error.condition)}});
+    end();
 }
 
 void C2sSession::input_released() {
     if (connection_) connection_->resume();
 }
+
+// --- stream management --------------------------------------------------------------------------------------------
+
+void C2sSession::manage(const StreamManagementOptions& options, std::string id, Seconds wait) {
+    managed_ = std::make_unique<Managed>(issued());
+    managed_->id = std::move(id);
+    managed_->wait = wait;
+    managed_->ack_timeout = options.ack_timeout;
+    managed_->max_stanzas = options.max_ack_queue;
+    managed_->max_bytes = options.max_ack_bytes;
+    if (resumable()) c2s_.resumptions().add(managed_->id, self());
+}
+
+bool C2sSession::resumable() const { return managed_ && !managed_->id.empty(); }
+const std::string& C2sSession::resumption_id() const { return managed_->id; }
+std::uint32_t C2sSession::handled() const { return managed_->counts.handled(settled()); }
+std::uint32_t C2sSession::sent() const {
+    return managed_->counts.acknowledged() + static_cast<std::uint32_t>(managed_->counts.waiting().size());
+}
+
+std::uint32_t C2sSession::acknowledged() const { return managed_->counts.acknowledged(); }
+
+bool C2sSession::acknowledge(std::uint32_t h) {
+    const auto done = managed_->counts.acknowledge(h);
+    if (!done) return false;
+    c2s_.loop().cancel(std::exchange(managed_->ack_timer, 0));
+    if (connection_ && managed_->counts.take_question()) ask();
+    return true;
+}
+
+void C2sSession::ask() {
+    connection_->write("<r xmlns='urn:xmpp:sm:3'/>");
+    managed_->ack_timer = c2s_.loop().after(managed_->ack_timeout, [this] {
+        managed_->ack_timer = 0;
+        if (connection_) connection_->close(StreamError(StreamCondition::connection_timeout, "no acknowledgement"));
+    });
+}
+
+// What a commit is awaited for may still count; but a client that asks is not kept waiting for long.
+void C2sSession::answer_question() {
+    if (settled() == issued()) return send_acknowledgement();
+    managed_->question = issued();
+    if (managed_->question_timer == 0)
+        managed_->question_timer = c2s_.loop().after(settling_patience, [this] { send_acknowledgement(); });
+}
+
+void C2sSession::input_settled() {
+    if (!managed_ || managed_->question_timer == 0) return;
+    if (static_cast<std::int32_t>(settled() - managed_->question) >= 0) send_acknowledgement();
+}
+
+void C2sSession::send_acknowledgement() {
+    c2s_.loop().cancel(std::exchange(managed_->question_timer, 0));
+    if (connection_) connection_->write("<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(handled()) + "'/>");
+}
+
+// --- away and back ------------------------------------------------------------------------------------------------
+
+bool C2sSession::hibernate() {
+    if (!resumable() || managed_->giving_up) return false;
+    connection_ = nullptr;
+    cancel_timers();
+    managed_->lost_at = c2s_.loop().clock().steady_now();
+    managed_->away_timer = c2s_.loop().after(managed_->wait, [this] {
+        managed_->away_timer = 0;
+        close(StreamError(StreamCondition::connection_timeout));
+    });
+    return true;
+}
+
+SteadyTime C2sSession::hibernating_since() const { return connection_ ? SteadyTime::max() : managed_->lost_at; }
+
+void C2sSession::let_go_of_connection() {
+    if (!connection_) return;
+    Connection& old = *std::exchange(connection_, nullptr);
+    cancel_timers();
+    old.leave_session(StreamError(StreamCondition::conflict, "resumed by another connection"));
+}
+
+void C2sSession::attach(Connection& connection, SessionOrigin origin) {
+    cancel_timers();
+    managed_->counts.forget_question();
+    connection_ = &connection;
+    set_origin(std::move(origin));
+    c2s_.resumptions().add(managed_->id, self());
+}
+
+void C2sSession::resend() {
+    const WallTime now = c2s_.loop().clock().wall_now();
+    for (const SentStanza& sent : managed_->counts.waiting()) {
+        const bool dated = sent.stanza->is_message() && now - sent.at > late && !has_delay(*sent.stanza);
+        if (!dated) {
+            connection_->write(*sent.stanza, sent.to);
+        } else {
+            Stanza copy = *sent.stanza;
+            copy.element().add(Delay(sent.at, Jid::make("", jid().domain()).value(), {}).to_xml());
+            connection_->write(copy, sent.to);
+        }
+    }
+    if (managed_->counts.take_question()) ask();
+}
+
+// The session is over. What its client never acknowledged goes to others, waits for the next one, or its senders hear.
+void C2sSession::end() {
+    const auto keep_alive = shared_from_this();
+    connection_ = nullptr;
+    std::vector<SentStanza> unacknowledged;
+    if (managed_) {
+        cancel_timers();
+        if (resumable()) c2s_.resumptions().remember(managed_->id, jid(), handled());
+        unacknowledged = managed_->counts.waiting();
+    }
+    const AccountPtr account = c2s_.shard().find_account(jid().bare_str());
+    if (!account) return;
+    account->remove_session(keep_alive);
+    for (const SentStanza& sent : unacknowledged) redeliver(account, sent);
+}
+
+void C2sSession::redeliver(const AccountPtr& account, const SentStanza& sent) {
+    if (!sent.stanza->is_message() || sent.stanza->is_error() || sent.log_id != 0) return;
+    auto route = std::make_unique<Route>(std::make_shared<Stanza>(*sent.stanza), sent.to.empty() ? sent.stanza->to : sent.to);
+    c2s_.shard().router().redeliver(account, std::move(route));
+}
+
+void C2sSession::cancel_timers() {
+    for (TimerId* timer : {&managed_->ack_timer, &managed_->question_timer, &managed_->away_timer})
+        c2s_.loop().cancel(std::exchange(*timer, 0));
+}
+
+std::shared_ptr<C2sSession> C2sSession::self() { return std::static_pointer_cast<C2sSession>(shared_from_this()); }
 
 }  // namespace rookery

@@ -1,28 +1,72 @@
-// C2sSession: a bound resource whose client hangs on a Connection (or, once streams can be resumed, on none).
+// C2sSession: a bound resource whose client hangs on a Connection, or, under stream management (XEP-0198), waits for
+// the client to come back on another one. The account owns it.
 #pragma once
 
+#include <memory>
+#include <optional>
+#include <string>
+
 #include "c2s/connection.h"
+#include "c2s/stream_management.h"
+#include "core/services/stream_management_options.h"
 #include "core/session.h"
 
 namespace rookery {
 
+class C2s;
+
 class C2sSession final : public Session {
 public:
-    C2sSession(Jid full, std::uint64_t id, SessionOrigin origin, WallTime since, Connection& connection)
-        : Session(std::move(full), id, std::move(origin), since), connection_(&connection) {}
+    C2sSession(Jid full, std::uint64_t id, SessionOrigin origin, WallTime since, Connection& connection);
+    ~C2sSession() override;
 
-    void deliver(const StanzaPtr& stanza, const Jid& to, const TicketPtr& ticket) override;
+    void deliver(const StanzaPtr& stanza, const Jid& to, const Handover& handover) override;
     void close(const StreamError& error) override;
     SteadyTime last_heard() const override { return connection_ ? connection_->last_heard() : SteadyTime{}; }
     std::size_t backlog_bytes() const override { return connection_ ? connection_->output_bytes() : 0; }
 
-    // The connection is gone.
-    void detach() { connection_ = nullptr; }
+    // --- stream management
+    // `id`: empty where the client did not ask for resumption. `wait`: for how long it may be away.
+    void manage(const StreamManagementOptions& options, std::string id, Seconds wait);
+    bool managed() const { return managed_ != nullptr; }
+    bool resumable() const;
+    const std::string& resumption_id() const;
+    std::uint32_t handled() const;  // our h; also what the client is told when it comes too late
+    // False: it was not sent so many.
+    bool acknowledge(std::uint32_t h);
+    std::uint32_t sent() const;          // the h of a client that has had everything
+    std::uint32_t acknowledged() const;  // the client's last one
+    // The client asks for our h: told when what it sent is settled, or soon.
+    void answer_question();
+
+    // The connection is lost. True: the session waits for its client; false: it is to be removed.
+    bool hibernate();
+    bool hibernating() const { return !connection_; }
+    SteadyTime hibernating_since() const;
+    // The client is back. First the old connection ends, if there still is one, with a conflict; what it had not read is
+    // not read any more. Then another is attached, and what was not acknowledged sent again.
+    void let_go_of_connection();
+    void attach(Connection& connection, SessionOrigin origin);
+    void resend();
+    // Over: the session leaves its account.
+    void end();
 
 private:
-    void input_released() override;
+    struct Managed;
 
+    void input_released() override;
+    void input_settled() override;
+    void send_acknowledgement();
+    void keep(const StanzaPtr& stanza, const Jid& to, const Handover& handover);
+    void give_up();
+    void ask();
+    void redeliver(const std::shared_ptr<Account>& account, const SentStanza& sent);
+    void cancel_timers();
+    std::shared_ptr<C2sSession> self();
+
+    C2s& c2s_;
     Connection* connection_;
+    std::unique_ptr<Managed> managed_;
 };
 
 }  // namespace rookery

@@ -11,6 +11,7 @@ namespace {
 
 constexpr const char* stream_ns = "http://etherx.jabber.org/streams";
 constexpr const char* client_ns = "jabber:client";
+constexpr const char* management_ns = "urn:xmpp:sm:3";
 constexpr std::size_t max_lang_bytes = 64;
 
 const xml::Name starttls_name{"urn:ietf:params:xml:ns:xmpp-tls", "starttls"};
@@ -265,6 +266,7 @@ StreamEvent Stream::on_negotiation(xml::Element element) {
     if (view.is(response_name)) return on_response(view);
     if (view.is(abort_name)) return auth_failed(SaslCondition::aborted, "aborted by the client");
     if (view.is(starttls_name)) return on_starttls();
+    if (view.ns() == management_ns) return on_early_management();
     if (view.is(iq_name) && view.first_child().is(register_name)) return on_prelogin_iq(std::move(element));
     if (is_stanza(view)) return fail(StreamError(StreamCondition::not_authorized));
     return fail(StreamError(StreamCondition::unsupported_stanza_type));
@@ -294,6 +296,12 @@ void Stream::tls_started(const TlsInfo& tls) {
     auth_->bindings.tls_exporter = tls.tls_exporter;
     auth_->bindings.tls_server_end_point = tls.tls_server_end_point;
     auth_->bindings.tls_unique = tls.tls_unique;
+}
+
+// XEP-0198 section 3: not before login.
+StreamEvent Stream::on_early_management() {
+    output_ += "<failed xmlns='urn:xmpp:sm:3'><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>";
+    return StreamEvent::nothing;
 }
 
 // --- login --------------------------------------------------------------------------------------------------------
@@ -430,7 +438,7 @@ StreamEvent Stream::on_prelogin_iq(xml::Element element) {
 }
 
 StreamEvent Stream::on_bind_element(xml::Element element) {
-    if (!is_stanza(element)) return fail(StreamError(StreamCondition::unsupported_stanza_type));
+    if (!is_stanza(element)) return on_nonza(std::move(element));
     const xml::View payload = element.view().first_child();
     const bool set = element.attr("type") == "set";
     if (!element.is(iq_name) || !set || !(payload.is(bind_name) || payload.is(session_name)))
@@ -463,6 +471,12 @@ void Stream::bound(const Jid& full) {
     auth_.reset();
 }
 
+void Stream::resumed(const Jid& full) {
+    jid_ = full;
+    state_ = State::bound;
+    auth_.reset();
+}
+
 void Stream::refuse_bind(const StanzaError& error) {
     write(Stanza::iq(IqType::set, std::exchange(auth_->bind_id, {})).make_error(error));
 }
@@ -479,22 +493,29 @@ bool Stream::check_from(const Stanza& stanza) const {
 }
 
 StreamEvent Stream::on_stanza(xml::Element element) {
-    if (!is_stanza(element)) return fail(StreamError(StreamCondition::unsupported_stanza_type));
+    if (!is_stanza(element)) return on_nonza(std::move(element));
     StanzaError why(Condition::bad_request);
     Stanza remains = Stanza::message(MessageType::error);
     std::optional<Stanza> stanza = Stanza::from_element(std::move(element), &why, &remains);
     if (!stanza) {
         refuse(remains, why);
-        return StreamEvent::nothing;
+        return StreamEvent::answered;
     }
     if (!check_from(*stanza)) return fail(StreamError(StreamCondition::invalid_from));
     if (stanza->is_request() && stanza->payload().is(session_name)) {
         write(stanza->make_result());
-        return StreamEvent::nothing;
+        return StreamEvent::answered;
     }
     stanza_ = std::make_shared<Stanza>(std::move(*stanza));
     return StreamEvent::stanza;
 }
+
+StreamEvent Stream::on_nonza(xml::Element element) {
+    nonza_ = std::make_unique<xml::Element>(std::move(element));
+    return StreamEvent::nonza;
+}
+
+void Stream::write(const xml::Element& nonza) { xml::write(output_, nonza, client_ns); }
 
 // --- the end ------------------------------------------------------------------------------------------------------
 

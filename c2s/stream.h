@@ -7,8 +7,8 @@
 // header     <stream:stream>                                       negotiate, or bind after login
 // negotiate  <starttls/>, <auth/>, iq jabber:iq:register           header (after TLS), authenticating, header (after SASL)
 // authenticating  <response/>, <abort/>                            header (after SASL), negotiate
-// bind       iq bind, iq session                                   bound
-// bound      stanzas
+// bind       iq bind, iq session, nonzas (<resume/>)               bound
+// bound      stanzas, nonzas
 // closed     nothing
 //
 // Lives on one shard at a time; rebind() after the move home.
@@ -63,6 +63,8 @@ enum class StreamEvent : std::uint8_t {
     registration,      // take_stanza(): jabber:iq:register before login; answer with write()
     bind,              // requested_resource(); answer with bound() or refuse_bind()
     stanza,            // take_stanza()
+    answered,          // a stanza that was answered here: it only counts
+    nonza,             // take_nonza(): an element that is no stanza; answer with write(), or close
     closed,            // take the output, close; close_reason() for the log
 };
 
@@ -95,11 +97,14 @@ public:
     SaslCheckPassword take_password_check();
     std::string mechanism() const;            // of the login; until rebind()
     std::shared_ptr<Stanza> take_stanza() { return std::move(stanza_); }
+    xml::Element take_nonza() { return std::move(*nonza_); }
     const Credentials& keys() const;                // that the client has proved to know; until bound()
     const std::string& requested_resource() const;  // empty: the server makes one
     void bound(const Jid& full);
+    void resumed(const Jid& full);  // XEP-0198; the answer is the caller's
     void refuse_bind(const StanzaError& error);
     void write(const Stanza& stanza) { stanza.write(output_); }
+    void write(const xml::Element& nonza);
 
     // Ends the stream from our side; next() says closed.
     void close(const StreamError& error);
@@ -130,12 +135,14 @@ private:
     StreamEvent on_element();
     StreamEvent on_negotiation(xml::Element element);
     StreamEvent on_starttls();
+    StreamEvent on_early_management();
     StreamEvent on_auth(xml::View element);
     StreamEvent on_response(xml::View element);
     bool discard_attempt();
     StreamEvent on_prelogin_iq(xml::Element element);
     StreamEvent on_bind_element(xml::Element element);
     StreamEvent on_stanza(xml::Element element);
+    StreamEvent on_nonza(xml::Element element);
     StreamEvent on_peer_close();
 
     bool authenticating() const;
@@ -159,6 +166,7 @@ private:
     std::unique_ptr<xml::StreamHeader> unusual_header_;  // namespaces other than the usual: how to prime a parser
     std::unique_ptr<Auth> auth_;
     std::shared_ptr<Stanza> stanza_;
+    std::unique_ptr<xml::Element> nonza_;
     std::string_view input_;
     std::string rest_;
     std::string output_;

@@ -17,6 +17,7 @@ std::vector<std::string> Hooks::explain() const {
     add(message_to_host);
     add(login_attempt);
     add(login_failed);
+    add(nonza);
     add(session_bound);
     add(session_available);
     add(session_closed);

@@ -16,6 +16,11 @@ struct SessionEvent {
     std::shared_ptr<Account> account;
 };
 
+struct NonzaEvent {
+    std::shared_ptr<Session> session;
+    xml::View element;
+};
+
 struct LoginEvent {
     std::string address;  // of the client
     std::string prefix;   // what limits for each client count by: the address itself, or its /64 with IPv6
@@ -59,6 +64,9 @@ struct Hooks {
     // A client begins to log in. Refused: its stream ends with policy-violation.
     Hook<LoginEvent> login_attempt{"login_attempt"};
     Hook<LoginEvent> login_failed{"login_failed"};
+
+    // A bound client sent an element that is no stanza (RFC 6120 4.9.3.25 would end the stream). Who knows it stops. No waiting.
+    Hook<NonzaEvent> nonza{"nonza"};
 
     // A session was bound. It is not available yet.
     Hook<SessionEvent> session_bound{"session_bound"};

@@ -206,7 +206,7 @@ Task<void> Router::deliver(const AccountPtr& account, RoutePtr route) {
     const Jid& to = route->to == stanza.to ? Jid() : route->to;
     switch (delivery.verdict) {
         case Verdict::sessions:
-            for (const SessionPtr& session : delivery.sessions) session->deliver(route->stanza, to, route->ticket);
+            for (const SessionPtr& session : delivery.sessions) session->deliver(route->stanza, to, Handover{route->ticket});
             shard_.counters().delivered += delivery.sessions.size();
             return {};
         case Verdict::undelivered: return undelivered(account, std::move(route));
@@ -219,6 +219,19 @@ Task<void> Router::deliver(const AccountPtr& account, RoutePtr route) {
         case Verdict::ignore: break;
     }
     return {};
+}
+
+void Router::redeliver(const AccountPtr& account, RoutePtr route) {
+    route->account = account;
+    account->enqueue(deliver_again(account, std::move(route)));
+}
+
+Task<void> Router::deliver_again(AccountPtr account, RoutePtr route) {
+    const bool others_have_it = route->to.is_bare() && decide_delivery(*account, *route->stanza, route->to).verdict ==
+                                                           Delivery::Verdict::sessions;
+    if (others_have_it) co_return;
+    Task<void> rest = deliver(account, std::move(route));
+    if (rest) co_await rest;
 }
 
 Task<void> Router::undelivered(const AccountPtr& account, RoutePtr route) {

@@ -50,6 +50,10 @@ public:
     // For the shard: a stanza has reached the home shard of its recipient.
     void arrive(RoutePtr route);
 
+    // A message whose session is gone before its client acknowledged it. Its hooks have run. Those it reached otherwise
+    // are not bothered again; else it is delivered, kept or refused like a new one.
+    void redeliver(const std::shared_ptr<Account>& account, RoutePtr route);
+
     void set_remote(RemoteRouter* remote) { remote_ = remote; }
     // Is that domain ours, or is there somebody who takes stanzas to others?
     bool reaches(std::string_view domain) const;
@@ -68,6 +72,7 @@ private:
     Task<void> load_and_receive(Jid bare);
 
     Task<void> deliver(const std::shared_ptr<Account>& account, RoutePtr route);
+    Task<void> deliver_again(std::shared_ptr<Account> account, RoutePtr route);
     Task<void> finish_received(std::shared_ptr<Account> account, RoutePtr route, Task<Outcome> waiting);
     Task<void> undelivered(const std::shared_ptr<Account>& account, RoutePtr route);
     Task<void> settle(RoutePtr route, Hook<Route>& hook);

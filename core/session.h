@@ -34,6 +34,12 @@ struct SessionOrigin {
 // Of a presence (RFC 6121 4.7.2.3); 0 when none is given, nullopt when it is no whole number from -128 to 127.
 std::optional<std::int8_t> read_priority(const Stanza& presence);
 
+// What comes with a stanza that a session is to deliver.
+struct Handover {
+    TicketPtr ticket;          // its sender's; kept until the client has taken so much that more may come
+    std::uint64_t log_id = 0;  // of the message in the account's log; 0: it is in none
+};
+
 class Session : public std::enable_shared_from_this<Session> {
 public:
     Session(Jid full_jid, std::uint64_t session_id, SessionOrigin origin, WallTime since)
@@ -48,9 +54,8 @@ public:
     WallTime since() const { return since_; }
     bool alive() const { return alive_; }
 
-    // Hands the client a stanza. `to`: written instead of the stanza's own (fan-out); empty: as it is. `ticket`: the
-    // sender's, kept until the client has taken so much that more may come.
-    virtual void deliver(const StanzaPtr& stanza, const Jid& to = {}, const TicketPtr& ticket = {}) = 0;
+    // Hands the client a stanza. `to`: written instead of the stanza's own (fan-out); empty: as it is.
+    virtual void deliver(const StanzaPtr& stanza, const Jid& to = {}, const Handover& handover = {}) = 0;
     // Ends the binding: stream error, close. Presence clean-up follows through the session_closed hook.
     virtual void close(const StreamError& error) = 0;
     // When the client was last heard of (any byte), or could have been: while its input is not read, now.
@@ -94,6 +99,7 @@ protected:
     // settled() has grown.
     virtual void input_settled() {}
     void set_dead() { alive_ = false; }
+    void set_origin(SessionOrigin origin) { origin_ = std::move(origin); }
     friend class Account;
 
 private:

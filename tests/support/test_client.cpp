@@ -34,9 +34,7 @@ TestClient::TestClient(TestServer& server, std::string_view full_jid) {
     const Result<void> made = server.make_account(jid->local(), jid->domain(), password);
     if (!made.ok() && made.error().code != ErrorCode::conflict) throw std::runtime_error(made.error().message);
     wire_ = server.connect();
-    for (const std::string& step : {header(*jid), plain_auth(*jid)}) wire_->send(step);
-    receive();
-    features_ = ask(header(*jid));
+    log_in(*jid);
     const std::string answers = ask(bind_request(*jid));
     if (answers.find("<jid>") == std::string::npos) throw std::runtime_error("no login: " + answers);
 }
@@ -45,6 +43,18 @@ TestClient TestClient::stranger(TestServer& server, std::string_view domain, std
     TestClient client(server.connect_from(from));
     client.features_ = client.ask(header(Jid::parse(domain).value()));
     return client;
+}
+
+TestClient TestClient::logged_in(TestServer& server, std::string_view jid) {
+    TestClient client(server.connect());
+    client.log_in(Jid::parse(jid).value());
+    return client;
+}
+
+void TestClient::log_in(const Jid& jid) {
+    for (const std::string& step : {header(jid), plain_auth(jid)}) wire_->send(step);
+    receive();
+    features_ = ask(header(jid));
 }
 
 std::string TestClient::ask(std::string_view xml) {

@@ -17,6 +17,9 @@ public:
     // A stream to `domain` whose client has not logged in; features() is what it is offered.
     static TestClient stranger(TestServer& server, std::string_view domain = "localhost", std::string_view from = "192.0.2.1");
 
+    // One of an account that exists, logged in and not bound: it may resume.
+    static TestClient logged_in(TestServer& server, std::string_view jid);
+
     void send(std::string_view xml) { wire_->send(xml); }
     std::string ask(std::string_view xml);  // send, receive
     // Everything that has come since the last call, as sent. "" when nothing did.
@@ -33,6 +36,7 @@ public:
 
 private:
     explicit TestClient(std::unique_ptr<LoopbackWire> wire) : wire_(std::move(wire)) {}
+    void log_in(const Jid& jid);
 
     std::unique_ptr<LoopbackWire> wire_;
     std::string features_;
