@@ -1,8 +1,11 @@
 #include "c2s/session.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "c2s/c2s.h"
 #include "core/host.h"
+#include "core/message_log.h"
 #include "core/worth_keeping.h"
 #include "xmpp/payload/delay.h"
 
@@ -10,6 +13,8 @@ namespace rookery {
 
 namespace {
 
+constexpr std::size_t backlog_for_more = 1024 * 1024;
+constexpr Milliseconds look_at_output{100};
 constexpr Seconds settling_patience{1};  // before <r/> is answered by what is settled so far
 constexpr Seconds late{3};               // from here on what is sent again says when it was sent first
 
@@ -44,7 +49,35 @@ void C2sSession::deliver(const StanzaPtr& stanza, const Jid& to, const Handover&
     if (!connection_) return;
     connection_->write(*stanza, to);
     if (handover.ticket) connection_->keep_while_behind(handover.ticket);
+    if (!managed_ && handover.log_id != 0) note_handed(handover.log_id);
     if (managed_ && managed_->counts.take_question()) ask();
+}
+
+bool C2sSession::was_handed(std::uint64_t log_id) const {
+    if (!managed_) return std::ranges::find(handed_, log_id) != handed_.end();
+    return std::ranges::find(managed_->counts.waiting(), log_id, &SentStanza::log_id) != managed_->counts.waiting().end();
+}
+
+// Without stream management the client never says what it has: what the kernel has taken is the best there is.
+void C2sSession::note_handed(std::uint64_t log_id) {
+    handed_.push_back(log_id);
+    if (handed_.size() > 1) return;
+    c2s_.loop().after(look_at_output, [weak = weak_from_this()] {
+        if (const SessionPtr session = weak.lock()) static_cast<C2sSession&>(*session).look_what_was_taken();
+    });
+}
+
+void C2sSession::look_what_was_taken() {
+    if (!connection_) return;
+    std::vector<std::uint64_t> handed = std::exchange(handed_, {});
+    const bool taken = connection_->output_bytes() == 0;
+    for (const std::uint64_t log_id : handed) taken ? received(log_id) : note_handed(log_id);
+}
+
+bool C2sSession::has_room() const {
+    if (!connection_ || connection_->output_bytes() > backlog_for_more) return false;
+    return !managed_ || (managed_->counts.waiting().size() <= managed_->max_stanzas / 2 &&
+                         managed_->counts.waiting_bytes() <= managed_->max_bytes / 2);
 }
 
 void C2sSession::keep(const StanzaPtr& stanza, const Jid& to, const Handover& handover) {
@@ -97,9 +130,16 @@ std::uint32_t C2sSession::acknowledged() const { return managed_->counts.acknowl
 bool C2sSession::acknowledge(std::uint32_t h) {
     const auto done = managed_->counts.acknowledge(h);
     if (!done) return false;
+    for (const SentStanza& sent : *done)
+        if (sent.log_id != 0) received(sent.log_id);
     c2s_.loop().cancel(std::exchange(managed_->ack_timer, 0));
     if (connection_ && managed_->counts.take_question()) ask();
     return true;
+}
+
+void C2sSession::received(std::uint64_t log_id) {
+    const AccountPtr account = c2s_.shard().find_account(jid().bare_str());
+    if (account) account->host().message_log().received(*account, log_id);
 }
 
 void C2sSession::ask() {
@@ -191,8 +231,9 @@ void C2sSession::end() {
 }
 
 void C2sSession::redeliver(const AccountPtr& account, const SentStanza& sent) {
-    if (!sent.stanza->is_message() || sent.stanza->is_error() || sent.log_id != 0) return;
+    if (!sent.stanza->is_message() || sent.stanza->is_error()) return;
     auto route = std::make_unique<Route>(std::make_shared<Stanza>(*sent.stanza), sent.to.empty() ? sent.stanza->to : sent.to);
+    route->log_id = sent.log_id;
     c2s_.shard().router().redeliver(account, std::move(route));
 }
 

@@ -22,8 +22,10 @@ public:
 
     void deliver(const StanzaPtr& stanza, const Jid& to, const Handover& handover) override;
     void close(const StreamError& error) override;
+    bool was_handed(std::uint64_t log_id) const override;
     SteadyTime last_heard() const override { return connection_ ? connection_->last_heard() : SteadyTime{}; }
     std::size_t backlog_bytes() const override { return connection_ ? connection_->output_bytes() : 0; }
+    bool has_room() const override;
 
     // --- stream management
     // `id`: empty where the client did not ask for resumption. `wait`: for how long it may be away.
@@ -59,6 +61,9 @@ private:
     void send_acknowledgement();
     void keep(const StanzaPtr& stanza, const Jid& to, const Handover& handover);
     void give_up();
+    void received(std::uint64_t log_id);
+    void note_handed(std::uint64_t log_id);
+    void look_what_was_taken();
     void ask();
     void redeliver(const std::shared_ptr<Account>& account, const SentStanza& sent);
     void cancel_timers();
@@ -67,6 +72,7 @@ private:
     C2s& c2s_;
     Connection* connection_;
     std::unique_ptr<Managed> managed_;
+    std::vector<std::uint64_t> handed_;  // not managed: messages that may still be in our own output
 };
 
 }  // namespace rookery

@@ -68,7 +68,12 @@ public:
     // The same for work with a result, handed to whoever awaits. Never awaited from within the queue: it would wait for itself.
     template <class T>
     Task<T> alone(Task<T> work);
-    bool busy() const { return busy_; }
+    bool busy() const { return busy_ || commits_ > 0; }
+    // Messages that are being committed, any number at once; they end in their order. Everything else waits for them but
+    // presence and requests.
+    bool committing() const { return commits_ > 0; }
+    // REQUIRES: committing(), and the caller runs in the account's queue.
+    Task<void> commits_done();
 
     // Bookkeeping of the shard's cache.
     bool in_idle_list() const { return in_idle_list_; }
@@ -83,9 +88,13 @@ private:
         RoutePtr route;   // one of the two
         Task<void> work;
     };
+    bool must_queue() const { return busy_ || draining_ || waiting_; }
+    void queue(Waiting item);
     void start(Waiting item);
     void run_next();
     Task<void> run_task(Task<void> work);
+    Task<void> run_commit(Task<void> work);
+    Task<void> contained(Task<void> work);
     std::shared_ptr<Roster> no_roster();
     void note_seen_by(const Jid& contact, Subscription subscription);
 
@@ -99,6 +108,8 @@ private:
     StanzaPtr last_unavailable_;
     SlotMap slots_;
     std::unique_ptr<std::deque<Waiting>> waiting_;
+    Completion<Nothing>* last_commit_ = nullptr;  // who waits for commits_ to become 0
+    unsigned commits_ = 0;
     bool exists_;
     bool busy_ = false;
     bool draining_ = false;

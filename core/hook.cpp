@@ -10,6 +10,7 @@ const char* to_string(Stage stage) {
         case Stage::privacy: return "privacy";
         case Stage::rewrite: return "rewrite";
         case Stage::archive: return "archive";
+        case Stage::commit: return "commit";
         case Stage::copy: return "copy";
         case Stage::deliver: return "deliver";
         case Stage::fallback: return "fallback";

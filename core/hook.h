@@ -18,7 +18,8 @@ enum class Stage : std::uint8_t {
     guard,     // limits, access: may this happen at all
     privacy,   // blocking
     rewrite,   // changes the stanza: strips forgeries, adds ids
-    archive,   // stores it
+    archive,   // says who keeps it
+    commit,    // makes it safe (core/message_log.h); ids for what was kept
     copy,      // copies for others (they carry the archive's id)
     deliver,   // acts on it
     fallback,  // when nobody did

@@ -5,6 +5,7 @@
 
 #include "core/access.h"
 #include "core/adhoc.h"
+#include "core/message_log.h"
 #include "core/module.h"
 #include "core/shard.h"
 
@@ -23,7 +24,8 @@ Host::Host(Shard& shard, std::shared_ptr<const HostOptions> options)
     : shard_(shard),
       options_(std::move(options)),
       jid_(domain_jid(options_->domain)),
-      commands_(std::make_unique<AdHocCommands>()) {
+      commands_(std::make_unique<AdHocCommands>()),
+      message_log_(std::make_unique<MessageLog>(*this)) {
     for (const HostOptions::ModuleOptions& wanted : options_->modules) load(wanted);
 }
 

@@ -17,6 +17,7 @@ namespace rookery {
 class AccessRule;
 class AccessRules;
 class AdHocCommands;
+class MessageLog;
 class Module;
 class Router;
 class Shard;
@@ -70,6 +71,7 @@ public:
     Hooks hooks;
     Features features;
     AdHocCommands& commands() const { return *commands_; }
+    MessageLog& message_log() const { return *message_log_; }
     SlotMap& slots() { return slots_; }  // what modules know of this host on this shard, beyond a reload
 
 private:
@@ -86,6 +88,7 @@ private:
     SlotMap slots_;
     std::string loading_;
     std::unique_ptr<AdHocCommands> commands_;
+    std::unique_ptr<MessageLog> message_log_;
     std::vector<Loaded> modules_;
     std::vector<std::unique_ptr<Module>> retired_;  // out of service, with tasks that still wait for storage
 };

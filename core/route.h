@@ -2,6 +2,7 @@
 // Always on the heap (RoutePtr), so that a handler may wait. Touched by one shard at a time.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -38,8 +39,15 @@ struct Route {
     // A client's stanza that is not settled yet; null for all others.
     std::shared_ptr<const Ticket> ticket;
 
+    // Set before Stage::commit waits: what comes for the account meanwhile need not, it only stays behind (Account).
+    bool committing = false;
+
     // Notes. A new one is a new field here, with the module that sets it.
     std::string stanza_id;     // stanza_id: the id the recipient's copy carries
+    bool archive = false;      // mam: the recipient keeps a copy
+    bool archive_sent = false; // mam: so does the sender, an account here
+    bool wait = false;         // offline: it waits until a session of the recipient received it
+    std::uint64_t log_id = 0;  // message_log: of the recipient's row
     bool no_store = false;     // hints: must not be kept
     bool no_copy = false;      // hints: only to the addressed resource
     bool store = false;        // hints: the sender asks to keep it although it has no body

@@ -177,16 +177,27 @@ Task<void> Router::load_and_receive(Jid bare) {
 
 // --- at the recipient ---------------------------------------------------------------------------------------------
 
-Task<void> Router::receive(const AccountPtr& account, RoutePtr route) {
+Router::Reception Router::receive(const AccountPtr& account, RoutePtr route) {
     route->account = account;
     Outcome outcome = received_hook(account->host(), *route->stanza).run(*route);
     switch (outcome.kind()) {
-        case Outcome::Kind::pass: return deliver(account, std::move(route));
+        case Outcome::Kind::pass: break;
         case Outcome::Kind::stop: return {};
         case Outcome::Kind::refuse: refuse(*route, outcome.take_error()); return {};
-        case Outcome::Kind::later: break;
+        case Outcome::Kind::later: {
+            const bool committing = route->committing;
+            return {finish_received(account, std::move(route), outcome.take_later()), committing};
+        }
     }
-    return finish_received(account, std::move(route), outcome.take_later());
+    if (account->committing() && route->stanza->is_message()) return {deliver_behind(account, std::move(route))};
+    return {deliver(account, std::move(route))};
+}
+
+// No message overtakes those before it that are being committed.
+Task<void> Router::deliver_behind(AccountPtr account, RoutePtr route) {
+    co_await account->commits_done();
+    Task<void> rest = deliver(account, std::move(route));
+    if (rest) co_await rest;
 }
 
 Task<void> Router::finish_received(AccountPtr account, RoutePtr route, Task<Outcome> waiting) {
@@ -206,7 +217,7 @@ Task<void> Router::deliver(const AccountPtr& account, RoutePtr route) {
     const Jid& to = route->to == stanza.to ? Jid() : route->to;
     switch (delivery.verdict) {
         case Verdict::sessions:
-            for (const SessionPtr& session : delivery.sessions) session->deliver(route->stanza, to, Handover{route->ticket});
+            for (const SessionPtr& session : delivery.sessions) session->deliver(route->stanza, to, Handover{route->ticket, route->log_id});
             shard_.counters().delivered += delivery.sessions.size();
             return {};
         case Verdict::undelivered: return undelivered(account, std::move(route));

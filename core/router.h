@@ -58,8 +58,13 @@ public:
     // Is that domain ours, or is there somebody who takes stanzas to others?
     bool reaches(std::string_view domain) const;
 
-    // For Account: runs the received hooks and delivery. Empty when done; else the rest, which the account awaits.
-    Task<void> receive(const std::shared_ptr<Account>& account, RoutePtr route);
+    // For Account: runs the received hooks and delivery. No task: it is done. Else the rest: the account awaits it alone,
+    // or, while a message is only being committed, receives others too.
+    struct Reception {
+        Task<void> rest;
+        bool committing = false;
+    };
+    Reception receive(const std::shared_ptr<Account>& account, RoutePtr route);
 
 private:
     void sent_hooks_done(const SessionPtr& sender, RoutePtr route, Outcome outcome);
@@ -72,6 +77,7 @@ private:
     Task<void> load_and_receive(Jid bare);
 
     Task<void> deliver(const std::shared_ptr<Account>& account, RoutePtr route);
+    Task<void> deliver_behind(std::shared_ptr<Account> account, RoutePtr route);
     Task<void> deliver_again(std::shared_ptr<Account> account, RoutePtr route);
     Task<void> finish_received(std::shared_ptr<Account> account, RoutePtr route, Task<Outcome> waiting);
     Task<void> undelivered(const std::shared_ptr<Account>& account, RoutePtr route);

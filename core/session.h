@@ -58,10 +58,14 @@ public:
     virtual void deliver(const StanzaPtr& stanza, const Jid& to = {}, const Handover& handover = {}) = 0;
     // Ends the binding: stream error, close. Presence clean-up follows through the session_closed hook.
     virtual void close(const StreamError& error) = 0;
+    // Has it been handed this message of the account's log, without a word from the client since?
+    virtual bool was_handed(std::uint64_t log_id) const = 0;
     // When the client was last heard of (any byte), or could have been: while its input is not read, now.
     virtual SteadyTime last_heard() const = 0;
     // Bytes the client has not taken yet.
     virtual std::size_t backlog_bytes() const = 0;
+    // May it be handed much, or does its client first have to take what it got? False also while no client is there.
+    virtual bool has_room() const = 0;
 
     // Presence as last broadcast (RFC 6121 section 4); null while unavailable.
     const StanzaPtr& presence() const { return presence_; }

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "base/loop.h"
@@ -23,11 +24,20 @@ public:
     Ticket(const Ticket&) = delete;
     Ticket& operator=(const Ticket&) = delete;
 
+    // The shard that has committed the sender's own copy says its id; whoever asked to hear, in the sender's hooks, is told
+    // when the stanza is settled, at home: 0 where no such copy was made.
+    using WhenSettled = std::function<void(std::uint64_t senders_log_id)>;
+    void set_senders_log_id(std::uint64_t id) const { senders_log_id_ = id; }
+    void when_settled(WhenSettled tell) const { when_settled_ = std::move(tell); }
+
 private:
     std::weak_ptr<Session> sender_;
     Loop& home_;
     std::size_t bytes_;
     std::uint32_t number_;
+    // The shard that has the route has the ticket to itself.
+    mutable std::uint64_t senders_log_id_ = 0;
+    mutable WhenSettled when_settled_;
 };
 
 using TicketPtr = std::shared_ptr<const Ticket>;

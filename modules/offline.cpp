@@ -1,20 +1,24 @@
-// Offline messages (XEP-0160): what no session can take is kept, in order and within bounds, and handed to the first
-// session that wants messages (available, priority not negative). Both sides run in the account's own queue, so what
-// arrives while the old messages are going out waits behind them.
+// Offline messages (XEP-0160): what is worth it waits in the account's log, within bounds, until a session received it;
+// the first session that wants messages (available, priority not negative) is handed what waits. That runs in the
+// account's own queue, so what arrives while the old messages are going out waits behind them.
 #include <algorithm>
 
 #include "base/log.h"
 #include "base/sparse_log.h"
+#include "base/stamped_id.h"
 #include "core/access.h"
+#include "core/delivery.h"
+#include "core/delivery_ledger.h"
+#include "core/message_log.h"
 #include "core/module.h"
 #include "core/worth_keeping.h"
 #include "xmpp/payload/delay.h"
+#include "xmpp/payload/stanza_id.h"
 
 namespace rookery {
 namespace {
 
-constexpr std::size_t slice_messages = 100;             // loaded at a time, and removed when they are handed over
-constexpr std::size_t max_backlog_bytes = 1024 * 1024;  // unread by the client, before it gets another message
+constexpr std::size_t slice_messages = 100;             // loaded at a time
 constexpr Seconds refused_log_interval{10};              // a full disk refuses each message
 constexpr Milliseconds backlog_look{100};
 constexpr Seconds backlog_patience{10};  // a client that takes nothing for so long gets the rest at its next login
@@ -56,21 +60,11 @@ struct Served {
     bool done = false;
 };
 
-StanzaError refusal(const Error& error) {
-    if (error.code == ErrorCode::limit) return StanzaError(Condition::service_unavailable, "too many messages wait");
-    if (error.code == ErrorCode::not_found) return StanzaError(Condition::service_unavailable);
-    if (error.code == ErrorCode::unavailable) return StanzaError(Condition::resource_constraint, ErrorType::wait);
-    return StanzaError(Condition::internal_server_error, ErrorType::wait);
-}
-
-void warn(std::string_view event, const Account& account, const Error& error) {
-    log_warning(event, {{"account", account.jid().str()}, {"reason", error.message}});
-}
-
 class Offline final : public Module {
 public:
     Offline(Host& host, const OfflineOptions& options) : Module(host), options_(options) {
-        on<&Offline::keep>(host.hooks.message_undelivered, Stage::deliver);
+        on<&Offline::mark>(host.hooks.message_received, Stage::archive);
+        on<&Offline::end>(host.hooks.message_undelivered, Stage::deliver);
         on<&Offline::session_available>(host.hooks.session_available, Stage::deliver);
         on<&Offline::presence_changed>(host.hooks.presence_sent, Stage::fallback);
         feature("msgoffline", At::host);
@@ -79,30 +73,39 @@ public:
 private:
     // --- in
 
-    Outcome keep(Route& route) {
+    Outcome mark(Route& route) {
         const Worth worth = worth_keeping(route);
         log_debug("offline", {{"account", route.account->jid().str()}, {"keep", worth.keep()}, {"why", worth.why}});
-        switch (worth.kind) {
-            case Worth::Kind::passing: return Outcome::stop();
-            case Worth::Kind::not_kept: return Outcome::pass();
-            case Worth::Kind::keep: break;
-        }
-        if (!route.account->exists()) return Outcome::pass();
-        return append(route);
+        if (!worth.keep() || !route.account->exists()) return Outcome::pass();
+        route.wait = true;
+        const bool for_nobody = decide_delivery(*route.account, *route.stanza, route.to).verdict == Delivery::Verdict::undelivered;
+        if (!for_nobody) return Outcome::pass();
+        if (!delivery_ledger(*route.account).loaded()) return load_and_check(route);
+        return check_room(route);
     }
 
-    Task<Outcome> append(Route& route) {
-        Result<std::uint64_t> id = co_await stores().queue.append(route.account->jid(), now(), route.stanza->to_string(),
-                                                                  max_messages(route.account->jid()), max_bytes());
-        if (id.ok()) co_return Outcome::stop();
-        warn_of_refusal(*route.account, id.error());
-        co_return Outcome::refuse(refusal(id.error()));
+    Task<Outcome> load_and_check(Route& route) {
+        const bool loaded = co_await host().message_log().load(route.account);
+        if (!loaded) co_return Outcome::refuse(StanzaError(Condition::internal_server_error, ErrorType::wait));
+        co_return check_room(route);
     }
 
-    void warn_of_refusal(const Account& account, const Error& error) {
+    // The bounds are for what waits with nobody there: sessions have bounds of their own.
+    Outcome check_room(Route& route) {
+        const DeliveryLedger& ledger = delivery_ledger(*route.account);
+        const bool room = ledger.messages() < max_messages(route.account->jid()) &&
+                          ledger.bytes() + route.stanza->element().memory_bytes() <= max_bytes();
+        if (room) return Outcome::pass();
         refused_log_.write(loop().clock().steady_now(), [&](std::uint64_t others) {
-            log_warning("offline_refused", {{"account", account.jid().str()}, {"reason", error.message}, {"others", others}});
+            log_warning("offline_refused", {{"account", route.account->jid().str()}, {"reason", "too many messages wait"}, {"others", others}});
         });
+        return Outcome::refuse(StanzaError(Condition::service_unavailable, "too many messages wait"));
+    }
+
+    // It waits in the log by now, or there is no need to.
+    Outcome end(Route& route) {
+        const bool passing = worth_keeping(route).kind == Worth::Kind::passing;
+        return route.log_id != 0 || passing ? Outcome::stop() : Outcome::pass();
     }
 
     std::size_t max_messages(const Jid& account) const { return options_.max_messages.of(host(), account); }
@@ -127,27 +130,30 @@ private:
         return !std::exchange(session.slots().get<Served>().done, wants_messages) && wants_messages;
     }
 
-    // Nothing leaves the store before the session has it and lives; what a lost connection swallows comes again.
+    // All that no session has received. It leaves the log when this one has (core/message_log.h), not before.
     Task<Outcome> flush(AccountPtr account, SessionPtr session) {
-        std::uint64_t handed_over = 0;
-        while (session->alive()) {
-            Result<std::vector<QueuedMessage>> slice =
-                co_await stores().queue.load(account->jid(), handed_over, slice_messages);
-            if (!slice.ok()) warn("offline_not_loaded", *account, slice.error());
-            if (!slice.ok() || slice->empty()) break;
-            const std::uint64_t last = slice->back().id;
-            const bool taken = co_await hand_over_all(std::move(*slice), session);
-            if (!taken) break;
-            handed_over = last;
-            Result<std::uint64_t> removed = co_await stores().queue.remove_through(account->jid(), handed_over);
-            if (!removed.ok()) warn("offline_not_removed", *account, removed.error());
+        const bool loaded = co_await host().message_log().load(account);
+        if (!loaded || delivery_ledger(*account).messages() == 0) co_return Outcome::pass();
+        std::vector<std::uint64_t> ids;
+        for (std::uint64_t last = 0;;) {
+            Result<std::vector<WaitingMessage>> slice = co_await stores().log.load_waiting(account->jid(), last, slice_messages);
+            if (!slice.ok()) log_warning("offline_not_loaded", {{"account", account->jid().str()}, {"reason", slice.error().message}});
+            if (!slice.ok()) co_return Outcome::pass();
+            if (slice->empty()) break;
+            last = slice->back().id;
+            for (const WaitingMessage& message : *slice) ids.push_back(message.id);
+            const bool taken = co_await hand_over_all(account, std::move(*slice), session);
+            if (!taken) co_return Outcome::pass();
         }
+        delivery_ledger(*account).list(ids);
+        host().message_log().note(*account);
         co_return Outcome::pass();
     }
 
     // Never more at once than a connection may have in its output, however large the messages are.
-    Task<bool> hand_over_all(std::vector<QueuedMessage> messages, SessionPtr session) {
-        for (const QueuedMessage& message : messages) {
+    Task<bool> hand_over_all(AccountPtr account, std::vector<WaitingMessage> messages, SessionPtr session) {
+        for (const WaitingMessage& message : messages) {
+            if (!delivery_ledger(*account).waits(message.id) || session->was_handed(message.id)) continue;
             hand_over(message, *session);
             const bool taken = co_await taken_by(session);
             if (!taken) co_return false;
@@ -155,18 +161,20 @@ private:
         co_return true;
     }
 
-    void hand_over(const QueuedMessage& message, Session& session) {
+    void hand_over(const WaitingMessage& message, Session& session) {
         std::optional<Stanza> stanza = parse_stanza(message.stanza_xml);
         if (!stanza) return log_error("offline_unreadable", {{"account", session.jid().bare_str()}, {"id", message.id}});
-        stanza->element().add(Delay(message.stamp, host().jid(), "Offline Storage").to_xml());
-        session.deliver(std::make_shared<const Stanza>(std::move(*stanza)));
+        stanza->element().add(Delay(stamped_id_time(message.id), host().jid(), "Offline Storage").to_xml());
+        stanza->element().add(StanzaId(stamped_id_text(message.id), session.jid().bare()).to_xml());
+        session.deliver(std::make_shared<const Stanza>(std::move(*stanza)), {}, Handover{{}, message.id});
     }
 
     // Waits until the client has read most of it. False: the connection is gone, or hopelessly slow.
     Task<bool> taken_by(SessionPtr session) {
         const SteadyTime give_up = loop().clock().steady_now() + backlog_patience;
-        while (session->alive() && session->backlog_bytes() > max_backlog_bytes) {
-            if (loop().clock().steady_now() >= give_up) co_return false;
+        while (session->alive() && !session->has_room()) {
+            const bool away = session->last_heard() == SteadyTime{};
+            if (away || loop().clock().steady_now() >= give_up) co_return false;
             co_await pause(loop(), backlog_look);
         }
         co_return session->alive();

@@ -14,7 +14,8 @@ class StanzaId final : public Module {
 public:
     StanzaId(Host& host, const NoOptions&) : Module(host) {
         on<&StanzaId::clean_sent>(host.hooks.message_sent, Stage::rewrite);
-        on<&StanzaId::stamp_received>(host.hooks.message_received, Stage::rewrite);
+        on<&StanzaId::clean_received>(host.hooks.message_received, Stage::rewrite);
+        on<&StanzaId::stamp_received>(host.hooks.message_received, Stage::commit);  // behind the log, which makes the ids
         feature(sid_ns, At::host);
         feature(sid_ns, At::account);
     }
@@ -29,10 +30,15 @@ private:
         return Outcome::pass();
     }
 
-    Outcome stamp_received(Route& route) {
+    Outcome clean_received(Route& route) {
         if (route.stanza->child(stanza_id_name)) remove_forged(route);
+        return Outcome::pass();
+    }
+
+    // What is in no log gets an id all the same: clients thread replies by it.
+    Outcome stamp_received(Route& route) {
         if (!route.account->exists() || !worth_keeping(route).keep()) return Outcome::pass();
-        route.stanza_id = stamped_id_text(shard().stamped_ids().next());
+        route.stanza_id = stamped_id_text(route.log_id != 0 ? route.log_id : shard().stamped_ids().next());
         xml::Element id(stanza_id_name);
         id.set("id", route.stanza_id).set("by", route.account->jid().str());
         route.editable().element().add(id);

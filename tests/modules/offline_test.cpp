@@ -36,7 +36,8 @@ struct Offline {
         juliet = std::make_unique<TestClient>(server, "juliet@localhost/balcony");
     }
     std::uint64_t waiting() {
-        return server.wait(server.storage().stores().queue.count(jid("romeo@localhost"))).value().messages;
+        if (!server.advance(Seconds(2))) ADD_FAILURE();
+        return server.wait(server.storage().stores().log.load_delivery(jid("romeo@localhost"))).value().messages;
     }
     // What romeo gets with his first presence.
     std::string arrival(TestClient& romeo) { return romeo.ask("<presence/>"); }
@@ -103,7 +104,7 @@ TEST(OfflineMessages, TheirBoundMayBeANumberOrARule) {
 
 TEST(OfflineMessages, StorageThatFailsTellsTheSenderToWait) {
     Offline play;
-    ASSERT_TRUE(play.server.wait(play.server.storage().database().change(Statement("DROP TABLE queue"))).ok());
+    ASSERT_TRUE(play.server.wait(play.server.storage().database().change(Statement("DROP TABLE log"))).ok());
     const std::string answer = play.juliet->ask(chat("x"));
     EXPECT_THAT(answer, HasSubstr("type='wait'"));
     EXPECT_THAT(answer, HasSubstr("<internal-server-error"));
@@ -115,9 +116,9 @@ TEST(OfflineMessages, AFloodOfRefusalsIsOneLineInAWhile) {
     static std::vector<std::string> lines;
     lines.clear();
     Offline play;
-    ASSERT_TRUE(play.server.wait(play.server.storage().database().change(Statement("DROP TABLE queue"))).ok());
+    ASSERT_TRUE(play.server.wait(play.server.storage().database().change(Statement("DROP TABLE log"))).ok());
     log_to_function([](std::string_view line) {
-        if (line.find("offline_refused") != line.npos) lines.emplace_back(line);
+        if (line.find("message_not_kept") != line.npos) lines.emplace_back(line);
     });
     for (int i = 0; i < 5; ++i) EXPECT_THAT(play.juliet->ask(chat("x")), HasSubstr("type='wait'"));
     EXPECT_EQ(lines.size(), 1u);
@@ -170,8 +171,8 @@ TEST(OfflineMessages, StayWithTheServerWhileTheClientTakesNothing) {
     TestClient romeo(play.server, "romeo@localhost/orchard");
     romeo.stall();
     romeo.send("<presence/>");
-    ASSERT_TRUE(play.server.advance(Seconds(9)).ok());
-    EXPECT_EQ(play.waiting(), 10u);
+    ASSERT_TRUE(play.server.advance(Seconds(7)).ok());
+    EXPECT_EQ(play.waiting(), 10u);  // two more seconds
     EXPECT_EQ(bodies(romeo.receive()).size(), 6u);  // it was only slow
     ASSERT_TRUE(play.server.advance(Seconds(1)).ok());
     EXPECT_EQ(bodies(romeo.receive()).size(), 4u);

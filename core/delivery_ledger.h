@@ -1,0 +1,55 @@
+// DeliveryLedger: which messages of an account's log wait for one of its sessions to receive them. In the account's
+// slots; the database has it up to the last time it was written down (core/message_log.h). Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "storage/log_store.h"
+
+namespace rookery {
+
+class DeliveryLedger {
+public:
+    bool loaded() const { return loaded_; }
+    void load(const DeliveryState& state);
+
+    // A message was committed that waits. Ids ascend.
+    void add(std::uint64_t id, std::size_t bytes);
+    // A row that does not wait: what is through may be counted up to it.
+    void pass(std::uint64_t id);
+    // All that waited when the account was loaded has been looked at: these are the ids.
+    void list(const std::vector<std::uint64_t>& ids);
+    bool listed() const { return listed_; }
+    // Of an id that waits according to the database: is that still so?
+    bool waits(std::uint64_t id) const;
+    // A session has it. False: it did not wait.
+    bool receive(std::uint64_t id);
+
+    std::uint64_t messages() const { return earlier_messages_ + open_.size(); }
+    std::uint64_t bytes() const { return earlier_bytes_ + open_bytes_; }
+    // What to write down.
+    std::uint64_t through() const { return through_; }
+    const std::vector<std::uint64_t>& beyond() const { return beyond_; }
+
+private:
+    struct Open {
+        std::uint64_t id;
+        std::size_t bytes;
+    };
+    void move_on();
+
+    std::deque<Open> open_;              // ascending
+    std::vector<std::uint64_t> beyond_;  // received, above through_; ascending
+    std::uint64_t newest_ = 0;
+    std::uint64_t through_ = 0;
+    std::uint64_t earlier_messages_ = 0;  // that waited when the account was loaded, until they are listed
+    std::uint64_t earlier_bytes_ = 0;
+    std::size_t open_bytes_ = 0;
+    bool loaded_ = false;
+    bool listed_ = false;
+};
+
+}  // namespace rookery

@@ -1,0 +1,171 @@
+#include "core/message_log.h"
+
+#include "base/log.h"
+#include "core/delivery_ledger.h"
+#include "core/host.h"
+#include "core/shard.h"
+
+namespace rookery {
+namespace {
+
+const xml::Name origin_id_name{"urn:xmpp:sid:0", "origin-id"};
+constexpr Seconds refused_log_interval{10};  // a full disk refuses each message
+
+struct WritingDown {
+    bool planned = false;
+};
+
+bool is_kept_by_recipient(const Route& route) { return (route.archive || route.wait) && route.account->exists(); }
+
+// To oneself there is one copy.
+bool is_kept_by_sender(const Route& route) {
+    return route.archive_sent && !route.stanza->from.same_bare(route.account->jid()) && route.account->exists();
+}
+
+LogCopy recipients_copy(const Route& route) {
+    LogCopy copy(route.account->jid(), route.stanza->from);
+    copy.archived = route.archive || (route.archive_sent && route.stanza->from.same_bare(copy.owner));
+    copy.waiting = route.wait;
+    return copy;
+}
+
+LogCopy senders_copy(const Route& route) {
+    LogCopy copy(route.stanza->from.bare(), route.to);
+    copy.outgoing = true;
+    copy.archived = true;
+    return copy;
+}
+
+std::optional<std::uint64_t> origin_of(const Route& route) {
+    const xml::View origin = route.stanza->child(origin_id_name);
+    const std::optional<std::string_view> id = origin ? origin.attr("id") : std::nullopt;
+    if (!id || id->empty()) return std::nullopt;
+    return message_origin(route.stanza->from.bare(), *id, route.to.bare());
+}
+
+NewLogEntry entry_of(const Route& route) {
+    const bool recipient = is_kept_by_recipient(route), sender = is_kept_by_sender(route);
+    NewLogEntry entry(recipient ? recipients_copy(route) : senders_copy(route), route.stanza->to_string());
+    if (recipient && sender) entry.second.emplace(senders_copy(route));
+    entry.origin = origin_of(route);
+    return entry;
+}
+
+StanzaError refusal(const Error& error) {
+    if (error.code == ErrorCode::not_found) return StanzaError(Condition::service_unavailable);
+    if (error.code == ErrorCode::unavailable) return StanzaError(Condition::resource_constraint, ErrorType::wait);
+    return StanzaError(Condition::internal_server_error, ErrorType::wait);
+}
+
+}  // namespace
+
+DeliveryLedger& delivery_ledger(Account& account) { return account.slots().get<DeliveryLedger>(); }
+
+MessageLog::MessageLog(Host& host) : host_(host), refused_log_(refused_log_interval) {
+    host.hooks.message_received.add(Stage::commit, "log", this, &MessageLog::commit_received);
+    host.hooks.message_sent.add(Stage::commit, "log", this, &MessageLog::commit_sent);
+    host.hooks.session_closed.add(Stage::fallback, "log", this, &MessageLog::session_closed);
+}
+
+Outcome MessageLog::commit_received(void* log, Route& route) {
+    if (!is_kept_by_recipient(route) && !is_kept_by_sender(route)) return Outcome::pass();
+    auto* self = static_cast<MessageLog*>(log);
+    if (!delivery_ledger(*route.account).loaded()) return self->load_and_commit(route);
+    route.committing = true;
+    return self->commit(route);
+}
+
+// To somebody who is not at home here: the sender's copy is written before the message leaves.
+Outcome MessageLog::commit_sent(void* log, Route& route) {
+    auto* self = static_cast<MessageLog*>(log);
+    const bool to_account = !route.to.local().empty() && self->host_.shard().find_host(route.to.domain());
+    if (!route.archive_sent || to_account || route.to.empty()) return Outcome::pass();
+    return self->commit_own(route);
+}
+
+Task<Outcome> MessageLog::load_and_commit(Route& route) {
+    const bool loaded = co_await load(route.account);
+    if (!loaded) co_return Outcome::refuse(StanzaError(Condition::internal_server_error, ErrorType::wait));
+    Outcome outcome = co_await commit(route);
+    co_return outcome;
+}
+
+Task<bool> MessageLog::load(AccountPtr account) {
+    if (delivery_ledger(*account).loaded()) co_return true;
+    Result<DeliveryState> state = co_await host_.stores().log.load_delivery(account->jid());
+    if (!state.ok() && state.error().code != ErrorCode::not_found) {
+        warn(*account, state.error());
+        co_return false;
+    }
+    delivery_ledger(*account).load(state.ok() ? *state : DeliveryState());
+    co_return true;
+}
+
+Task<Outcome> MessageLog::commit(Route& route) {
+    const bool recipients = is_kept_by_recipient(route);
+    NewLogEntry entry = entry_of(route);
+    const std::size_t bytes = entry.stanza_xml.size();
+    Result<Appended> done = co_await host_.stores().log.append(std::move(entry));
+    if (!done.ok()) co_return refuse(route, done.error());
+    if (done->duplicate && recipients) co_return Outcome::stop();  // it has been kept: once is enough
+    const std::uint64_t senders_id = recipients ? done->second_id : done->id;
+    if (route.ticket) route.ticket->set_senders_log_id(senders_id);
+    if (!recipients) co_return Outcome::pass();
+    route.log_id = done->id;
+    DeliveryLedger& ledger = delivery_ledger(*route.account);
+    if (route.wait)
+        ledger.add(done->id, bytes);
+    else
+        ledger.pass(done->id);
+    co_return Outcome::pass();
+}
+
+Task<Outcome> MessageLog::commit_own(Route& route) {
+    NewLogEntry entry(senders_copy(route), route.stanza->to_string());
+    entry.origin = origin_of(route);
+    Result<Appended> done = co_await host_.stores().log.append(std::move(entry));
+    if (!done.ok()) co_return refuse(route, done.error());
+    route.ticket->set_senders_log_id(done->id);
+    co_return Outcome::pass();
+}
+
+Outcome MessageLog::refuse(const Route& route, const Error& error) {
+    warn(*route.account, error);
+    return Outcome::refuse(refusal(error));
+}
+
+void MessageLog::warn(const Account& account, const Error& error) {
+    refused_log_.write(host_.shard().loop().clock().steady_now(), [&](std::uint64_t others) {
+        log_warning("message_not_kept", {{"account", account.jid().str()}, {"reason", error.message}, {"others", others}});
+    });
+}
+
+// --- received -----------------------------------------------------------------------------------------------------
+
+void MessageLog::received(Account& account, std::uint64_t log_id) {
+    if (delivery_ledger(account).receive(log_id)) note(account);
+}
+
+// Not for each message: what was received and is not written down when the server dies comes once more, under the same id.
+void MessageLog::note(Account& account) {
+    if (std::exchange(account.slots().get<WritingDown>().planned, true)) return;
+    host_.shard().loop().after(write_down_after, [this, account = account.shared_from_this()] { spawn(write_down(account)); });
+}
+
+Outcome MessageLog::session_closed(void* log, SessionEvent& event) {
+    auto* self = static_cast<MessageLog*>(log);
+    if (event.account->slots().get<WritingDown>().planned) spawn(self->write_down(event.account));
+    return Outcome::pass();
+}
+
+Task<void> MessageLog::write_down(AccountPtr account) {
+    if (!std::exchange(account->slots().get<WritingDown>().planned, false)) co_return;
+    const DeliveryLedger& ledger = delivery_ledger(*account);
+    std::vector<std::uint64_t> beyond = ledger.beyond();
+    if (beyond.size() > LogStore::max_beyond) beyond.resize(LogStore::max_beyond);
+    Result<void> done = co_await host_.stores().log.acknowledge(account->jid(), ledger.through(), std::move(beyond));
+    if (!done.ok() && done.error().code != ErrorCode::not_found)
+        log_warning("delivery_not_written_down", {{"account", account->jid().str()}, {"reason", done.error().message}});
+}
+
+}  // namespace rookery

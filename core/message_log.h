@@ -1,0 +1,56 @@
+// MessageLog: the delivery rule (DESIGN section 4) for one host on one shard. What somebody keeps is committed before
+// it is delivered, both accounts' copies in one transaction; what waits is forgotten only when a session received it.
+//
+// Modules say who keeps a message by notes on its Route (archive, archive_sent, wait), up to Stage::archive.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/sparse_log.h"
+#include "base/task.h"
+#include "core/account.h"
+#include "core/hooks.h"
+#include "core/outcome.h"
+#include "core/route.h"
+
+namespace rookery {
+
+class Host;
+
+class MessageLog {
+public:
+    explicit MessageLog(Host& host);  // joins the host's hooks; the host's to own
+    MessageLog(const MessageLog&) = delete;
+    MessageLog& operator=(const MessageLog&) = delete;
+
+    // What waits for the account; in its queue. False: storage does not answer.
+    Task<bool> load(std::shared_ptr<Account> account);
+
+    // The account's own word: a session's client has these.
+    void received(Account& account, std::uint64_t log_id);
+    // Writes down soon what was received.
+    void note(Account& account);
+
+    static constexpr Seconds write_down_after{1};  // and when a session ends
+
+private:
+    static Outcome commit_received(void* log, Route& route);
+    static Outcome commit_sent(void* log, Route& route);
+    static Outcome session_closed(void* log, SessionEvent& event);
+    Task<Outcome> load_and_commit(Route& route);
+    Task<Outcome> commit(Route& route);
+    Task<Outcome> commit_own(Route& route);
+    Task<void> write_down(std::shared_ptr<Account> account);
+    Outcome refuse(const Route& route, const Error& error);
+    void warn(const Account& account, const Error& error);
+
+    Host& host_;
+    SparseLog refused_log_;
+};
+
+// REQUIRES: the account's shard.
+class DeliveryLedger;
+DeliveryLedger& delivery_ledger(Account& account);
+
+}  // namespace rookery
