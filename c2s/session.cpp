@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t backlog_for_more = 1024 * 1024;
 constexpr Milliseconds look_at_output{100};
+constexpr Milliseconds acknowledgement_before_saving{200};
 constexpr Seconds settling_patience{1};  // before <r/> is answered by what is settled so far
 constexpr Seconds late{3};               // from here on what is sent again says when it was sent first
 
@@ -35,6 +36,7 @@ struct C2sSession::Managed {
     TimerId ack_timer = 0;       // while the client owes an <a/>
     TimerId question_timer = 0;  // while we owe one
     TimerId away_timer = 0;      // while the client is away
+    TimerId save_timer = 0;      // until what the client did not acknowledge is saved
     std::uint32_t question = 0;  // what must be settled before we answer
     bool giving_up = false;
 };
@@ -82,9 +84,38 @@ bool C2sSession::has_room() const {
 
 void C2sSession::keep(const StanzaPtr& stanza, const Jid& to, const Handover& handover) {
     const std::size_t bytes = stanza->element().memory_bytes();
-    managed_->counts.push(SentStanza{stanza, to, handover.log_id, bytes, c2s_.loop().clock().wall_now()});
+    const bool must_be_saved = handover.unsaved && handover.ticket && handover.ticket->promised();
+    managed_->counts.push(SentStanza{stanza, to, handover.log_id, must_be_saved ? handover.ticket : nullptr, bytes,
+                                     c2s_.loop().clock().wall_now()});
+    if (must_be_saved) save_soon();
     const StreamManagement& counts = managed_->counts;
     if (counts.waiting().size() > managed_->max_stanzas || counts.waiting_bytes() > managed_->max_bytes) give_up();
+}
+
+// The client's acknowledgement is the cheaper way for a message to be safe; its sender waits for one of the two.
+void C2sSession::save_soon() {
+    if (managed_->save_timer != 0) return;
+    managed_->save_timer = c2s_.loop().after(connection_ ? acknowledgement_before_saving : Milliseconds(1), [this] {
+        managed_->save_timer = 0;
+        save_unsaved();
+    });
+}
+
+void C2sSession::save_unsaved() {
+    const AccountPtr account = c2s_.shard().find_account(jid().bare_str());
+    if (!account) return;
+    for (SentStanza& sent : managed_->counts.take_unsaved()) account->enqueue(save(self(), account, std::move(sent)));
+}
+
+// Several sessions may have the message: it is saved once.
+Task<void> C2sSession::save([[maybe_unused]] std::shared_ptr<C2sSession> self, AccountPtr account, SentStanza sent) {
+    MessageLog& log = account->host().message_log();
+    std::uint64_t log_id = sent.ticket->saved_as();
+    if (log_id == 0) log_id = co_await log.save(account, sent.stanza, sent.to.empty() ? sent.stanza->to : sent.to);
+    sent.ticket->set_saved_as(log_id);
+    const bool waits_for_client = managed_->counts.note_saved(sent.stanza, log_id);
+    if (log_id == 0 && waits_for_client && alive()) save_soon();
+    if (log_id != 0 && !waits_for_client) log.received(*account, log_id);
 }
 
 // From a fresh turn: whoever delivers is not prepared to lose the session under his hands.
@@ -174,6 +205,7 @@ bool C2sSession::hibernate() {
     if (!resumable() || managed_->giving_up) return false;
     connection_ = nullptr;
     cancel_timers();
+    save_unsaved();
     managed_->lost_at = c2s_.loop().clock().steady_now();
     managed_->away_timer = c2s_.loop().after(managed_->wait, [this] {
         managed_->away_timer = 0;
@@ -234,11 +266,12 @@ void C2sSession::redeliver(const AccountPtr& account, const SentStanza& sent) {
     if (!sent.stanza->is_message() || sent.stanza->is_error()) return;
     auto route = std::make_unique<Route>(std::make_shared<Stanza>(*sent.stanza), sent.to.empty() ? sent.stanza->to : sent.to);
     route->log_id = sent.log_id;
+    route->ticket = sent.ticket;
     c2s_.shard().router().redeliver(account, std::move(route));
 }
 
 void C2sSession::cancel_timers() {
-    for (TimerId* timer : {&managed_->ack_timer, &managed_->question_timer, &managed_->away_timer})
+    for (TimerId* timer : {&managed_->ack_timer, &managed_->question_timer, &managed_->away_timer, &managed_->save_timer})
         c2s_.loop().cancel(std::exchange(*timer, 0));
 }
 

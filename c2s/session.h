@@ -23,6 +23,7 @@ public:
     void deliver(const StanzaPtr& stanza, const Jid& to, const Handover& handover) override;
     void close(const StreamError& error) override;
     bool was_handed(std::uint64_t log_id) const override;
+    bool acknowledges() const override { return managed(); }
     SteadyTime last_heard() const override { return connection_ ? connection_->last_heard() : SteadyTime{}; }
     std::size_t backlog_bytes() const override { return connection_ ? connection_->output_bytes() : 0; }
     bool has_room() const override;
@@ -64,6 +65,9 @@ private:
     void received(std::uint64_t log_id);
     void note_handed(std::uint64_t log_id);
     void look_what_was_taken();
+    void save_soon();
+    void save_unsaved();
+    Task<void> save(std::shared_ptr<C2sSession> self, std::shared_ptr<Account> account, SentStanza sent);
     void ask();
     void redeliver(const std::shared_ptr<Account>& account, const SentStanza& sent);
     void cancel_timers();

@@ -1,5 +1,8 @@
 #include "c2s/stream_management.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace rookery {
 
 std::optional<std::vector<SentStanza>> StreamManagement::acknowledge(std::uint32_t h) {
@@ -22,6 +25,24 @@ void StreamManagement::push(SentStanza sent) {
     waiting_bytes_ += sent.bytes;
     messages_ += sent.stanza->is_message();
     waiting_.push_back(std::move(sent));
+}
+
+std::vector<SentStanza> StreamManagement::take_unsaved() {
+    std::vector<SentStanza> unsaved;
+    for (SentStanza& sent : waiting_) {
+        if (!sent.ticket || std::exchange(sent.saving, true)) continue;
+        unsaved.push_back(sent);
+    }
+    return unsaved;
+}
+
+bool StreamManagement::note_saved(const StanzaPtr& stanza, std::uint64_t log_id) {
+    const auto at = std::ranges::find(waiting_, stanza, &SentStanza::stanza);
+    if (at == waiting_.end()) return false;
+    at->saving = false;
+    at->log_id = log_id;
+    if (log_id != 0) at->ticket.reset();
+    return true;
 }
 
 bool StreamManagement::take_question() {

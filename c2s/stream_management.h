@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "core/ticket.h"
 #include "xmpp/jid.h"
 #include "xmpp/stanza.h"
 
@@ -19,8 +20,10 @@ struct SentStanza {
     StanzaPtr stanza;
     Jid to;                    // empty: the stanza's own
     std::uint64_t log_id = 0;  // of the message in its account's log; 0: it is in none
+    TicketPtr ticket;          // its sender waits for it to be safe; null: it is, or nothing was promised
     std::size_t bytes = 0;     // about
     WallTime at;
+    bool saving = false;       // on its way to the log
 };
 
 class StreamManagement {
@@ -33,6 +36,10 @@ public:
     void push(SentStanza sent);
     // Sent and not acknowledged, oldest first.
     const std::vector<SentStanza>& waiting() const { return waiting_; }
+    // Those whose senders wait and that are not on their way to the log: they are from now on.
+    std::vector<SentStanza> take_unsaved();
+    // One of them is in the log now, or not after all (0). False: it has been acknowledged meanwhile.
+    bool note_saved(const StanzaPtr& stanza, std::uint64_t log_id);
     std::size_t waiting_bytes() const { return waiting_bytes_; }
     std::uint32_t acknowledged() const { return acknowledged_; }  // the client's last h
 

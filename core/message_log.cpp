@@ -107,7 +107,10 @@ Task<Outcome> MessageLog::commit(Route& route) {
     const std::size_t bytes = entry.stanza_xml.size();
     Result<Appended> done = co_await host_.stores().log.append(std::move(entry));
     if (!done.ok()) co_return refuse(route, done.error());
-    if (done->duplicate && recipients) co_return Outcome::stop();  // it has been kept: once is enough
+    if (done->duplicate && recipients) {  // once is enough
+        route.log_id = done->id;
+        co_return Outcome::stop();
+    }
     const std::uint64_t senders_id = recipients ? done->second_id : done->id;
     if (route.ticket) route.ticket->set_senders_log_id(senders_id);
     if (!recipients) co_return Outcome::pass();
@@ -118,6 +121,16 @@ Task<Outcome> MessageLog::commit(Route& route) {
     else
         ledger.pass(done->id);
     co_return Outcome::pass();
+}
+
+Task<std::uint64_t> MessageLog::save(AccountPtr account, StanzaPtr message, Jid to) {
+    Route route(std::make_shared<Stanza>(*message), std::move(to));
+    route.account = account;
+    route.wait = true;
+    const bool loaded = co_await load(account);
+    if (!loaded) co_return 0;
+    Outcome outcome = co_await commit(route);
+    co_return route.log_id;
 }
 
 Task<Outcome> MessageLog::commit_own(Route& route) {

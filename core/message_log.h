@@ -27,6 +27,12 @@ public:
     // What waits for the account; in its queue. False: storage does not answer.
     Task<bool> load(std::shared_ptr<Account> account);
 
+    // Writes what the notes say; then route.log_id is set. Not passed: refused, or it had been kept before.
+    // REQUIRES: the account's ledger is loaded.
+    Task<Outcome> commit(Route& route);
+    // A message that was handed to a session and should be safe by now: its id, or 0 when storage fails. In the account's queue.
+    Task<std::uint64_t> save(std::shared_ptr<Account> account, StanzaPtr message, Jid to);
+
     // The account's own word: a session's client has these.
     void received(Account& account, std::uint64_t log_id);
     // Writes down soon what was received.
@@ -39,7 +45,6 @@ private:
     static Outcome commit_sent(void* log, Route& route);
     static Outcome session_closed(void* log, SessionEvent& event);
     Task<Outcome> load_and_commit(Route& route);
-    Task<Outcome> commit(Route& route);
     Task<Outcome> commit_own(Route& route);
     Task<void> write_down(std::shared_ptr<Account> account);
     Outcome refuse(const Route& route, const Error& error);

@@ -47,6 +47,7 @@ struct Route {
     bool archive = false;      // mam: the recipient keeps a copy
     bool archive_sent = false; // mam: so does the sender, an account here
     bool wait = false;         // offline: it waits until a session of the recipient received it
+    bool unsaved = false;      // offline: it should wait, but sessions that acknowledge are about to have it
     std::uint64_t log_id = 0;  // message_log: of the recipient's row
     bool no_store = false;     // hints: must not be kept
     bool no_copy = false;      // hints: only to the addressed resource

@@ -217,7 +217,7 @@ Task<void> Router::deliver(const AccountPtr& account, RoutePtr route) {
     const Jid& to = route->to == stanza.to ? Jid() : route->to;
     switch (delivery.verdict) {
         case Verdict::sessions:
-            for (const SessionPtr& session : delivery.sessions) session->deliver(route->stanza, to, Handover{route->ticket, route->log_id});
+            for (const SessionPtr& session : delivery.sessions) session->deliver(route->stanza, to, Handover{route->ticket, route->log_id, route->unsaved});
             shard_.counters().delivered += delivery.sessions.size();
             return {};
         case Verdict::undelivered: return undelivered(account, std::move(route));

@@ -35,7 +35,7 @@ void Session::set_presence(StanzaPtr presence) {
 
 TicketPtr Session::issue_ticket(Loop& home, std::size_t bytes) {
     open_bytes_ += bytes;
-    auto ticket = std::make_shared<const Ticket>(weak_from_this(), home, ++issued_, bytes);
+    auto ticket = std::make_shared<const Ticket>(weak_from_this(), home, ++issued_, bytes, acknowledges());
     hold_or_release();
     return ticket;
 }

@@ -38,6 +38,7 @@ std::optional<std::int8_t> read_priority(const Stanza& presence);
 struct Handover {
     TicketPtr ticket;          // its sender's; kept until the client has taken so much that more may come
     std::uint64_t log_id = 0;  // of the message in the account's log; 0: it is in none
+    bool unsaved = false;      // it should be in the log, but for the hope that the client acknowledges it at once
 };
 
 class Session : public std::enable_shared_from_this<Session> {
@@ -58,6 +59,8 @@ public:
     virtual void deliver(const StanzaPtr& stanza, const Jid& to = {}, const Handover& handover = {}) = 0;
     // Ends the binding: stream error, close. Presence clean-up follows through the session_closed hook.
     virtual void close(const StreamError& error) = 0;
+    // Does its client say what it received (XEP-0198)?
+    virtual bool acknowledges() const = 0;
     // Has it been handed this message of the account's log, without a word from the client since?
     virtual bool was_handed(std::uint64_t log_id) const = 0;
     // When the client was last heard of (any byte), or could have been: while its input is not read, now.

@@ -77,9 +77,18 @@ private:
         const Worth worth = worth_keeping(route);
         log_debug("offline", {{"account", route.account->jid().str()}, {"keep", worth.keep()}, {"why", worth.why}});
         if (!worth.keep() || !route.account->exists()) return Outcome::pass();
+        const Delivery delivery = decide_delivery(*route.account, *route.stanza, route.to);
+        if (delivery.verdict == Delivery::Verdict::undelivered) return mark_for_nobody(route);
+        if (delivery.verdict != Delivery::Verdict::sessions) return Outcome::pass();
+        const bool promised = route.ticket && route.ticket->promised();
+        const bool will_say = std::ranges::all_of(delivery.sessions, [](const SessionPtr& session) { return session->acknowledges(); });
+        route.wait = route.archive || (promised && !will_say);
+        route.unsaved = !route.wait;
+        return Outcome::pass();
+    }
+
+    Outcome mark_for_nobody(Route& route) {
         route.wait = true;
-        const bool for_nobody = decide_delivery(*route.account, *route.stanza, route.to).verdict == Delivery::Verdict::undelivered;
-        if (!for_nobody) return Outcome::pass();
         if (!delivery_ledger(*route.account).loaded()) return load_and_check(route);
         return check_room(route);
     }
@@ -102,10 +111,22 @@ private:
         return Outcome::refuse(StanzaError(Condition::service_unavailable, "too many messages wait"));
     }
 
-    // It waits in the log by now, or there is no need to.
+    // It waits in the log by now; or it was in the hands of a session that is gone, and must go there yet.
     Outcome end(Route& route) {
-        const bool passing = worth_keeping(route).kind == Worth::Kind::passing;
-        return route.log_id != 0 || passing ? Outcome::stop() : Outcome::pass();
+        if (route.log_id != 0) return Outcome::stop();
+        const Worth worth = worth_keeping(route);
+        if (worth.kind == Worth::Kind::passing) return Outcome::stop();
+        if (!worth.keep() || !route.account->exists()) return Outcome::pass();
+        return keep(route);
+    }
+
+    Task<Outcome> keep(Route& route) {
+        route.wait = true;
+        Outcome room = co_await load_and_check(route);
+        if (!room.passed()) co_return room;
+        Outcome kept = co_await host().message_log().commit(route);
+        if (kept.kind() == Outcome::Kind::refuse) co_return kept;
+        co_return Outcome::stop();
     }
 
     std::size_t max_messages(const Jid& account) const { return options_.max_messages.of(host(), account); }

@@ -256,10 +256,90 @@ TEST_P(Resumption, WhoTakesTheResourceGetsWhatTheOldOneHadNotAcknowledged) {
     EXPECT_THAT(got, HasSubstr("for whoever has it"));
 }
 
+// What the server acknowledges is in the recipient's log, or in his hands (DESIGN 4.1 to 4.3).
+class Promise : public Resumption {
+protected:
+    Promise() { EXPECT_THAT(romeo.ask(enable), HasSubstr("<enabled ")); }
+    std::uint64_t saved() {
+        return server.wait(server.storage().stores().log.load_delivery(jid("juliet@localhost"))).value().messages;
+    }
+};
+
+TEST_P(Promise, IsKeptByTheRecipientsAcknowledgement) {
+    romeo.send(chat("juliet@localhost", "1"));
+    EXPECT_THAT(juliet.receive(), HasSubstr("<body>1</body>"));
+    EXPECT_EQ(romeo.ask(question), "");
+    juliet.send(answer(1));
+    EXPECT_EQ(romeo.receive(), answer(1));
+    EXPECT_EQ(saved(), 0u);
+}
+
+TEST_P(Promise, IsKeptByTheLogWhenTheRecipientTakesItsTime) {
+    romeo.send(chat("juliet@localhost", "1"));
+    EXPECT_EQ(romeo.ask(question), "");
+    EXPECT_TRUE(server.advance(Milliseconds(400)));
+    EXPECT_EQ(romeo.receive(), answer(1));
+    EXPECT_EQ(saved(), 1u);
+    juliet.send(answer(1));
+    EXPECT_TRUE(server.advance(Seconds(2)));
+    EXPECT_EQ(saved(), 0u);
+}
+
+TEST_P(Promise, OfAMessageForTwoSessionsIsKeptOnce) {
+    TestClient other(server, "juliet@localhost/chamber");
+    other.become_available();
+    other.ask(enable);
+    romeo.send(chat("juliet@localhost", "1") + question);
+    EXPECT_TRUE(server.advance(Milliseconds(400)));
+    EXPECT_EQ(romeo.receive(), answer(1));
+    EXPECT_EQ(saved(), 1u);
+}
+
+TEST_P(Promise, IsKeptForWhoHasNoAcknowledgements) {
+    TestClient plain(server, "paris@localhost/hall");
+    plain.become_available();
+    romeo.send(chat("paris@localhost", "1") + question);
+    EXPECT_EQ(romeo.receive(), answer(1));
+    EXPECT_THAT(plain.receive(), HasSubstr("<body>1</body>"));
+}
+
+TEST_P(Promise, IsNotGivenWhileStorageFails) {
+    ASSERT_TRUE(server.wait(server.storage().database().change(Statement("DROP TABLE log"))).ok());
+    romeo.send(chat("juliet@localhost", "1") + question);
+    EXPECT_TRUE(server.advance(Milliseconds(400)));
+    EXPECT_EQ(romeo.receive(), "");
+    EXPECT_TRUE(server.advance(Seconds(1)));
+    EXPECT_EQ(romeo.receive(), answer(0));  // asked, so answered
+    juliet.send(answer(1));
+    EXPECT_EQ(romeo.ask(question), answer(1));
+}
+
+TEST_P(Promise, OutlivesTheConnection) {
+    juliet.drop();
+    romeo.send(chat("juliet@localhost", "1") + question);
+    EXPECT_TRUE(server.advance(Milliseconds(200)));
+    EXPECT_EQ(romeo.receive(), answer(1));
+    EXPECT_EQ(saved(), 1u);
+    TestClient back = TestClient::logged_in(server, "juliet@localhost");
+    EXPECT_THAT(returns(back, 0), HasSubstr("<body>1</body>"));
+    back.send(answer(1));
+    EXPECT_TRUE(server.advance(Seconds(2)));
+    EXPECT_EQ(saved(), 0u);
+}
+
+TEST_P(Promise, TheSameMessageTwiceIsKeptOnce) {
+    const std::string one = "<message type='chat' to='paris@localhost'><body>1</body><origin-id xmlns='urn:xmpp:sid:0' id='o1'/></message>";
+    ASSERT_TRUE(server.make_account("paris", "localhost", "secret").ok());
+    romeo.send(one + one + question);
+    EXPECT_EQ(romeo.receive(), answer(2));
+    EXPECT_EQ(server.wait(server.storage().stores().log.load_delivery(jid("paris@localhost"))).value().messages, 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shards, Promise, testing::Values(1u, 2u));
 INSTANTIATE_TEST_SUITE_P(Shards, Resumption, testing::Values(1u, 2u));
 
 SentStanza sent() {
-    return SentStanza{std::make_shared<const Stanza>(Stanza::message(MessageType::chat)), {}, 0, 100, {}};
+    return SentStanza{std::make_shared<const Stanza>(Stanza::message(MessageType::chat)), {}, 0, {}, 100, {}};
 }
 
 // B9: a client that counts on past 2^32 is understood.
