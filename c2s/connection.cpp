@@ -61,7 +61,14 @@ void Connection::open(C2s& c2s, std::unique_ptr<ParkedTransport> transport, std:
 void Connection::close(const StreamError& error) {
     const auto self = shared_from_this();
     if (error.condition == StreamCondition::connection_timeout) lose_session();
+    if (session_) session_->look_what_was_taken();
     stream_.close(error);
+    flush();
+    close_transport();
+}
+
+void Connection::say_goodbye() {
+    if (session_) session_->look_what_was_taken();
     flush();
     close_transport();
 }
@@ -300,7 +307,7 @@ bool Connection::handle(StreamEvent event) {
         case StreamEvent::stanza: c2s_.shard().router().from_session(session_, stream_.take_stanza()); return transport_ != nullptr;
         case StreamEvent::answered: (void)session_->issue_ticket(c2s_.loop(), 0); return true;
         case StreamEvent::nonza: on_nonza(stream_.take_nonza()); return transport_ != nullptr;
-        case StreamEvent::closed: flush(); close_transport(); return false;
+        case StreamEvent::closed: say_goodbye(); return false;
     }
     return false;
 }

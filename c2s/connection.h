@@ -100,6 +100,7 @@ private:
     void release_hold();
     void end_session();
     void lose_session();
+    void say_goodbye();
     void close_transport();
     SessionOrigin origin() const;
     void log_closed(std::string_view reason) const;

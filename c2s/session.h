@@ -51,6 +51,8 @@ public:
     void let_go_of_connection();
     void attach(Connection& connection, SessionOrigin origin);
     void resend();
+    // What the kernel has taken for a client that does not acknowledge is received.
+    void look_what_was_taken();
     // Over: the session leaves its account.
     void end();
 
@@ -64,7 +66,6 @@ private:
     void give_up();
     void received(std::uint64_t log_id);
     void note_handed(std::uint64_t log_id);
-    void look_what_was_taken();
     void save_soon();
     void save_unsaved();
     Task<void> save(std::shared_ptr<C2sSession> self, std::shared_ptr<Account> account, SentStanza sent);

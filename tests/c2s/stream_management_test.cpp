@@ -303,6 +303,16 @@ TEST_P(Promise, IsKeptForWhoHasNoAcknowledgements) {
     EXPECT_THAT(plain.receive(), HasSubstr("<body>1</body>"));
 }
 
+TEST_P(Promise, WhoLeavesInGoodOrderHasWhatHeWasSent) {
+    TestClient plain(server, "paris@localhost/hall");
+    plain.become_available();
+    romeo.send(chat("paris@localhost", "1") + question);
+    EXPECT_THAT(plain.receive(), HasSubstr("<body>1</body>"));
+    plain.leave();
+    TestClient again(server, "paris@localhost/again");
+    EXPECT_THAT(again.ask("<presence/>"), Not(HasSubstr("<body>")));
+}
+
 TEST_P(Promise, IsNotGivenWhileStorageFails) {
     ASSERT_TRUE(server.wait(server.storage().database().change(Statement("DROP TABLE log"))).ok());
     romeo.send(chat("juliet@localhost", "1") + question);

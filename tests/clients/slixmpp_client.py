@@ -232,6 +232,36 @@ async def offline_messages(alice, bob):
     return returned
 
 
+async def happened(user, event):
+    done = asyncio.get_running_loop().create_future()
+    user.add_event_handler(event, lambda _: done.done() or done.set_result(None), disposable=True)
+    await asyncio.wait_for(done, 10)
+
+
+async def resume_after_a_cut(bob):
+    """XEP-0198: the connection is reset, what is sent meanwhile comes with the next one, once, and both sides go on."""
+    train = User(ALICE + "/train")
+    train.register_plugin("xep_0198")
+    enabled = asyncio.ensure_future(happened(train, "sm_enabled"))
+    equal("outcome", await train.log_in(), "in")
+    await enabled
+    cut = asyncio.ensure_future(happened(train, "disconnected"))
+    train.transport.abort()
+    await cut
+    bob.send_message(train.boundjid, "in the tunnel", mtype="chat")
+    await bob["xep_0199"].ping(checks.DOMAIN)
+    resumed = asyncio.ensure_future(happened(train, "session_resumed"))
+    train.connect((checks.HOST, checks.PORT), force_starttls=True)
+    await resumed
+    message = await train.expect("message")
+    equal("body", message["body"], "in the tunnel")
+    train.send_message(BOB, "through it", mtype="chat")
+    await bob.expect("message", lambda m: m["body"] == "through it")
+    await train["xep_0199"].ping(checks.DOMAIN)
+    equal("once", [stanza["body"] for event, stanza in train.arrived if event == "message"], [])
+    await train.log_out()
+
+
 async def messages_were_delivered_once():
     again = User(BOB)
     equal("outcome", await again.log_in(), "in")
@@ -365,6 +395,7 @@ async def main():
     bob = returned[0] if returned else User(BOB)
     if not returned:
         await bob.log_in()
+    await check("a cut stream is resumed and nothing is lost", resume_after_a_cut(bob))
     await check("block and unblock", block_and_unblock(alice, bob))
     await check("vCard: set, own, somebody else's", vcards(alice, bob))
     await check("disco of the server", server_disco(alice))
