@@ -63,11 +63,11 @@ TEST(Connection, AClientThatReadsNothingMayNotAskForEver) {
                             "'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>";
     std::string hundred;
     for (int i = 0; i < 100; ++i) hundred += one;
-    for (int i = 0; i < 60; ++i) juliet.send(hundred);  // 6 MB of answers
+    for (int i = 0; i < 20; ++i) juliet.send(hundred);  // 2 MB of answers
     std::string got = juliet.receive();
     EXPECT_LT(got.size(), 1u << 20);
     for (std::string more = juliet.receive(); !more.empty(); more = juliet.receive()) got += more;
-    EXPECT_EQ(count_of(got, "type='result'"), 6'000u);
+    EXPECT_EQ(count_of(got, "type='result'"), 2'000u);
     EXPECT_FALSE(juliet.closed());
 }
 
@@ -109,9 +109,9 @@ TEST(Connection, ASenderDoesNotWaitForEverForOneWhoDoesNotRead) {
 TEST(Connection, OneAnswerMayBeLargerThanTheLimit) {
     TestServer server;
     ASSERT_TRUE(server.make_account("juliet", "localhost", "secret").ok());
-    for (int i = 0; i < 5'000; ++i) {
+    for (int i = 0; i < 260; ++i) {
         RosterItem item(jid("friend" + std::to_string(i) + "@other.localhost"));
-        item.name = std::string(1'000, 'n');
+        item.name = std::string(20'000, 'n');
         ASSERT_TRUE(server.wait(server.storage().stores().roster.put(jid("juliet@localhost"), item, 10'000)).ok());
     }
     TestClient juliet(server, "juliet@localhost/balcony");
