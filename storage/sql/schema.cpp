@@ -119,9 +119,23 @@ CREATE TABLE log_delivered (
 CREATE VIRTUAL TABLE log_text USING fts5 (owner, body, tokenize = 'unicode61 remove_diacritics 2');
 )sql";
 
+// Messages of the offline queue of schema 1. Their order is that of queue.id, their time that of stamp; ids above all
+// there are, whatever the clock did, since a smaller one than the watermark would count as delivered.
+constexpr const char* sqlite_take_over_2 = R"sql(
+INSERT INTO log (id, owner, peer, peer_resource, peer_hash, outgoing, archived, waiting, origin, bytes, stanza)
+SELECT (millisecond << 22) + row_number() OVER (PARTITION BY millisecond ORDER BY id) - 1,
+    owner, '', '', 0, 0, 0, 1, NULL, bytes, stanza
+FROM (SELECT id, owner, bytes, stanza, max(max(stamp / 1000 - 1704067200000,
+        (SELECT (coalesce(max(id), 0) >> 22) + 1 FROM log),
+        (SELECT (coalesce(max(delivered_through), 0) >> 22) + 1 FROM log_mark))) OVER (ORDER BY id) AS millisecond
+    FROM queue);
+UPDATE account SET queue_messages = 0, queue_bytes = 0 WHERE id IN (SELECT owner FROM queue);
+DELETE FROM queue;
+)sql";
+
 constexpr Migration all_migrations[] = {
     {1, "0.1.0", 1, "0.1.0", sqlite_schema_1},
-    {2, "0.2.0", 1, "0.1.0", sqlite_schema_2},
+    {2, "0.2.0", 1, "0.1.0", sqlite_schema_2, sqlite_take_over_2},
 };
 
 struct Meta {
@@ -195,13 +209,24 @@ Result<void> apply_newer(SchemaTarget& target, const Meta& meta, std::span<const
     return {};
 }
 
+Result<void> take_over(SchemaTarget& target, std::span<const Migration> known) {
+    for (const Migration& migration : known) {
+        if (auto done = target.take_over(migration); !done) {
+            return Error(done.error().code, "taking over what an older program wrote: " + done.error().message);
+        }
+    }
+    return {};
+}
+
 Result<void> check_and_apply(SchemaTarget& target, std::span<const Migration> known) {
     Result<Meta> meta = load_meta(target);
     if (!meta) return std::move(meta).error();
     if (auto ours = check_ours(target, *meta); !ours) return ours;
     if (auto usable = check_usable(*meta, known.back()); !usable) return usable;
-    if (meta->schema >= known.back().schema) return {};
-    return apply_newer(target, *meta, known);
+    if (meta->schema < known.back().schema) {
+        if (auto applied = apply_newer(target, *meta, known); !applied) return applied;
+    }
+    return take_over(target, known);
 }
 
 }  // namespace

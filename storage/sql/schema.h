@@ -15,6 +15,9 @@ struct Migration {
     int oldest_schema;           // programs that know at least this schema can use the result ...
     const char* oldest_program;  // ... and this is the first of them
     const char* sqlite;          // DDL, in SQLite's words; another engine adds its own column here
+    // Runs at every start, after all DDL: brings over what an older program wrote in its own way, at first and whenever
+    // an upgrade was undone for a while. Null: nothing.
+    const char* sqlite_take_over = nullptr;
 };
 
 std::span<const Migration> migrations();
@@ -27,6 +30,7 @@ public:
     virtual Result<bool> is_empty() = 0;  // no tables at all
     virtual Result<bool> has_meta() = 0;
     virtual Result<void> apply(const Migration& migration) = 0;
+    virtual Result<void> take_over(const Migration& migration) = 0;
 };
 
 // Brings the database to the newest of `known`, in one transaction: all or nothing. Refuses a database that is not

@@ -286,4 +286,9 @@ Result<void> SqliteConnection::apply(const Migration& migration) {
     return run_script(migration.sqlite);
 }
 
+Result<void> SqliteConnection::take_over(const Migration& migration) {
+    if (!migration.sqlite_take_over) return {};
+    return run_script(migration.sqlite_take_over);
+}
+
 }  // namespace rookery

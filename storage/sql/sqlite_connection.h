@@ -41,6 +41,7 @@ public:
     Result<bool> is_empty() override;
     Result<bool> has_meta() override;
     Result<void> apply(const Migration& migration) override;
+    Result<void> take_over(const Migration& migration) override;
 
 private:
     struct CloseConnection {

@@ -81,6 +81,74 @@ TEST_F(SchemaTest, TheRealMigrationsAscendAndApply) {
     EXPECT_TRUE(migrate(*target_, migrations()));
 }
 
+// Schema 1 kept messages for absent accounts in `queue`; in the log they wait as before. Rookery 0.1 works with the
+// result, and what it puts into `queue` then comes over at the next start.
+class TakeOverTest : public SchemaTest {
+protected:
+    TakeOverTest() {
+        EXPECT_TRUE(migrate(*target_, migrations().first(1)));
+        run("INSERT INTO account (domain, local, created) VALUES ('x.example', 'alice', 0), ('x.example', 'bob', 0)");
+    }
+    void run(Sql sql) { ASSERT_TRUE(target_->run(sql)); }
+    void upgrade() { ASSERT_TRUE(migrate(*target_, migrations())); }
+    // What schema 1's program did: in milliseconds since 2024.
+    void queue(int owner, std::int64_t millisecond, const char* stanza) {
+        const Statement insert("INSERT INTO queue (owner, stamp, bytes, stanza) VALUES (?1, ?2, length(?3), ?3)", owner,
+                               (millisecond + 1'704'067'200'000) * 1'000, stanza);
+        ASSERT_TRUE(target_->run(insert));
+        run("UPDATE account SET queue_messages = queue_messages + 1, queue_bytes = queue_bytes + 10");
+    }
+    std::vector<std::string> waiting(int owner) {
+        const Statement select(
+            "SELECT stanza FROM log WHERE owner = ?1 AND waiting = 1 AND archived = 0 AND bytes = length(stanza) "
+            "AND id > coalesce((SELECT delivered_through FROM log_mark WHERE owner = ?1), 0) ORDER BY id",
+            owner);
+        Rows rows = target_->run(select).value().rows;
+        std::vector<std::string> all;
+        for (std::size_t row = 0; row < rows.size(); ++row) all.push_back(rows.at(row, 0).take_text());
+        return all;
+    }
+    std::int64_t number(Sql sql) { return target_->run(sql).value().rows.at(0, 0).integer(); }
+    using Texts = std::vector<std::string>;
+};
+
+TEST_F(TakeOverTest, WhatWasQueuedWaitsInOrderAndKeepsItsTime) {
+    queue(1, 5'000, "1");
+    queue(2, 5'000, "bob's");
+    queue(1, 5'000, "2");
+    queue(1, 4'000, "3");  // a clock that stepped back
+    queue(1, 9'000, "4");
+    queue(1, -7, "5");  // before 2024
+    upgrade();
+    EXPECT_EQ(waiting(1), (Texts{"1", "2", "3", "4", "5"}));
+    EXPECT_EQ(waiting(2), Texts{"bob's"});
+    EXPECT_EQ(number("SELECT min(id) FROM log") >> 22, 5'000);
+    EXPECT_EQ(number("SELECT max(id) FROM log") >> 22, 9'000);
+    EXPECT_EQ(number("SELECT count(*) FROM queue"), 0);
+    EXPECT_EQ(number("SELECT sum(queue_messages + queue_bytes) FROM account"), 0);
+    upgrade();  // once
+    EXPECT_EQ(waiting(1).size(), 5u);
+}
+
+TEST_F(TakeOverTest, AnUpgradeMayBeUndoneForAWhile) {
+    queue(1, 5'000, "1");
+    upgrade();
+    ASSERT_TRUE(migrate(*target_, migrations().first(1)));
+    queue(1, 4'000, "2");
+    queue(1, 6'000, "3");
+    upgrade();
+    EXPECT_EQ(waiting(1), (Texts{"1", "2", "3"}));
+    EXPECT_EQ(meta("oldest_schema"), "1");
+}
+
+TEST_F(TakeOverTest, NothingCountsAsDelivered) {
+    upgrade();
+    run("INSERT INTO log_mark (owner, delivered_through, searchable_through) VALUES (1, 8000 << 22, 0)");
+    queue(1, 5'000, "1");
+    upgrade();
+    EXPECT_EQ(waiting(1), Texts{"1"});
+}
+
 // Every table but these belongs to an account, and loses its rows with it. (log_text: AccountStore::remove)
 TEST_F(SchemaTest, EveryTableGoesWithItsAccount) {
     ASSERT_TRUE(migrate(*target_, migrations()));
