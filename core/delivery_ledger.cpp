@@ -15,7 +15,18 @@ void DeliveryLedger::load(const DeliveryState& state) {
     move_on();
 }
 
+void DeliveryLedger::begin(std::size_t bytes) {
+    ++begun_;
+    begun_bytes_ += bytes;
+}
+
+void DeliveryLedger::drop(std::size_t bytes) {
+    --begun_;
+    begun_bytes_ -= bytes;
+}
+
 void DeliveryLedger::add(std::uint64_t id, std::size_t bytes) {
+    drop(bytes);
     open_.push_back({id, bytes});
     open_bytes_ += bytes;
     newest_ = id;

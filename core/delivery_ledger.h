@@ -16,7 +16,10 @@ public:
     bool loaded() const { return loaded_; }
     void load(const DeliveryState& state);
 
-    // A message was committed that waits. Ids ascend.
+    // A message that waits is being committed: it counts already. Then add() or drop() follows.
+    void begin(std::size_t bytes);
+    void drop(std::size_t bytes);
+    // It was committed. Ids ascend.
     void add(std::uint64_t id, std::size_t bytes);
     // A row that does not wait: what is through may be counted up to it.
     void pass(std::uint64_t id);
@@ -28,8 +31,8 @@ public:
     // A session has it. False: it did not wait.
     bool receive(std::uint64_t id);
 
-    std::uint64_t messages() const { return earlier_messages_ + open_.size(); }
-    std::uint64_t bytes() const { return earlier_bytes_ + open_bytes_; }
+    std::uint64_t messages() const { return earlier_messages_ + open_.size() + begun_; }
+    std::uint64_t bytes() const { return earlier_bytes_ + open_bytes_ + begun_bytes_; }
     // What to write down.
     std::uint64_t through() const { return through_; }
     const std::vector<std::uint64_t>& beyond() const { return beyond_; }
@@ -48,6 +51,8 @@ private:
     std::uint64_t earlier_messages_ = 0;  // that waited when the account was loaded, until they are listed
     std::uint64_t earlier_bytes_ = 0;
     std::size_t open_bytes_ = 0;
+    std::size_t begun_ = 0;  // being committed
+    std::size_t begun_bytes_ = 0;
     bool loaded_ = false;
     bool listed_ = false;
 };

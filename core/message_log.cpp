@@ -102,25 +102,35 @@ Task<bool> MessageLog::load(AccountPtr account) {
 }
 
 Task<Outcome> MessageLog::commit(Route& route) {
-    const bool recipients = is_kept_by_recipient(route);
+    const bool waits = is_kept_by_recipient(route) && route.wait;
     NewLogEntry entry = entry_of(route);
     const std::size_t bytes = entry.stanza_xml.size();
-    Result<Appended> done = co_await host_.stores().log.append(std::move(entry));
-    if (!done.ok()) co_return refuse(route, done.error());
-    if (done->duplicate && recipients) {  // once is enough
-        route.log_id = done->id;
-        co_return Outcome::stop();
-    }
-    const std::uint64_t senders_id = recipients ? done->second_id : done->id;
-    if (route.ticket) route.ticket->set_senders_log_id(senders_id);
-    if (!recipients) co_return Outcome::pass();
-    route.log_id = done->id;
     DeliveryLedger& ledger = delivery_ledger(*route.account);
-    if (route.wait)
+    if (waits) ledger.begin(bytes);
+    Result<Appended> done = co_await host_.stores().log.append(std::move(entry));
+    if (!done.ok() || done->duplicate) {
+        if (waits) ledger.drop(bytes);
+        co_return done.ok() ? already_kept(route, *done) : refuse(route, done.error());
+    }
+    note_committed(route, *done);
+    if (waits)
         ledger.add(done->id, bytes);
-    else
+    else if (route.log_id != 0)
         ledger.pass(done->id);
     co_return Outcome::pass();
+}
+
+// The same message again: its sender is told that it is safe, its recipient nothing.
+Outcome MessageLog::already_kept(Route& route, const Appended& done) {
+    if (!is_kept_by_recipient(route)) return Outcome::pass();
+    route.log_id = done.id;
+    return Outcome::stop();
+}
+
+void MessageLog::note_committed(Route& route, const Appended& done) {
+    const bool recipients = is_kept_by_recipient(route);
+    if (recipients) route.log_id = done.id;
+    if (route.ticket) route.ticket->set_senders_log_id(recipients ? done.second_id : done.id);
 }
 
 Task<std::uint64_t> MessageLog::save(AccountPtr account, StanzaPtr message, Jid to) {

@@ -13,6 +13,7 @@
 #include "core/hooks.h"
 #include "core/outcome.h"
 #include "core/route.h"
+#include "storage/log_store.h"
 
 namespace rookery {
 
@@ -47,6 +48,8 @@ private:
     Task<Outcome> load_and_commit(Route& route);
     Task<Outcome> commit_own(Route& route);
     Task<void> write_down(std::shared_ptr<Account> account);
+    static Outcome already_kept(Route& route, const Appended& done);
+    static void note_committed(Route& route, const Appended& done);
     Outcome refuse(const Route& route, const Error& error);
     void warn(const Account& account, const Error& error);
 

@@ -14,6 +14,7 @@ Assembly::Assembly(std::vector<Loop*> loops, Stores stores, WorkPool& work, Asse
         peers.push_back(c2s_.back().get());
     }
     for (const std::unique_ptr<C2s>& service : c2s_) service->set_peers(peers);
+    sweeper_ = std::make_unique<LogSweeper>(stores_.log, *loops.front());
 }
 
 Assembly::~Assembly() = default;

@@ -7,6 +7,7 @@
 
 #include "base/work_pool.h"
 #include "c2s/c2s.h"
+#include "core/log_sweeper.h"
 #include "core/shard.h"
 #include "net/mailbox.h"
 
@@ -47,6 +48,7 @@ private:
     Link link_{rings_};
     Shards shards_{link_};
     std::vector<std::unique_ptr<C2s>> c2s_;
+    std::unique_ptr<LogSweeper> sweeper_;
 };
 
 }  // namespace rookery

@@ -109,7 +109,7 @@ TEST(Connection, ASenderDoesNotWaitForEverForOneWhoDoesNotRead) {
 TEST(Connection, OneAnswerMayBeLargerThanTheLimit) {
     TestServer server;
     ASSERT_TRUE(server.make_account("juliet", "localhost", "secret").ok());
-    for (int i = 0; i < 260; ++i) {
+    for (int i = 0; i < 270; ++i) {
         RosterItem item(jid("friend" + std::to_string(i) + "@other.localhost"));
         item.name = std::string(20'000, 'n');
         ASSERT_TRUE(server.wait(server.storage().stores().roster.put(jid("juliet@localhost"), item, 10'000)).ok());

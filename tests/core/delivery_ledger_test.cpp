@@ -10,6 +10,11 @@
 namespace rookery {
 namespace {
 
+void commit(DeliveryLedger& ledger, std::uint64_t id, std::size_t bytes = 10) {
+    ledger.begin(bytes);
+    ledger.add(id, bytes);
+}
+
 using Ids = std::vector<std::uint64_t>;
 
 DeliveryState waiting(std::uint64_t messages, std::uint64_t through = 0, Ids beyond = {}) {
@@ -24,8 +29,8 @@ DeliveryState waiting(std::uint64_t messages, std::uint64_t through = 0, Ids bey
 TEST(DeliveryLedger, IsThroughWhatWasReceivedInOrder) {
     DeliveryLedger ledger;
     ledger.load(waiting(0, 5));
-    ledger.add(7, 10);
-    ledger.add(9, 10);
+    commit(ledger, 7);
+    commit(ledger, 9);
     EXPECT_EQ(ledger.messages(), 2u);
     EXPECT_EQ(ledger.bytes(), 20u);
     EXPECT_TRUE(ledger.receive(7));
@@ -36,10 +41,23 @@ TEST(DeliveryLedger, IsThroughWhatWasReceivedInOrder) {
     EXPECT_EQ(ledger.messages(), 0u);
 }
 
+TEST(DeliveryLedger, CountsWhatIsBeingCommitted) {
+    DeliveryLedger ledger;
+    ledger.load(waiting(0));
+    ledger.begin(10);
+    ledger.begin(20);
+    EXPECT_EQ(ledger.messages(), 2u);
+    EXPECT_EQ(ledger.bytes(), 30u);
+    ledger.drop(10);
+    ledger.add(5, 20);
+    EXPECT_EQ(ledger.messages(), 1u);
+    EXPECT_EQ(ledger.bytes(), 20u);
+}
+
 TEST(DeliveryLedger, NotesWhatWasReceivedEarly) {
     DeliveryLedger ledger;
     ledger.load(waiting(0));
-    for (std::uint64_t id : {1, 2, 3}) ledger.add(id, 10);
+    for (std::uint64_t id : {1, 2, 3}) commit(ledger, id);
     EXPECT_TRUE(ledger.receive(3));
     EXPECT_EQ(ledger.through(), 0u);
     EXPECT_EQ(ledger.beyond(), Ids{3});
@@ -53,7 +71,7 @@ TEST(DeliveryLedger, NotesWhatWasReceivedEarly) {
 TEST(DeliveryLedger, WhatWaitedBeforeKeepsItsPlace) {
     DeliveryLedger ledger;
     ledger.load(waiting(2, 1, {6}));
-    ledger.add(10, 10);
+    commit(ledger, 10);
     EXPECT_TRUE(ledger.receive(10));
     EXPECT_EQ(ledger.through(), 1u);
     EXPECT_EQ(ledger.beyond(), (Ids{6, 10}));
@@ -68,7 +86,7 @@ TEST(DeliveryLedger, WhatWaitedBeforeKeepsItsPlace) {
 TEST(DeliveryLedger, RowsThatDoNotWaitArePassed) {
     DeliveryLedger ledger;
     ledger.load(waiting(0, 1));
-    ledger.add(3, 10);
+    commit(ledger, 3);
     ledger.pass(5);
     EXPECT_EQ(ledger.through(), 2u);
     EXPECT_TRUE(ledger.receive(3));
@@ -84,7 +102,7 @@ TEST(DeliveryLedger, AgreesWithTheDatabase) {
         std::set<std::uint64_t> all, open;
         for (std::uint64_t id = 1; id < 60; ++id) {
             if (random() % 2) {
-                ledger.add(id, 1);
+                commit(ledger, id, 1);
                 all.insert(id);
                 open.insert(id);
             }

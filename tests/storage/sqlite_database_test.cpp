@@ -449,11 +449,11 @@ TEST_F(SqliteDatabaseTest, NeverReportsAWriteToAFileThatIsNoLongerThere) {
     EXPECT_EQ(disk.append("lost").error().code, ErrorCode::storage);
     std::ofstream(path_) << "another";
     EXPECT_EQ(disk.append("lost as well").error().code, ErrorCode::storage);
-    ASSERT_TRUE(trouble_of(disk.database()));
-    EXPECT_NE(trouble_of(disk.database())->error.find("removed or replaced"), std::string::npos);
+    ASSERT_TRUE(disk.database().trouble());
+    EXPECT_NE(disk.database().trouble()->error.find("removed or replaced"), std::string::npos);
     std::filesystem::rename(path_ + ".away", path_);
     EXPECT_TRUE(disk.append("after"));
-    EXPECT_FALSE(trouble_of(disk.database()));
+    EXPECT_FALSE(disk.database().trouble());
 }
 
 TEST_F(SqliteDatabaseTest, ReadersRecoverFromErrors) {
