@@ -6,7 +6,6 @@
 #include "c2s/c2s.h"
 #include "core/host.h"
 #include "core/message_log.h"
-#include "core/worth_keeping.h"
 #include "xmpp/payload/delay.h"
 
 namespace rookery {
@@ -206,6 +205,7 @@ bool C2sSession::hibernate() {
     connection_ = nullptr;
     cancel_timers();
     save_unsaved();
+    c2s_.resumptions().add(managed_->id, self());
     managed_->lost_at = c2s_.loop().clock().steady_now();
     managed_->away_timer = c2s_.loop().after(managed_->wait, [this] {
         managed_->away_timer = 0;

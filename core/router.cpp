@@ -238,6 +238,7 @@ void Router::redeliver(const AccountPtr& account, RoutePtr route) {
 }
 
 Task<void> Router::deliver_again(AccountPtr account, RoutePtr route) {
+    if (route->log_id == 0 && route->ticket) route->log_id = route->ticket->saved_as();  // while this waited for its turn
     const bool others_have_it = route->to.is_bare() && decide_delivery(*account, *route->stanza, route->to).verdict ==
                                                            Delivery::Verdict::sessions;
     if (others_have_it) co_return;

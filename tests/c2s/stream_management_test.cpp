@@ -1,9 +1,11 @@
 // XEP-0198 over whole streams: counts, resumption, and what happens to a session nobody comes back for.
 #include "c2s/stream_management.h"
 
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "c2s/session.h"
 #include "tests/modules/contacts.h"
 #include "tests/support/test_client.h"
 
@@ -128,6 +130,21 @@ TEST_P(Resumption, OfTwoOnlyOneWins) {
     EXPECT_EQ(count_of(answers, "<item-not-found ") + count_of(answers, "<conflict "), 1u);
     romeo.send(chat("juliet@localhost", "once"));
     EXPECT_EQ(count_of(first.receive() + second.receive(), "once"), 1u);
+}
+
+// The second connection was lost while what came over the first was being settled.
+TEST_P(Resumption, AResumptionThatIsCutMayBeTriedAgain) {
+    FakeLoop& home = server.loops().at(server.home("juliet@localhost").index());
+    TicketPtr open;
+    home.run_here([&] { open = juliets()->issue_ticket(home, 1); });
+    TestClient cut = TestClient::logged_in(server, "juliet@localhost");
+    EXPECT_EQ(returns(cut, 0), "");
+    cut.drop();
+    EXPECT_TRUE(server.advance(Seconds(1)));
+    home.run_here([&] { open.reset(); });
+    EXPECT_TRUE(server.advance(Seconds(1)));
+    TestClient back = TestClient::logged_in(server, "juliet@localhost");
+    EXPECT_THAT(returns(back, 0), HasSubstr("<resumed "));
 }
 
 TEST_P(Resumption, NobodyElsesIdIsOfUse) {
@@ -335,6 +352,20 @@ TEST_P(Promise, OutlivesTheConnection) {
     back.send(answer(1));
     EXPECT_TRUE(server.advance(Seconds(2)));
     EXPECT_EQ(saved(), 0u);
+}
+
+// The log was asked to save it when the session ended.
+TEST_P(Promise, OfAMessageThatIsBeingSavedIsKeptOnce) {
+    romeo.send(chat("juliet@localhost", "1"));
+    FakeLoop& home = server.loops().at(server.home("juliet@localhost").index());
+    const SessionPtr ending = juliets();
+    home.run_here([&] {
+        static_cast<C2sSession&>(*ending).hibernate();  // saves
+        ending->close(StreamError(StreamCondition::policy_violation));
+    });
+    EXPECT_TRUE(server.advance(Milliseconds(200)));
+    EXPECT_EQ(saved(), 1u);
+    EXPECT_EQ(romeo.ask(question), answer(1));
 }
 
 TEST_P(Promise, TheSameMessageTwiceIsKeptOnce) {
