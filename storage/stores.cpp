@@ -7,7 +7,6 @@ Storage::Storage(std::unique_ptr<Database> database)
       accounts_(*database_),
       roster_(*database_),
       documents_(*database_),
-      queue_(*database_),
       log_(*database_),
       archive_(*database_) {}
 

@@ -8,7 +8,6 @@
 #include "storage/archive_store.h"
 #include "storage/document_store.h"
 #include "storage/log_store.h"
-#include "storage/queue_store.h"
 #include "storage/roster_store.h"
 #include "storage/sql/sqlite_database.h"
 
@@ -18,7 +17,6 @@ struct Stores {  // what core and modules are handed; the Storage it came from o
     AccountStore& accounts;
     RosterStore& roster;
     DocumentStore& documents;
-    QueueStore& queue;
     LogStore& log;
     ArchiveStore& archive;
 };
@@ -30,7 +28,7 @@ public:
     Storage(const Storage&) = delete;
     Storage& operator=(const Storage&) = delete;
 
-    Stores stores() { return Stores{accounts_, roster_, documents_, queue_, log_, archive_}; }
+    Stores stores() { return Stores{accounts_, roster_, documents_, log_, archive_}; }
     DatabaseGauges gauges() const { return database_->gauges(); }
     Database& database() { return *database_; }
 
@@ -39,7 +37,6 @@ private:
     AccountStore accounts_;
     RosterStore roster_;
     DocumentStore documents_;
-    QueueStore queue_;
     LogStore log_;
     ArchiveStore archive_;
 };

@@ -129,11 +129,13 @@ TEST_P(AccountStoreTest, RemovesEverythingOfAnAccountAndNothingOfOthers) {
         wait(roster().put_request(owner, request, 10)).value();
         const DocumentLimits limits(10, 1'000);
         wait(documents().put(owner, "vcard", "<vCard/>", std::nullopt, limits)).value();
-        wait(queue().append(owner, at_second(1), "<message/>", 10, 1'000)).value();
+        NewLogEntry message(LogCopy(owner, jid("friend@example.net")), "<message/>");
+        message.first.waiting = true;
+        wait(log().append(std::move(message))).value();
     }
     wait(accounts().remove(alice)).value();
     EXPECT_EQ(error_of(accounts().remove(alice)), ErrorCode::not_found);
-    EXPECT_EQ(error_of(queue().count(alice)), ErrorCode::not_found);
+    EXPECT_EQ(error_of(log().load_delivery(alice)), ErrorCode::not_found);
     EXPECT_EQ(error_of(roster().load(alice)), ErrorCode::not_found);
 
     wait(accounts().create(alice, {}, at_second(2))).value();
@@ -141,13 +143,13 @@ TEST_P(AccountStoreTest, RemovesEverythingOfAnAccountAndNothingOfOthers) {
     EXPECT_TRUE(wait(roster().load(alice)).value().items.empty());
     EXPECT_TRUE(wait(roster().load(alice)).value().requests.empty());
     EXPECT_TRUE(wait(documents().list(alice, "")).value().empty());
-    EXPECT_TRUE(wait(queue().load(alice, 0, 10)).value().empty());
-    EXPECT_EQ(wait(queue().count(alice)).value().messages, 0u);
+    EXPECT_TRUE(wait(log().load_waiting(alice, 0, 10)).value().empty());
+    EXPECT_EQ(wait(log().load_delivery(alice)).value().messages, 0u);
 
     EXPECT_EQ(wait(accounts().load_login(bob)).value().keys.size(), 2u);
     EXPECT_EQ(wait(roster().load(bob)).value().items.size(), 1u);
     EXPECT_EQ(wait(documents().list(bob, "")).value().size(), 1u);
-    EXPECT_EQ(wait(queue().load(bob, 0, 10)).value().size(), 1u);
+    EXPECT_EQ(wait(log().load_waiting(bob, 0, 10)).value().size(), 1u);
 }
 
 }  // namespace

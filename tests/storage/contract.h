@@ -61,7 +61,6 @@ protected:
     AccountStore& accounts() { return storage_.stores().accounts; }
     RosterStore& roster() { return storage_.stores().roster; }
     DocumentStore& documents() { return storage_.stores().documents; }
-    QueueStore& queue() { return storage_.stores().queue; }
     LogStore& log() { return storage_.stores().log; }
     ArchiveStore& archive() { return storage_.stores().archive; }
     Database& database() { return storage_.database(); }

@@ -73,42 +73,6 @@ TEST_P(ModelTest, Documents) {
     }
 }
 
-TEST_P(ModelTest, Queues) {
-    struct Known {
-        std::uint64_t id;
-        std::string text;
-    };
-    std::map<Jid, std::vector<Known>> model;
-    constexpr std::size_t max_messages = 12, max_bytes = 80;
-    const auto bytes_of = [](const std::vector<Known>& all) {
-        std::size_t bytes = 0;
-        for (const Known& one : all) bytes += one.text.size();
-        return bytes;
-    };
-    for (int step = 0; step < steps; ++step) {
-        const Jid owner = somebody();
-        std::vector<Known>& mine = model[owner];
-        if (const std::size_t action = pick(8); action > 1) {
-            const std::string body = text();
-            const bool fits = mine.size() < max_messages && bytes_of(mine) + body.size() <= max_bytes;
-            const auto id = wait(queue().append(owner, at_second(step), body, max_messages, max_bytes));
-            ASSERT_EQ(id.ok(), fits) << step;
-            if (id) mine.push_back(Known{*id, body});
-        } else if (!mine.empty()) {
-            const std::uint64_t id = mine[pick(mine.size())].id;
-            const auto gone = [&](const Known& one) { return action == 0 ? one.id == id : one.id <= id; };
-            const std::uint64_t expected = std::erase_if(mine, gone);
-            const std::vector<std::uint64_t> ids{id};
-            EXPECT_EQ(wait(action == 0 ? queue().remove(owner, ids) : queue().remove_through(owner, id)).value(),
-                      expected);
-        }
-        const std::vector<QueuedMessage> all = wait(queue().load(owner, 0, 1'000)).value();
-        ASSERT_EQ(all.size(), mine.size()) << step;
-        for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i].stanza_xml, mine[i].text) << step;
-        EXPECT_EQ(wait(queue().count(owner)).value().bytes, bytes_of(mine)) << step;
-    }
-}
-
 // A client that follows load_since must end with the roster that load gives, from whatever version it starts.
 TEST_P(ModelTest, Rosters) {
     std::map<Jid, RosterItem> model;
