@@ -40,6 +40,11 @@ bool is_plain_presence(const Stanza& stanza) {
                                     stanza.presence_type() == PresenceType::unavailable);
 }
 
+// What a user's own clients ask his account, and show of themselves, is in no order with what others send him.
+bool keeps_order(const Account& account, const Stanza& stanza) {
+    return stanza.is_message() || !stanza.from.same_bare(account.jid());
+}
+
 // A presence without `to`, available or unavailable: the session's own (RFC 6121 4.2, 4.4, 4.5).
 bool is_broadcast(const Stanza& stanza) {
     return is_plain_presence(stanza) && stanza.to.empty();
@@ -189,11 +194,11 @@ Router::Reception Router::receive(const AccountPtr& account, RoutePtr route) {
             return {finish_received(account, std::move(route), outcome.take_later()), committing};
         }
     }
-    if (account->committing() && route->stanza->is_message()) return {deliver_behind(account, std::move(route))};
+    if (account->committing() && keeps_order(*account, *route->stanza)) return {deliver_behind(account, std::move(route))};
     return {deliver(account, std::move(route))};
 }
 
-// No message overtakes those before it that are being committed.
+// Nothing overtakes messages before it that are being committed (RFC 6120 10.1).
 Task<void> Router::deliver_behind(AccountPtr account, RoutePtr route) {
     co_await account->commits_done();
     Task<void> rest = deliver(account, std::move(route));
