@@ -191,11 +191,15 @@ def t6_stalled_reader(stage, server):
     friend = server.log_in("friend")
     reader = server.log_in("reader", "stalled", receive_buffer=4096)
     begin = time.monotonic()
-    flood(server, friend, "reader@localhost/stalled", 6 * MIB, lambda: False)
-    friend.ping()
+    # The friend is slowed down meanwhile.
+    writing = threading.Thread(target=flood, args=(server, friend, "reader@localhost/stalled", 6 * MIB, lambda: False))
+    writing.start()
+    time.sleep(1)
     assert server.sessions() == 3, "closed too soon"
-    assert wait_until(lambda: server.sessions() == 2, 5), "still there after 5 s"
+    assert wait_until(lambda: server.sessions() == 2, 5), "still there after 6 s"
     took = time.monotonic() - begin
+    writing.join()
+    friend.ping()
     friend.close()
     reader.close()
     return f"closed after {took:.1f} s"
