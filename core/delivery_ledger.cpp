@@ -41,12 +41,14 @@ void DeliveryLedger::pass(std::uint64_t id) {
 void DeliveryLedger::list(const std::vector<std::uint64_t>& ids) {
     const std::uint64_t first_open = open_.empty() ? UINT64_MAX : open_.front().id;
     const std::size_t bytes_each = earlier_messages_ > 0 ? earlier_bytes_ / earlier_messages_ : 0;
-    for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
-        if (*id >= first_open || !waits(*id)) continue;
-        open_.push_front({*id, bytes_each});
+    std::vector<Open> earlier;
+    for (const std::uint64_t id : ids) {
+        if (id >= first_open || !waits(id)) continue;
+        earlier.push_back({id, bytes_each});
         open_bytes_ += bytes_each;
-        newest_ = std::max(newest_, *id);
+        newest_ = std::max(newest_, id);
     }
+    open_.insert(open_.begin(), earlier.begin(), earlier.end());
     earlier_messages_ = 0;
     earlier_bytes_ = 0;
     listed_ = true;

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "storage/log_store.h"
@@ -44,7 +43,7 @@ private:
     };
     void move_on();
 
-    std::deque<Open> open_;              // ascending
+    std::vector<Open> open_;             // ascending
     std::vector<std::uint64_t> beyond_;  // received, above through_; ascending
     std::uint64_t newest_ = 0;
     std::uint64_t through_ = 0;

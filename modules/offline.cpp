@@ -153,6 +153,10 @@ private:
 
     // All that no session has received. It leaves the log when this one has (core/message_log.h), not before.
     Task<Outcome> flush(AccountPtr account, SessionPtr session) {
+        if (!account->slots().find<DeliveryLedger>()) {  // of most nothing waits, and nothing needs to be remembered
+            const Result<DeliveryState> state = co_await stores().log.load_delivery(account->jid());
+            if (!state.ok() || state->messages == 0) co_return Outcome::pass();
+        }
         const bool loaded = co_await host().message_log().load(account);
         if (!loaded || delivery_ledger(*account).messages() == 0) co_return Outcome::pass();
         std::vector<std::uint64_t> ids;
