@@ -1,7 +1,6 @@
 #include "c2s/connection.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cassert>
 
 #include "base/interned.h"
@@ -61,12 +60,11 @@ void Connection::open(C2s& c2s, std::unique_ptr<ParkedTransport> transport, std:
 void Connection::close(const StreamError& error) {
     const auto self = shared_from_this();
     if (error.condition == StreamCondition::connection_timeout) lose_session();
-    if (session_) session_->look_what_was_taken();
     stream_.close(error);
-    flush();
-    close_transport();
+    say_goodbye();
 }
 
+// The stream has ended. What it still has to say does not count as taken.
 void Connection::say_goodbye() {
     if (session_) session_->look_what_was_taken();
     flush();
