@@ -3,19 +3,19 @@
 // origin-id pass. Below the top level nothing is touched (business rules 3 and 4).
 #include "core/module.h"
 #include "core/worth_keeping.h"
+#include "xmpp/payload/stanza_id.h"
 
 namespace rookery {
 namespace {
 
 constexpr const char* sid_ns = "urn:xmpp:sid:0";
-const xml::Name stanza_id_name{sid_ns, "stanza-id"};
 
-class StanzaId final : public Module {
+class StanzaIds final : public Module {
 public:
-    StanzaId(Host& host, const NoOptions&) : Module(host) {
-        on<&StanzaId::clean_sent>(host.hooks.message_sent, Stage::rewrite);
-        on<&StanzaId::clean_received>(host.hooks.message_received, Stage::rewrite);
-        on<&StanzaId::stamp_received>(host.hooks.message_received, Stage::commit);  // behind the log, which makes the ids
+    StanzaIds(Host& host, const NoOptions&) : Module(host) {
+        on<&StanzaIds::clean_sent>(host.hooks.message_sent, Stage::rewrite);
+        on<&StanzaIds::clean_received>(host.hooks.message_received, Stage::rewrite);
+        on<&StanzaIds::stamp_received>(host.hooks.message_received, Stage::commit);  // behind the log, which makes the ids
         feature(sid_ns, At::host);
         feature(sid_ns, At::account);
     }
@@ -23,15 +23,15 @@ public:
 private:
     // No client of ours assigns ids in the name of an address of ours.
     Outcome clean_sent(Route& route) {
-        if (!route.stanza->child(stanza_id_name)) return Outcome::pass();
+        if (!route.stanza->child(StanzaId::name)) return Outcome::pass();
         route.stanza->element().remove_children([this](xml::View child) {
-            return child.is(stanza_id_name) && is_local(assigner(child));
+            return child.is(StanzaId::name) && is_local(assigner(child));
         });
         return Outcome::pass();
     }
 
     Outcome clean_received(Route& route) {
-        if (route.stanza->child(stanza_id_name)) remove_forged(route);
+        if (route.stanza->child(StanzaId::name)) remove_forged(route);
         return Outcome::pass();
     }
 
@@ -39,9 +39,7 @@ private:
     Outcome stamp_received(Route& route) {
         if (!route.account->exists() || !worth_keeping(route).keep()) return Outcome::pass();
         route.stanza_id = stamped_id_text(route.log_id != 0 ? route.log_id : shard().stamped_ids().next());
-        xml::Element id(stanza_id_name);
-        id.set("id", route.stanza_id).set("by", route.account->jid().str());
-        route.editable().element().add(id);
+        route.editable().element().add(StanzaId(route.stanza_id, route.account->jid()).to_xml());
         return Outcome::pass();
     }
 
@@ -50,7 +48,7 @@ private:
         const Jid sender = route.stanza->from.bare();
         const Jid& recipient = route.account->jid();
         route.editable().element().remove_children([&](xml::View child) {
-            if (!child.is(stanza_id_name)) return false;
+            if (!child.is(StanzaId::name)) return false;
             const Jid by = assigner(child);
             return by == recipient || (by != sender && is_local(by));
         });
@@ -63,7 +61,7 @@ private:
 }  // namespace
 
 extern const ModuleSpec stanza_id_module =
-    declare<StanzaId>("stanza_id", "Gives messages stable ids by their recipient's account")
+    declare<StanzaIds>("stanza_id", "Gives messages stable ids by their recipient's account")
         .also_known_as("mod_stanzaid")
         .implements(359, "0.7.0");
 
