@@ -4,11 +4,11 @@
 #include "core/delivery_ledger.h"
 #include "core/host.h"
 #include "core/shard.h"
+#include "xmpp/payload/stanza_id.h"
 
 namespace rookery {
 namespace {
 
-const xml::Name origin_id_name{"urn:xmpp:sid:0", "origin-id"};
 constexpr Seconds refused_log_interval{10};  // a full disk refuses each message
 
 struct WritingDown {
@@ -37,10 +37,9 @@ LogCopy senders_copy(const Route& route) {
 }
 
 std::optional<std::uint64_t> origin_of(const Route& route) {
-    const xml::View origin = route.stanza->child(origin_id_name);
-    const std::optional<std::string_view> id = origin ? origin.attr("id") : std::nullopt;
-    if (!id || id->empty()) return std::nullopt;
-    return message_origin(route.stanza->from.bare(), *id, route.to.bare());
+    const std::optional<OriginId> origin = OriginId::parse(route.stanza->child(OriginId::name));
+    if (!origin) return std::nullopt;
+    return message_origin(route.stanza->from.bare(), origin->id, route.to.bare());
 }
 
 NewLogEntry entry_of(const Route& route) {
@@ -92,13 +91,26 @@ Task<Outcome> MessageLog::load_and_commit(Route& route) {
 
 Task<bool> MessageLog::load(AccountPtr account) {
     if (delivery_ledger(*account).loaded()) co_return true;
-    Result<DeliveryState> state = co_await host_.stores().log.load_delivery(account->jid());
-    if (!state.ok() && state.error().code != ErrorCode::not_found) {
-        warn(*account, state.error());
-        co_return false;
-    }
-    delivery_ledger(*account).load(state.ok() ? *state : DeliveryState());
+    const std::optional<DeliveryState> state = co_await load_state(account);
+    if (state) delivery_ledger(*account).load(*state);
+    co_return state.has_value();
+}
+
+Task<bool> MessageLog::find_waiting(AccountPtr account) {
+    const DeliveryLedger* known = account->slots().find<DeliveryLedger>();
+    if (known && known->loaded()) co_return known->messages() > 0;
+    const std::optional<DeliveryState> state = co_await load_state(account);
+    if (!state || state->messages == 0) co_return false;
+    delivery_ledger(*account).load(*state);
     co_return true;
+}
+
+Task<std::optional<DeliveryState>> MessageLog::load_state(AccountPtr account) {
+    Result<DeliveryState> state = co_await host_.stores().log.load_delivery(account->jid());
+    if (state.ok()) co_return std::move(*state);
+    if (state.error().code == ErrorCode::not_found) co_return DeliveryState();
+    warn(*account, state.error());
+    co_return std::nullopt;
 }
 
 Task<Outcome> MessageLog::commit(Route& route) {

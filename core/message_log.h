@@ -27,6 +27,8 @@ public:
 
     // What waits for the account; in its queue. False: storage does not answer.
     Task<bool> load(std::shared_ptr<Account> account);
+    // Does anything wait? Then it is loaded; of most accounts nothing does, and nothing is remembered. In its queue.
+    Task<bool> find_waiting(std::shared_ptr<Account> account);
 
     // Writes what the notes say; then route.log_id is set. Not passed: refused, or it had been kept before.
     // REQUIRES: the account's ledger is loaded.
@@ -46,6 +48,7 @@ private:
     static Outcome commit_sent(void* log, Route& route);
     static Outcome session_closed(void* log, SessionEvent& event);
     Task<Outcome> load_and_commit(Route& route);
+    Task<std::optional<DeliveryState>> load_state(std::shared_ptr<Account> account);
     Task<Outcome> commit_own(Route& route);
     Task<void> write_down(std::shared_ptr<Account> account);
     static Outcome already_kept(Route& route, const Appended& done);

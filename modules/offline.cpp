@@ -74,9 +74,7 @@ private:
     // --- in
 
     Outcome mark(Route& route) {
-        const Worth worth = worth_keeping(route);
-        log_debug("offline", {{"account", route.account->jid().str()}, {"keep", worth.keep()}, {"why", worth.why}});
-        if (!worth.keep() || !route.account->exists()) return Outcome::pass();
+        if (!route.account->exists() || !worth_keeping(route).keep()) return Outcome::pass();
         const Delivery delivery = decide_delivery(*route.account, *route.stanza, route.to);
         if (delivery.verdict == Delivery::Verdict::undelivered) return mark_for_nobody(route);
         if (delivery.verdict != Delivery::Verdict::sessions) return Outcome::pass();
@@ -113,8 +111,9 @@ private:
 
     // It waits in the log by now; or it was in the hands of a session that is gone, and must go there yet.
     Outcome end(Route& route) {
-        if (route.log_id != 0) return Outcome::stop();
         const Worth worth = worth_keeping(route);
+        log_debug("offline", {{"account", route.account->jid().str()}, {"keep", worth.keep()}, {"why", worth.why}});
+        if (route.log_id != 0) return Outcome::stop();
         if (worth.kind == Worth::Kind::passing) return Outcome::stop();
         if (!worth.keep() || !route.account->exists()) return Outcome::pass();
         return keep(route);
@@ -153,12 +152,8 @@ private:
 
     // All that no session has received. It leaves the log when this one has (core/message_log.h), not before.
     Task<Outcome> flush(AccountPtr account, SessionPtr session) {
-        if (!account->slots().find<DeliveryLedger>()) {  // of most nothing waits, and nothing needs to be remembered
-            const Result<DeliveryState> state = co_await stores().log.load_delivery(account->jid());
-            if (!state.ok() || state->messages == 0) co_return Outcome::pass();
-        }
-        const bool loaded = co_await host().message_log().load(account);
-        if (!loaded || delivery_ledger(*account).messages() == 0) co_return Outcome::pass();
+        const bool waiting = co_await host().message_log().find_waiting(account);
+        if (!waiting) co_return Outcome::pass();
         std::vector<std::uint64_t> ids;
         for (std::uint64_t last = 0;;) {
             Result<std::vector<WaitingMessage>> slice = co_await stores().log.load_waiting(account->jid(), last, slice_messages);
