@@ -3,6 +3,7 @@
 
 #include "xmpp/payload/date_time.h"
 #include "xmpp/payload/delay.h"
+#include "xmpp/payload/forwarded.h"
 #include "xmpp/payload/rsm.h"
 #include "xmpp/payload/stanza_id.h"
 #include "xmpp/xml/stream_parser.h"
@@ -35,6 +36,28 @@ TEST(Delay, the_rest_is_refused) {
     EXPECT_FALSE(Delay::parse(read("<delay xmlns='urn:xmpp:delay' stamp='2002-09-10T23:08:25Z' from='@'/>")));
     EXPECT_FALSE(Delay::parse(read("<delay xmlns='urn:other' stamp='2002-09-10T23:08:25Z'/>")));
     EXPECT_FALSE(Delay::parse({}));
+}
+
+// ---- XEP-0297
+
+TEST(Forwarded, holds_the_message_as_it_would_be_written) {
+    std::optional<Stanza> message = parse_stanza("<message from='a@b' to='c@d' type='chat' xml:lang='de'><body>x</body></message>");
+    ASSERT_TRUE(message);
+    message->from = Jid::parse("a@b/c").value();
+    message->id = "1";
+    const xml::Element wrapped = Forwarded::wrap(*message, Jid::parse("e@f").value(), Delay(WallTime()));
+    EXPECT_TRUE(wrapped.view().equals(
+        read("<forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='1970-01-01T00:00:00Z'/>"
+             "<message xmlns='jabber:client' from='a@b/c' to='e@f' type='chat' xml:lang='de' id='1'><body>x</body></message>"
+             "</forwarded>")))
+        << wrapped.to_string();
+    EXPECT_EQ(Forwarded::message_in(wrapped).attr("id"), "1");
+    EXPECT_FALSE(Forwarded::message_in(message->element()));
+}
+
+TEST(Forwarded, leaves_out_what_the_message_has_not) {
+    const xml::Element wrapped = Forwarded::wrap(Stanza::message(MessageType::normal));
+    EXPECT_EQ(wrapped.to_string(), "<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'/></forwarded>");
 }
 
 // ---- XEP-0359
