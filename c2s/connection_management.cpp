@@ -148,6 +148,8 @@ Task<void> Connection::take_over(std::shared_ptr<C2sSession> session, std::uint3
     (void)session->acknowledge(h);
     stream_.write(nonza("resumed").set("previd", session->resumption_id()).set("h", std::to_string(session->handled())));
     session->resend();
+    SessionEvent event{session, c2s_.shard().find_account(session->jid().bare_str())};
+    (void)stream_.host()->hooks.session_resumed.run(event);
     log_info("session_resumed", {{"session", session->id()}, {"jid", session->jid().str()}, {"address", session->origin().address}});
 }
 

@@ -4,8 +4,10 @@
 
 #include "base/log.h"
 #include "c2s/c2s.h"
+#include "core/hooks.h"
 #include "core/host.h"
 #include "core/message_log.h"
+#include "core/worth_keeping.h"
 #include "xmpp/payload/delay.h"
 
 namespace rookery {
@@ -46,12 +48,19 @@ C2sSession::~C2sSession() = default;
 
 void C2sSession::deliver(const StanzaPtr& stanza, const Jid& to, const Handover& handover) {
     if (!alive()) return;
+    if (outgoing_watched() && is_taken_by_others(stanza, to, handover)) return;
     if (managed_) keep(stanza, to, handover);
     if (!connection_) return;
     connection_->write(*stanza, to);
     if (handover.ticket) connection_->keep_while_behind(handover.ticket);
     if (!managed_ && handover.log_id != 0) note_handed(handover.log_id);
     if (managed_ && managed_->counts.take_question()) ask();
+}
+
+bool C2sSession::is_taken_by_others(const StanzaPtr& stanza, const Jid& to, const Handover& handover) {
+    Host* host = c2s_.shard().find_host(jid().domain());
+    OutgoingEvent event{*this, stanza, to, handover};
+    return host && !host->hooks.session_outgoing.run(event).passed();
 }
 
 bool C2sSession::was_handed(std::uint64_t log_id) const {
@@ -262,8 +271,9 @@ void C2sSession::end() {
     for (const SentStanza& sent : unacknowledged) redeliver(account, sent);
 }
 
+// What the account itself said (copies, pages of the archive) was for this session alone.
 void C2sSession::redeliver(const AccountPtr& account, const SentStanza& sent) {
-    if (!sent.stanza->is_message() || sent.stanza->is_error()) return;
+    if (!sent.stanza->is_message() || sent.stanza->is_error() || sent.stanza->from == account->jid()) return;
     auto route = std::make_unique<Route>(std::make_shared<Stanza>(*sent.stanza), sent.to.empty() ? sent.stanza->to : sent.to);
     route->log_id = sent.log_id;
     route->ticket = sent.ticket;

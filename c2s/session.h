@@ -59,6 +59,7 @@ public:
 private:
     struct Managed;
 
+    bool is_taken_by_others(const StanzaPtr& stanza, const Jid& to, const Handover& handover);
     void input_released() override;
     void input_settled() override;
     void send_acknowledgement();

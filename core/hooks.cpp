@@ -20,6 +20,8 @@ std::vector<std::string> Hooks::explain() const {
     add(nonza);
     add(session_bound);
     add(session_available);
+    add(session_outgoing);
+    add(session_resumed);
     add(session_closed);
     add(disco_info);
     add(disco_items);

@@ -4,6 +4,7 @@
 #include "core/features.h"
 #include "core/hook.h"
 #include "core/route.h"
+#include "core/session.h"
 
 namespace rookery {
 
@@ -19,6 +20,13 @@ struct SessionEvent {
 struct NonzaEvent {
     std::shared_ptr<Session> session;
     xml::View element;
+};
+
+struct OutgoingEvent {
+    Session& session;
+    const StanzaPtr& stanza;
+    const Jid& to;  // written instead of the stanza's own; empty: as it is
+    const Handover& handover;
 };
 
 struct LoginEvent {
@@ -73,6 +81,11 @@ struct Hooks {
     // Its first available presence (with priority >= 0 or below) has just been broadcast. Runs in the account's queue:
     // what comes for the account meanwhile waits behind it.
     Hook<SessionEvent> session_available{"session_available"};
+    // A stanza is about to be handed to a session that is watched (Session::watch_outgoing). Who stops it has taken it, and
+    // may deliver it later. No waiting.
+    Hook<OutgoingEvent> session_outgoing{"session_outgoing"};
+    // The client whose connection was lost is back on another one (XEP-0198), and was sent what it had not acknowledged.
+    Hook<SessionEvent> session_resumed{"session_resumed"};
     // The binding is over, for whatever reason; the session's presence and slots are as they were.
     Hook<SessionEvent> session_closed{"session_closed"};
 

@@ -4,6 +4,8 @@
 
 #include "core/answer.h"
 #include "core/delivery.h"
+#include "core/delivery_ledger.h"
+#include "core/message_log.h"
 #include "core/shard.h"
 
 namespace rookery {
@@ -38,6 +40,12 @@ void count(ShardCounters& counters, const Stanza& stanza) {
 bool is_plain_presence(const Stanza& stanza) {
     return stanza.is_presence() && (stanza.presence_type() == PresenceType::available ||
                                     stanza.presence_type() == PresenceType::unavailable);
+}
+
+// Another session may have it meanwhile (a copy of it, a page of the archive).
+bool was_received(Account& account, const Route& route) {
+    const DeliveryLedger& ledger = delivery_ledger(account);
+    return route.log_id != 0 && ledger.loaded() && !ledger.waits(route.log_id);
 }
 
 // What a user's own clients ask his account, and show of themselves, is in no order with what others send him.
@@ -244,6 +252,7 @@ void Router::redeliver(const AccountPtr& account, RoutePtr route) {
 
 Task<void> Router::deliver_again(AccountPtr account, RoutePtr route) {
     if (route->log_id == 0 && route->ticket) route->log_id = route->ticket->saved_as();  // while this waited for its turn
+    if (was_received(*account, *route)) co_return;
     const bool others_have_it = route->to.is_bare() && decide_delivery(*account, *route->stanza, route->to).verdict ==
                                                            Delivery::Verdict::sessions;
     if (others_have_it) co_return;

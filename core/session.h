@@ -83,6 +83,10 @@ public:
 
     SlotMap& slots() { return slots_; }
 
+    // Shows each stanza to the hook session_outgoing first. Most sessions are not watched, and it costs them nothing.
+    bool outgoing_watched() const { return outgoing_watched_; }
+    void watch_outgoing(bool watch) { outgoing_watched_ = watch; }
+
     // For the next stanza the client sent. Past max_open of them, or max_open_bytes, the session holds until some are
     // settled.
     TicketPtr issue_ticket(Loop& home, std::size_t bytes);
@@ -127,6 +131,7 @@ private:
     bool interested_ = false;
     bool alive_ = true;
     bool holds_for_open_ = false;
+    bool outgoing_watched_ = false;
 };
 
 using SessionPtr = std::shared_ptr<Session>;

@@ -42,7 +42,7 @@ constexpr Sql count_waiting =
     "AND NOT EXISTS (SELECT 1 FROM log_delivered WHERE log_delivered.owner = account.id AND log_delivered.id = log.id)";
 // ?4 rows and ?5 bytes at most; the first one always.
 constexpr Sql select_waiting =
-    "SELECT log.id, log.stanza FROM (SELECT old.id, sum(old.bytes) OVER (ORDER BY old.id) - old.bytes AS before "
+    "SELECT log.id, log.stanza, log.archived FROM (SELECT old.id, sum(old.bytes) OVER (ORDER BY old.id) - old.bytes AS before "
     "FROM (SELECT log.id, log.bytes FROM account JOIN log ON log.owner = account.id "
     "WHERE account.domain = ?1 AND account.local = ?2 AND log.waiting = 1 AND log.id > coalesce((SELECT "
     "delivered_through FROM log_mark WHERE log_mark.owner = account.id AND delivered_through > ?3), ?3) "
@@ -173,7 +173,7 @@ Task<Result<std::vector<WaitingMessage>>> LogStore::load_waiting(Jid owner, std:
     std::vector<WaitingMessage> messages;
     messages.reserve(rows->size());
     for (std::size_t row = 0; row < rows->size(); ++row) {
-        messages.emplace_back(id_at(*rows, row, 0), rows->at(row, 1).take_text());
+        messages.emplace_back(id_at(*rows, row, 0), rows->at(row, 1).take_text(), rows->at(row, 2).integer() != 0);
     }
     co_return messages;
 }

@@ -59,8 +59,10 @@ struct Appended {
 struct WaitingMessage {
     std::uint64_t id = 0;
     std::string stanza_xml;
+    bool archived = false;
 
-    WaitingMessage(std::uint64_t number, std::string xml) : id(number), stanza_xml(std::move(xml)) {}
+    WaitingMessage(std::uint64_t number, std::string xml, bool in_archive)
+        : id(number), stanza_xml(std::move(xml)), archived(in_archive) {}
 };
 
 struct DeliveryState {
