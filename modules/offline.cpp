@@ -7,6 +7,7 @@
 #include "base/sparse_log.h"
 #include "base/stamped_id.h"
 #include "core/access.h"
+#include "core/backlog.h"
 #include "core/delivery.h"
 #include "core/delivery_ledger.h"
 #include "core/message_log.h"
@@ -20,8 +21,6 @@ namespace {
 
 constexpr std::size_t slice_messages = 100;             // loaded at a time
 constexpr Seconds refused_log_interval{10};              // a full disk refuses each message
-constexpr Milliseconds backlog_look{100};
-constexpr Seconds backlog_patience{10};  // a client that takes nothing for so long gets the rest at its next login
 
 // A number, or the shaper rule that gives one for each account.
 struct MessageLimit {
@@ -175,8 +174,8 @@ private:
         for (const WaitingMessage& message : messages) {
             if (!delivery_ledger(*account).waits(message.id) || session->was_handed(message.id)) continue;
             hand_over(message, *session);
-            const bool taken = co_await taken_by(session);
-            if (!taken) co_return false;
+            const bool taken = co_await taken_by(loop(), session);
+            if (!taken) co_return false;  // the rest comes at the next login
         }
         co_return true;
     }
@@ -185,24 +184,34 @@ private:
         std::optional<Stanza> stanza = parse_stanza(message.stanza_xml);
         if (!stanza) return log_error("offline_unreadable", {{"account", session.jid().bare_str()}, {"id", message.id}});
         stanza->element().add(Delay(stamped_id_time(message.id), host().jid(), "Offline Storage").to_xml());
-        stanza->element().add(StanzaId(stamped_id_text(message.id), session.jid().bare()).to_xml());
+        if (message.archived || !host().has_module("mam"))  // as modules/stanza_id has it
+            stanza->element().add(StanzaId(stamped_id_text(message.id), session.jid().bare()).to_xml());
         session.deliver(std::make_shared<const Stanza>(std::move(*stanza)), {}, Handover{{}, message.id});
-    }
-
-    // Waits until the client has read most of it. False: the connection is gone, or hopelessly slow.
-    Task<bool> taken_by(SessionPtr session) {
-        const SteadyTime give_up = loop().clock().steady_now() + backlog_patience;
-        while (session->alive() && !session->has_room()) {
-            const bool away = session->last_heard() == SteadyTime{};
-            if (away || loop().clock().steady_now() >= give_up) co_return false;
-            co_await pause(loop(), backlog_look);
-        }
-        co_return session->alive();
     }
 
     OfflineOptions options_;
     SparseLog refused_log_{refused_log_interval};
 };
+
+// --- the administrator's verbs ------------------------------------------------------------------------------------
+
+// Nullopt: the account is not in memory, or was not asked yet; then the database knows.
+std::optional<std::uint64_t> count_in_memory(Shard& shard, const Jid& who) {
+    const AccountPtr account = shard.find_account(who.str());
+    if (!account || !delivery_ledger(*account).loaded()) return std::nullopt;
+    return delivery_ledger(*account).messages();
+}
+
+Task<Result<Value>> get_offline_count(CommandContext context, Arguments args) {
+    const std::optional<Jid> who = Jid::make(args.text("user"), args.text("host"));
+    if (!who || !context.shards.at(0).find_host(who->domain())) co_return Error(ErrorCode::invalid, "no address of this server");
+    auto ask = [who](Shard& shard) { return count_in_memory(shard, *who); };
+    Task<std::optional<std::uint64_t>> asking = context.shards.on(context.shards.home_of(who->str()), std::move(ask));
+    const std::optional<std::uint64_t> known = co_await asking;
+    Result<DeliveryState> stored = co_await context.stores.log.load_delivery(*who);
+    if (!stored.ok()) co_return std::move(stored).error();
+    co_return Value(known.value_or(stored->messages));
+}
 
 }  // namespace
 
@@ -217,6 +226,9 @@ extern const ModuleSpec offline_module =
         .ignored("store_empty_body", "what says something is kept, chat states are not (XEP-0160)")
         .ignored("store_groupchat", "rooms keep their own messages")
         .ignored("bounce_groupchat", "a room's message to a user who is away is refused (RFC 6121 8.5)")
-        .ignored("use_mam_for_storage", "archive and waiting messages need no choice");
+        .ignored("use_mam_for_storage", "archive and waiting messages need no choice")
+        .command({"get_offline_count", "messages", "How many messages wait for a user",
+                  {{"user", ArgType::text, "user name, without the domain"}, {"host", ArgType::text, "domain of this server"}},
+                  get_offline_count});
 
 }  // namespace rookery

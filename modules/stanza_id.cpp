@@ -35,9 +35,11 @@ private:
         return Outcome::pass();
     }
 
-    // What is in no log gets an id all the same: clients thread replies by it.
+    // What is in no log gets an id all the same: clients thread replies by it. But where there are archives, clients take
+    // every id of ours for one of the archive (XEP-0313 3.4) and ask it for what came later.
     Outcome stamp_received(Route& route) {
         if (!route.account->exists() || !worth_keeping(route).keep()) return Outcome::pass();
+        if (!is_archived(route) && host().has_module("mam")) return Outcome::pass();
         route.stanza_id = stamped_id_text(route.log_id != 0 ? route.log_id : shard().stamped_ids().next());
         route.editable().element().add(StanzaId(route.stanza_id, route.account->jid()).to_xml());
         return Outcome::pass();
@@ -52,6 +54,12 @@ private:
             const Jid by = assigner(child);
             return by == recipient || (by != sender && is_local(by));
         });
+    }
+
+    // To oneself the sender's copy is the recipient's.
+    static bool is_archived(const Route& route) {
+        return route.log_id != 0 &&
+               (route.archive || (route.archive_sent && route.stanza->from.same_bare(route.account->jid())));
     }
 
     static Jid assigner(xml::View stanza_id) { return Jid::parse(stanza_id.attr_or("by", "")).value_or(Jid()); }

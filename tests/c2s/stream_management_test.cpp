@@ -45,6 +45,7 @@ protected:
     static TestServerOptions options() {
         TestServerOptions wanted;
         wanted.shards = GetParam();
+        wanted.modules = {{"-mam", ""}};  // what is archived is in the log at once
         return wanted;
     }
     SessionPtr session(const std::string& bare, const std::string& resource) {

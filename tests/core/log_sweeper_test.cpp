@@ -14,7 +14,9 @@ std::int64_t rows(TestServer& server) {
 }
 
 TEST(LogSweeper, TakesOutWhatWasReceived) {
-    TestServer server;
+    TestServerOptions without_archive;
+    without_archive.modules = {{"-mam", ""}};
+    TestServer server(std::move(without_archive));
     ASSERT_TRUE(server.make_account("romeo", "localhost", "secret").ok());
     TestClient juliet(server, "juliet@localhost/balcony");
     const std::string message = "<message type='chat' to='romeo@localhost'><body>1</body><origin-id xmlns='urn:xmpp:sid:0' id='o'/></message>";
