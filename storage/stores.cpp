@@ -16,6 +16,10 @@ std::unique_ptr<Storage> open_sqlite(SqliteOptions options) {
     return std::make_unique<Storage>(open_sqlite_database(std::move(options)));
 }
 
+std::unique_ptr<Storage> open_postgres(PostgresOptions options) {
+    return std::make_unique<Storage>(open_postgres_database(std::move(options)));
+}
+
 std::unique_ptr<Storage> open_memory(const Clock& clock) {
     return std::make_unique<Storage>(open_memory_database(clock));
 }

@@ -9,6 +9,7 @@
 #include "storage/document_store.h"
 #include "storage/log_store.h"
 #include "storage/roster_store.h"
+#include "storage/sql/postgres_database.h"
 #include "storage/sql/sqlite_database.h"
 
 namespace rookery {
@@ -41,9 +42,10 @@ private:
     ArchiveStore archive_;
 };
 
-// Throw std::runtime_error with one clear line when it cannot be opened (sqlite_database.h).
+// Throw std::runtime_error with one clear line when it cannot be opened (sqlite_database.h, postgres_database.h).
 std::unique_ptr<Storage> open_sqlite(std::string path);
 std::unique_ptr<Storage> open_sqlite(SqliteOptions options);
+std::unique_ptr<Storage> open_postgres(PostgresOptions options);
 std::unique_ptr<Storage> open_memory(const Clock& clock = system_clock());
 
 }  // namespace rookery

@@ -14,10 +14,11 @@ struct Migration {
     const char* program;         // the Rookery release that brought it
     int oldest_schema;           // programs that know at least this schema can use the result ...
     const char* oldest_program;  // ... and this is the first of them
-    const char* sqlite;          // DDL, in SQLite's words; another engine adds its own column here
+    const char* sqlite;          // DDL, in SQLite's words
     // Runs at every start, after all DDL: brings over what an older program wrote in its own way, at first and whenever
     // an upgrade was undone for a while. Null: nothing.
     const char* sqlite_take_over = nullptr;
+    const char* postgres = nullptr;  // the same DDL in PostgreSQL's words; nothing had to be taken over there yet
 };
 
 std::span<const Migration> migrations();

@@ -12,20 +12,13 @@
 #include <thread>
 
 #include "base/log.h"
+#include "storage/sql/queued_database.h"
 #include "storage/sql/sqlite_writer.h"
 
 namespace rookery {
 namespace {
 
 using Connection = std::unique_ptr<SqliteConnection>;
-
-Result<std::vector<Rows>> rows_of(Answer answer) {
-    if (!answer) return std::move(answer).error();
-    std::vector<Rows> all;
-    all.reserve(answer->size());
-    for (WriteOutcome& outcome : *answer) all.push_back(std::move(outcome.rows));
-    return all;
-}
 
 // One moment for all statements of the call: a transaction that only reads.
 Answer run_read(SqliteConnection& connection, const std::vector<Statement>& statements) {
@@ -35,8 +28,6 @@ Answer run_read(SqliteConnection& connection, const std::vector<Statement>& stat
     if (connection.in_transaction()) (void)connection.run(Sql("COMMIT"));
     return answer;
 }
-
-Error holds_nul() { return Error(ErrorCode::invalid, "a text value holds a NUL"); }
 
 // --- opening -------------------------------------------------------------------------------------------------------
 
@@ -96,8 +87,6 @@ void migrate_or_refuse(SqliteConnection& connection, const std::string& path) {
     if (auto migrated = migrate(connection, migrations()); !migrated) refuse(path, migrated.error().message);
 }
 
-constexpr unsigned lane_of_log = StampedIds::max_lanes - 1;  // shards have the lower ones
-
 Result<Connection> open_again(const SqliteOptions& options) {
     Result<Connection> opened = SqliteConnection::open(options, SqliteConnection::Role::writer);
     if (!opened) return opened;
@@ -121,37 +110,26 @@ Connection open_writer(const SqliteOptions& options) {
 
 // --- on disk -------------------------------------------------------------------------------------------------------
 
-class SqliteDatabase final : public Database {
+class SqliteDatabase final : public QueuedDatabase {
 public:
     explicit SqliteDatabase(SqliteOptions options);
     ~SqliteDatabase() override;
 
-    Task<Result<std::vector<Rows>>> read(std::vector<Statement> statements) override;
-    Task<Result<std::vector<WriteOutcome>>> write(std::vector<Statement> statements) override;
-    DatabaseGauges gauges() const override;
-    std::optional<StorageTrouble> trouble() const override { return writer_.trouble(); }
-
 private:
-    Task<Answer> ask(JobQueue& queue, std::vector<Statement> statements);
+    const WriteHealth& health() const override { return writer_.health(); }
     void serve_reads(Connection connection);
     Answer read_with(Connection& connection, const std::vector<Statement>& statements);
 
     const SqliteOptions options_;
     const FileDescriptor lock_;
-    JobQueue writes_;
-    JobQueue reads_;
-    std::atomic<std::uint64_t> refused_ = 0;
-    std::atomic<std::uint64_t> reads_done_ = 0;
-    std::atomic<std::uint64_t> read_failures_ = 0;
     SqliteWriter writer_;
     std::vector<std::thread> threads_;
 };
 
 SqliteDatabase::SqliteDatabase(SqliteOptions options)
-    : options_(std::move(options)),
+    : QueuedDatabase(options.max_waiting_calls, options.max_waiting_bytes),
+      options_(std::move(options)),
       lock_(lock_for_us(options_.path)),
-      writes_(options_.max_waiting_calls, options_.max_waiting_bytes),
-      reads_(options_.max_waiting_calls, options_.max_waiting_bytes),
       writer_(open_writer(options_), [this] { return open_again(options_); }) {
     std::vector<Connection> readers;
     for (std::size_t i = 0; i < options_.reader_threads; ++i) {
@@ -172,37 +150,12 @@ SqliteDatabase::~SqliteDatabase() {
     for (std::thread& thread : threads_) thread.join();
 }
 
-Task<Result<std::vector<Rows>>> SqliteDatabase::read(std::vector<Statement> statements) {
-    Answer answer = co_await ask(reads_, std::move(statements));
-    co_return rows_of(std::move(answer));
-}
-
-Task<Result<std::vector<WriteOutcome>>> SqliteDatabase::write(std::vector<Statement> statements) {
-    return ask(writes_, std::move(statements));
-}
-
-Task<Answer> SqliteDatabase::ask(JobQueue& queue, std::vector<Statement> statements) {
-    if (has_nul(statements)) co_return holds_nul();
-    Reply reply;
-    Job job(std::move(statements), reply.state());
-    if (!queue.push(std::move(job))) {
-        ++refused_;
-        co_return Error(ErrorCode::unavailable, "too many calls wait for the database");
-    }
-    co_return co_await reply;
-}
-
 void SqliteDatabase::serve_reads(Connection connection) {
     for (;;) {
         std::vector<Job> jobs = reads_.take(1, options_.max_waiting_bytes);
         if (jobs.empty()) return;
-        ReplyPtr reply = std::move(jobs.front().reply);
-        reply->answer.emplace(read_with(connection, jobs.front().statements));
-        ++reads_done_;
-        if (!*reply->answer && reply->answer->error().code == ErrorCode::storage) ++read_failures_;
-        std::vector<ReplyPtr> one;
-        one.push_back(std::move(reply));
-        deliver(std::move(one));
+        Answer answer = read_with(connection, jobs.front().statements);
+        answer_read(std::move(jobs.front()), std::move(answer));
     }
 }
 
@@ -216,25 +169,6 @@ Answer SqliteDatabase::read_with(Connection& connection, const std::vector<State
     return run_read(*connection, statements);
 }
 
-DatabaseGauges SqliteDatabase::gauges() const {
-    const WriterGauges& writer = writer_.gauges();
-    DatabaseGauges all;
-    const std::size_t in_work = writer.calls_in_work;
-    all.writes_waiting = writes_.calls() + in_work;
-    all.write_bytes_waiting = writes_.bytes();
-    all.reads_waiting = reads_.calls();
-    const std::optional<SteadyTime> oldest = in_work > 0 ? writer.oldest_in_work.load() : writes_.oldest();
-    if (oldest) all.oldest_wait = std::max(Duration(0), SteadyTime::clock::now() - *oldest);
-    all.longest_commit = writer.longest_commit;
-    all.commits = writer.commits;
-    all.writes = writer.writes;
-    all.reads = reads_done_;
-    all.refused = refused_;
-    all.failures = writer.failures + read_failures_;
-    all.healthy = writer.healthy;
-    return all;
-}
-
 // --- in memory -----------------------------------------------------------------------------------------------------
 
 class MemoryDatabase final : public Database {
@@ -244,7 +178,7 @@ public:
     Task<Result<std::vector<Rows>>> read(std::vector<Statement> statements) override;
     Task<Result<std::vector<WriteOutcome>>> write(std::vector<Statement> statements) override;
     DatabaseGauges gauges() const override;
-    std::optional<StorageTrouble> trouble() const override { return writer_.trouble(); }
+    std::optional<StorageTrouble> trouble() const override { return writer_.health().trouble(); }
 
 private:
     void answer_read(const ReplyPtr& reply, const std::vector<Statement>& statements);
@@ -294,14 +228,9 @@ void MemoryDatabase::answer_write(const ReplyPtr& reply, std::vector<Statement> 
 }
 
 DatabaseGauges MemoryDatabase::gauges() const {
-    const WriterGauges& writer = writer_.gauges();
     DatabaseGauges all;
-    all.longest_commit = writer.longest_commit;
-    all.commits = writer.commits;
-    all.writes = writer.writes;
     all.reads = reads_done_;
-    all.failures = writer.failures;
-    all.healthy = writer.healthy;
+    writer_.health().fill(all);
     return all;
 }
 

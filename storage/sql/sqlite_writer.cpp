@@ -1,9 +1,5 @@
 #include "storage/sql/sqlite_writer.h"
 
-#include <algorithm>
-
-#include "base/log.h"
-
 namespace rookery {
 namespace {
 
@@ -13,30 +9,11 @@ Answer run_statements(SqliteConnection& connection, const std::vector<Statement>
     for (const Statement& statement : statements) {
         Result<WriteOutcome> outcome = connection.run(statement);
         if (!outcome) return std::move(outcome).error();
-        const bool changed = outcome->changed > 0 || !outcome->rows.empty();
-        if (!changed && statement.otherwise()) return Error(statement.otherwise()->code, statement.otherwise()->why);
+        if (const Statement::Otherwise* otherwise = unmet(statement, *outcome))
+            return Error(otherwise->code, otherwise->why);
         outcomes.push_back(std::move(*outcome));
     }
     return outcomes;
-}
-
-std::size_t failed_for_storage(const std::vector<Answer>& answers) {
-    return static_cast<std::size_t>(std::count_if(answers.begin(), answers.end(), [](const Answer& answer) {
-        return !answer && answer.error().code == ErrorCode::storage;
-    }));
-}
-
-std::size_t failed_for_storage(const Result<std::vector<Answer>>& result, std::size_t calls) {
-    if (result) return failed_for_storage(*result);
-    return result.error().code == ErrorCode::storage ? calls : 0;
-}
-
-// Of the last call that failed; empty: none did.
-std::string error_of(const Result<std::vector<Answer>>& result) {
-    if (!result) return result.error().message;
-    for (auto answer = result->rbegin(); answer != result->rend(); ++answer)
-        if (!*answer && answer->error().code == ErrorCode::storage) return answer->error().message;
-    return {};
 }
 
 // A savepoint that cannot be ended might leave half a call behind: then the whole transaction has to go.
@@ -71,19 +48,10 @@ void SqliteWriter::run(JobQueue& queue) {
 }
 
 void SqliteWriter::commit(std::vector<Job> batch) {
-    const SteadyTime begun = SteadyTime::clock::now();
-    gauges_.oldest_in_work = batch.front().queued_at;
-    gauges_.calls_in_work = batch.size();
+    health_.begin(batch);
     Result<std::vector<Answer>> result = run_transaction(batch);
-    note(result, batch.size(), SteadyTime::clock::now() - begun);
-
-    std::vector<ReplyPtr> replies;
-    replies.reserve(batch.size());
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-        batch[i].reply->answer.emplace(result ? std::move((*result)[i]) : Answer(result.error()));
-        replies.push_back(std::move(batch[i].reply));
-    }
-    deliver(std::move(replies));
+    health_.end(result, batch.size());
+    answer_all(std::move(batch), std::move(result));
 }
 
 // The answers of all calls, once they are committed. An error: nothing was committed, and it is everybody's answer,
@@ -114,39 +82,6 @@ Result<void> SqliteWriter::ensure_usable() {
     if (!opened) return Error(ErrorCode::storage, "reopening: " + opened.error().message);
     connection_ = std::move(*opened);
     return {};
-}
-
-void SqliteWriter::note(const Result<std::vector<Answer>>& result, std::size_t calls, Duration took) {
-    const std::size_t failed = failed_for_storage(result, calls);
-    gauges_.failures += failed;
-    if (result) {
-        ++gauges_.commits;
-        gauges_.writes += calls - failed;
-    }
-    if (took > gauges_.longest_commit.load()) gauges_.longest_commit = took;
-    gauges_.calls_in_work = 0;  // before anybody hears the answer
-    note_health(result && failed == 0, error_of(result));
-}
-
-void SqliteWriter::note_health(bool healthy, const std::string& why) {
-    {
-        const std::lock_guard lock(trouble_mutex_);
-        if (healthy)
-            trouble_.reset();
-        else
-            trouble_ = StorageTrouble{trouble_ ? trouble_->since : SystemClock().wall_now(), why};
-    }
-    if (gauges_.healthy.exchange(healthy) == healthy) return;  // one line for each change, not for each call
-    if (healthy) {
-        log_warning("storage_recovered");
-    } else {
-        log_error("storage_failed", {{"error", why}});
-    }
-}
-
-std::optional<StorageTrouble> SqliteWriter::trouble() const {
-    const std::lock_guard lock(trouble_mutex_);
-    return trouble_;
 }
 
 }  // namespace rookery

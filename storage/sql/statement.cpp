@@ -51,6 +51,11 @@ std::size_t Statement::size_bytes() const {
     return bytes;
 }
 
+const Statement::Otherwise* unmet(const Statement& statement, const WriteOutcome& outcome) {
+    const bool changed = outcome.changed > 0 || !outcome.rows.empty();
+    return changed || !statement.otherwise() ? nullptr : &*statement.otherwise();
+}
+
 bool has_nul(const std::vector<Statement>& statements) {
     const auto nul = [](const SqlValue& value) {
         const std::string* text = value.if_text();

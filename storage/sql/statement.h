@@ -138,6 +138,9 @@ struct WriteOutcome {
     Rows rows;                 // of a SELECT or RETURNING
 };
 
+// The condition of must_change that the outcome of the statement breaks; nullptr: none.
+const Statement::Otherwise* unmet(const Statement& statement, const WriteOutcome& outcome);
+
 // Does a text value hold a NUL? PostgreSQL cannot keep one, so no engine may.
 bool has_nul(const std::vector<Statement>& statements);
 
