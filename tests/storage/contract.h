@@ -8,6 +8,7 @@
 
 #include "storage/sql/database.h"
 #include "storage/stores.h"
+#include "tests/support/postgres_cluster.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/wait_loop.h"
 
@@ -24,9 +25,18 @@ inline std::unique_ptr<Database> open_test_database(const TempDir& directory, co
     return open_sqlite_database(std::move(options));
 }
 
+inline std::unique_ptr<Database> open_test_postgres(const TempDir&, const Clock& clock) {
+    PostgresCluster& cluster = PostgresCluster::shared();
+    PostgresOptions options = cluster.options(cluster.emptied_database());
+    options.clock = &clock;
+    options.pool_size = 2;
+    return open_postgres_database(std::move(options));
+}
+
 inline const Engine engines[] = {
     {"memory", [](const TempDir&, const Clock& clock) { return open_memory_database(clock); }},
     {"sqlite", open_test_database},
+    {"postgres", open_test_postgres},
 };
 
 // What stamps ids. Moved between calls, by the thread that makes them.

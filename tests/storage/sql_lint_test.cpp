@@ -28,10 +28,11 @@ std::string content(const std::filesystem::path& path) {
     return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-TEST(SqlLint, OnlyOneFileTalksToSqlite) {
+TEST(SqlLint, OnlyOneFileTalksToEachEngine) {
     for (const auto& path : sources("storage")) {
-        if (path.filename() == "sqlite_connection.cpp") continue;
-        EXPECT_EQ(content(path).find("sqlite3.h"), std::string::npos) << path;
+        const std::string text = content(path);
+        EXPECT_EQ(text.find("<sqlite3.h>") != std::string::npos, path.filename() == "sqlite_connection.cpp") << path;
+        EXPECT_EQ(text.find("<libpq-fe.h>") != std::string::npos, path.filename() == "postgres_connection.cpp") << path;
     }
 }
 
