@@ -1,7 +1,9 @@
 // Durable appends to the log: how many a second, how long one waits, and what they cost, with N in flight; then reads
 // from what that left behind, and how long it takes to open it.
-//   bench_storage DIRECTORY [seconds for each line, default 3] [messages there before, default 0]
-// The directory decides what is measured: an fsync of a disk, or of memory (/dev/shm).
+//   bench_storage DIRECTORY|CONNECTION [seconds for each line, default 3] [messages there before, default 0]
+// The directory decides what is measured: an fsync of a disk, or of memory (/dev/shm). A connection string of libpq
+// ("host=... dbname=...") measures PostgreSQL, in a database without accounts, which keeps what is written; the CPU of
+// all PostgreSQL processes of this machine is printed beside our own.
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -10,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -111,10 +114,30 @@ double cpu_seconds() {
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+// Of all processes called postgres: zero for SQLite, and for a server on another machine.
+double postgres_cpu_seconds() {
+    std::uint64_t ticks = 0;
+    for (const auto& process : std::filesystem::directory_iterator("/proc")) {
+        std::ifstream file(process.path() / "stat");
+        std::string pid, name, skipped;
+        if (!(file >> pid >> name) || name != "(postgres)") continue;
+        std::uint64_t user = 0, system = 0;
+        for (int field = 3; field < 14; ++field) file >> skipped;
+        if (file >> user >> system) ticks += user + system;
+    }
+    return double(ticks) / double(::sysconf(_SC_CLK_TCK));
+}
+
 double milliseconds(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
 
-void report(const char* what, Run& run, int in_flight, double seconds, double cpu, const DatabaseGauges& before,
+struct Cpu {
+    double ours = cpu_seconds();
+    double postgres = postgres_cpu_seconds();
+};
+
+void report(const char* what, Run& run, int in_flight, double seconds, const Cpu& cpu, const DatabaseGauges& before,
             const DatabaseGauges& after) {
+    const Cpu now;
     std::sort(run.waits.begin(), run.waits.end());
     const auto at = [&](double part) {
         return milliseconds(run.waits[std::size_t(part * double(run.waits.size() - 1))]);
@@ -123,9 +146,10 @@ void report(const char* what, Run& run, int in_flight, double seconds, double cp
     const double grouped = commits ? double(after.writes - before.writes) / double(commits) : 0;
     std::printf(
         "%-16s %5d in flight %8.0f /s   p50 %7.3f ms   p99 %7.3f ms   worst %7.3f ms   %5.1f calls/commit   %5.1f us "
-        "CPU%s\n",
+        "CPU   %5.1f us of PostgreSQL%s\n",
         what, in_flight, double(run.waits.size()) / seconds, at(0.5), at(0.99), at(1), grouped,
-        cpu / double(run.waits.size()) * 1e6, run.failed ? "   FAILED" : "");
+        (now.ours - cpu.ours) / double(run.waits.size()) * 1e6,
+        (now.postgres - cpu.postgres) / double(run.waits.size()) * 1e6, run.failed ? "   FAILED" : "");
 }
 
 void measure(const char* what, Task<void> (*work)(Run*), Storage& storage, const std::vector<Jid>& owners,
@@ -133,11 +157,11 @@ void measure(const char* what, Task<void> (*work)(Run*), Storage& storage, const
     Run run{storage.stores(), owners, SteadyTime::clock::now() + Seconds(seconds), rows};
     run.chance.seed(std::random_device()());
     const DatabaseGauges before = storage.gauges();
-    const double cpu_before = cpu_seconds();
+    const Cpu cpu_before;
     run.running = in_flight;
     for (int i = 0; i < in_flight; ++i) spawn(work(&run));
     loop.run_until([&] { return run.running == 0; }, Seconds(seconds + 60));
-    report(what, run, in_flight, seconds, cpu_seconds() - cpu_before, before, storage.gauges());
+    report(what, run, in_flight, seconds, cpu_before, before, storage.gauges());
 }
 
 // What the disk itself takes, for comparison: one thread that appends a page and syncs.
@@ -249,28 +273,29 @@ void measure_large_archive(Storage& storage, const std::vector<Jid>& owners, Wai
     });
 }
 
-int run(const std::string& directory, int seconds, std::size_t messages) {
+void measure_all(Storage& storage, WaitLoop& loop, int seconds, std::size_t messages) {
+    const std::vector<Jid> owners = make_accounts(storage, loop);
+    if (messages > 0) fill(storage, owners, loop, messages);
+    const auto append = [&](const char* what, Rows rows) {
+        for (const int in_flight : {1, 10, 100, 1'000}) {
+            measure(what, append_until_end, storage, owners, loop, in_flight, seconds, rows);
+        }
+    };
+    append("two rows, origin", Rows::two_with_origin);
+    append("two rows", Rows::two);
+    append("one that waits", Rows::one);
+    measure("acknowledge", acknowledge_until_end, storage, owners, loop, 100, seconds);
+    measure("login", load_until_end, storage, owners, loop, 10, seconds);
+    measure("newest 50", page_until_end, storage, owners, loop, 10, seconds);
+    if (messages > 0) measure_large_archive(storage, owners, loop, 100'000);
+}
+
+int run_sqlite(const std::string& directory, int seconds, std::size_t messages) {
     const std::string path = directory + "/bench-storage.db";
     for (const char* suffix : {"", "-wal", "-shm", ".lock"}) std::filesystem::remove(path + suffix);
     measure_sync(directory + "/bench-sync", seconds);
     WaitLoop loop;
-    {
-        const std::unique_ptr<Storage> storage = open_sqlite(path);
-        const std::vector<Jid> owners = make_accounts(*storage, loop);
-        if (messages > 0) fill(*storage, owners, loop, messages);
-        const auto append = [&](const char* what, Rows rows) {
-            for (const int in_flight : {1, 10, 100, 1'000}) {
-                measure(what, append_until_end, *storage, owners, loop, in_flight, seconds, rows);
-            }
-        };
-        append("two rows, origin", Rows::two_with_origin);
-        append("two rows", Rows::two);
-        append("one that waits", Rows::one);
-        measure("acknowledge", acknowledge_until_end, *storage, owners, loop, 100, seconds);
-        measure("login", load_until_end, *storage, owners, loop, 10, seconds);
-        measure("newest 50", page_until_end, *storage, owners, loop, 10, seconds);
-        if (messages > 0) measure_large_archive(*storage, owners, loop, 100'000);
-    }
+    measure_all(*open_sqlite(path), loop, seconds, messages);
     const SteadyTime begun = SteadyTime::clock::now();
     { const std::unique_ptr<Storage> again = open_sqlite(path); }
     std::printf("open and close again: %.0f ms, file of %.0f MB\n", milliseconds(SteadyTime::clock::now() - begun),
@@ -279,14 +304,29 @@ int run(const std::string& directory, int seconds, std::size_t messages) {
     return 0;
 }
 
+int run_postgres(const std::string& connection, int seconds, std::size_t messages) {
+    PostgresOptions options;
+    options.connection = connection;
+    WaitLoop loop;
+    measure_all(*open_postgres(options), loop, seconds, messages);
+    const SteadyTime begun = SteadyTime::clock::now();
+    { const std::unique_ptr<Storage> again = open_postgres(options); }
+    std::printf("open and close again: %.0f ms\n", milliseconds(SteadyTime::clock::now() - begun));
+    return 0;
+}
+
 }  // namespace
 }  // namespace rookery
 
 int main(int argc, char** argv) {
     if (argc < 2) {
-        std::fprintf(stderr, "usage: bench_storage DIRECTORY [SECONDS] [MESSAGES]\n");
+        std::fprintf(stderr, "usage: bench_storage DIRECTORY|CONNECTION [SECONDS] [MESSAGES]\n");
         return 2;
     }
     const std::size_t messages = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 0;
-    return rookery::run(argv[1], argc > 2 ? std::atoi(argv[2]) : 3, messages);
+    const int seconds = argc > 2 ? std::atoi(argv[2]) : 3;
+    const std::string where = argv[1];
+    const bool is_connection = where.find('=') != std::string::npos || where.starts_with("postgresql://");
+    return is_connection ? rookery::run_postgres(where, seconds, messages)
+                         : rookery::run_sqlite(where, seconds, messages);
 }

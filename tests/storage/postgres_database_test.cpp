@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <set>
 #include <thread>
 
@@ -300,10 +302,6 @@ TEST_F(PostgresTest, FinishesWhatIsQueuedWhenItIsClosed) {
 class PostgresAway : public PostgresTest {
 protected:
     ~PostgresAway() override { cluster().start(); }
-    void start_again() {
-        if (restart_.joinable()) restart_.join();
-    }
-    std::thread restart_;
 };
 
 TEST_F(PostgresAway, ConnectionsThatWereEndedComeBack) {
