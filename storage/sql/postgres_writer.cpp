@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "storage/sql/queued_database.h"
+
 namespace rookery {
 namespace {
 
@@ -12,7 +14,7 @@ constexpr Milliseconds first_pause{50};
 constexpr Milliseconds longest_pause{1'000};  // between attempts: how long a server that is back waits for us
 constexpr int max_attempts = 3;               // at a transaction, when connections break on it
 
-const Statement begin(Sql("BEGIN"));
+const Statement begin_write(Sql("BEGIN"));
 const Statement commit_all(Sql("COMMIT"));
 const Statement roll_back(Sql("ROLLBACK"));
 const Statement set_savepoint(Sql("SAVEPOINT here"));
@@ -29,7 +31,7 @@ using Work = std::vector<const Statement*>;
 class GroupTransaction {
 public:
     GroupTransaction(PostgresConnection& connection, const std::vector<Job>& batch)
-        : connection_(connection), batch_(batch), step_(batch.size()), before_(1, &begin) {
+        : connection_(connection), batch_(batch), step_(batch.size()), before_(1, &begin_write) {
         answers_.reserve(batch.size());
     }
 
@@ -99,7 +101,7 @@ private:
         step_ = alone ? 1 : answers.size() - 1;
         if (alone) answers_.push_back(std::move(answers.front()));
         failed_last_ = true;
-        before_ = has_savepoint_ ? Work{&back_to_savepoint} : Work{&roll_back, &begin};
+        before_ = has_savepoint_ ? Work{&back_to_savepoint} : Work{&roll_back, &begin_write};
     }
 
     PostgresConnection& connection_;
