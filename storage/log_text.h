@@ -21,7 +21,7 @@ inline constexpr Sql select_first_match{
     "SELECT log.id, log.outgoing, log.stanza, old.found FROM (SELECT old.id, count(*) OVER () AS found, "
     "sum(old.bytes) OVER (ORDER BY old.id) - old.bytes AS ahead FROM (SELECT log.id, log.bytes "
     "FROM account JOIN log_text ON log_text.owner = account.id "
-    "AND log_text.body @@ websearch_to_tsquery('simple', ?10) JOIN log ON log.id = log_text.id "
+    "AND log_text.body @@ websearch_to_tsquery('simple', without_marks(?10)) JOIN log ON log.id = log_text.id "
     "WHERE account.domain = ?1 AND account.local = ?2 AND log.owner = account.id AND log.id > ?3 AND log.id < ?4 "
     "AND log.archived = 1 "
     "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
@@ -39,7 +39,7 @@ inline constexpr Sql select_last_match{
     "SELECT log.id, log.outgoing, log.stanza, old.found FROM (SELECT old.id, count(*) OVER () AS found, "
     "sum(old.bytes) OVER (ORDER BY old.id DESC) - old.bytes AS ahead FROM (SELECT log.id, log.bytes "
     "FROM account JOIN log_text ON log_text.owner = account.id "
-    "AND log_text.body @@ websearch_to_tsquery('simple', ?10) JOIN log ON log.id = log_text.id "
+    "AND log_text.body @@ websearch_to_tsquery('simple', without_marks(?10)) JOIN log ON log.id = log_text.id "
     "WHERE account.domain = ?1 AND account.local = ?2 AND log.owner = account.id AND log.id > ?3 AND log.id < ?4 "
     "AND log.archived = 1 "
     "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
@@ -54,7 +54,7 @@ inline constexpr Sql count_matches{
     "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
     "LIMIT ?8) AS old",
     "SELECT count(*) FROM (SELECT log.id FROM account JOIN log_text ON log_text.owner = account.id "
-    "AND log_text.body @@ websearch_to_tsquery('simple', ?9) JOIN log ON log.id = log_text.id "
+    "AND log_text.body @@ websearch_to_tsquery('simple', without_marks(?9)) JOIN log ON log.id = log_text.id "
     "WHERE account.domain = ?1 AND account.local = ?2 AND log.owner = account.id AND log.id > ?3 AND log.id < ?4 "
     "AND log.archived = 1 "
     "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
@@ -63,7 +63,7 @@ inline constexpr Sql count_matches{
 inline constexpr Sql insert_text{
     "INSERT INTO log_text (rowid, owner, body) SELECT log.id, log.owner, ?2 FROM log "
     "WHERE log.id = ?1 AND log.archived = 1 AND log.stanza = ?3",
-    "INSERT INTO log_text (id, owner, body) SELECT log.id, log.owner, to_tsvector('simple', ?2) FROM log "
+    "INSERT INTO log_text (id, owner, body) SELECT log.id, log.owner, to_tsvector('simple', without_marks(?2)) FROM log "
     "WHERE log.id = ?1 AND log.archived = 1 AND log.stanza = ?3"};
 
 // A message that is replaced. (Triggers could do all this, but SQLite 3.40 does not trust FTS5 inside a schema.)

@@ -17,7 +17,7 @@
 namespace rookery {
 namespace {
 
-constexpr int oldest_server = 130'000;  // 13.0
+constexpr int oldest_server = 140'000;  // 14.0
 constexpr Milliseconds closing_patience{5'000};  // for answers under way when the database is closed
 constexpr Milliseconds migration_timeout{3'600'000};
 
@@ -266,7 +266,7 @@ Result<void> PostgresConnection::connect(SteadyTime until) {
 // not see that we are gone would keep the lock.
 Result<void> PostgresConnection::configure(Role role) {
     if (PQserverVersion(handle_.get()) < oldest_server)
-        return Error(ErrorCode::invalid, "PostgreSQL 13 or newer is needed");
+        return Error(ErrorCode::invalid, "PostgreSQL 14 or newer is needed");
     const char* encoding = PQparameterStatus(handle_.get(), "server_encoding");
     if (!encoding || std::strcmp(encoding, "UTF8") != 0)
         return Error(ErrorCode::invalid, "its encoding has to be UTF8");

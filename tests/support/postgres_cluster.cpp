@@ -178,8 +178,8 @@ std::string PostgresCluster::new_database() {
 
 std::string PostgresCluster::emptied_database() {
     const std::string name = "emptied";
-    if (ask("postgres", "SELECT 1 FROM pg_database WHERE datname = '" + name + "'").empty())
-        ask("postgres", "CREATE DATABASE " + name);
+    if (!has_emptied_) ask("postgres", "CREATE DATABASE " + name);
+    has_emptied_ = true;
     ask(name,
         "DO $$ DECLARE tables TEXT; BEGIN SELECT string_agg(quote_ident(tablename), ', ') INTO tables FROM pg_tables "
         "WHERE schemaname = 'public' AND tablename <> 'meta'; "

@@ -44,6 +44,7 @@ private:
     const pid_t maker_;
     pid_t server_ = 0;
     int databases_ = 0;
+    bool has_emptied_ = false;
 };
 
 }  // namespace rookery
