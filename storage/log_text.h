@@ -63,8 +63,8 @@ inline constexpr Sql count_matches{
 inline constexpr Sql insert_text{
     "INSERT INTO log_text (rowid, owner, body) SELECT log.id, log.owner, ?2 FROM log "
     "WHERE log.id = ?1 AND log.archived = 1 AND log.stanza = ?3",
-    "INSERT INTO log_text (id, owner, body) SELECT log.id, log.owner, to_tsvector('simple', without_marks(?2)) FROM log "
-    "WHERE log.id = ?1 AND log.archived = 1 AND log.stanza = ?3"};
+    "INSERT INTO log_text (id, owner, body) SELECT log.id, log.owner, to_tsvector('simple', without_marks(?2)) "
+    "FROM log WHERE log.id = ?1 AND log.archived = 1 AND log.stanza = ?3"};
 
 // A message that is replaced. (Triggers could do all this, but SQLite 3.40 does not trust FTS5 inside a schema.)
 inline constexpr Sql delete_text{"DELETE FROM log_text WHERE rowid = ?1", "DELETE FROM log_text WHERE id = ?1"};

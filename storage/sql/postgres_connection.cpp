@@ -231,7 +231,7 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const Postg
     const std::string port = options.port > 0 ? std::to_string(options.port) : "";
     Keywords keywords;
     keywords.add("fallback_application_name", "rookery");
-    keywords.add("target_session_attrs", role == Role::writer ? "read-write" : "any");
+    keywords.add("target_session_attrs", "read-write");  // of several servers the one all write to: reads see it all
     keywords.add("dbname", options.connection.c_str());  // libpq reads what else is in it, too
     keywords.add("host", options.server.c_str());
     keywords.add("port", port.c_str());

@@ -77,7 +77,7 @@ private:
         void operator()(pg_result* result) const;
     };
     using ResultPtr = std::unique_ptr<pg_result, ClearResult>;
-    // The text by its address, and the types of the values: null has none. The number of both is bounded by the program.
+    // The text by its address, and the types of the values: null has none. The program bounds the number of both.
     using PreparedKey = std::pair<const char*, std::uint64_t>;
     struct Sent {
         const Statement* statement;  // nullptr: it is the preparation of the next one
@@ -89,7 +89,7 @@ private:
     Result<void> configure(Role role);
     Result<void> lock_database();
     Result<void> enter_pipeline();
-    Result<void> run_script(const char* text, Milliseconds timeout);  // settings and migrations only: texts of the program
+    Result<void> run_script(const char* text, Milliseconds timeout);  // settings and migrations: texts of the program
 
     bool wait_for(short events, SteadyTime until);
     bool send(const Statement& statement);
