@@ -43,10 +43,11 @@ constexpr Sql count_waiting =
 // ?4 rows and ?5 bytes at most; the first one always.
 constexpr Sql select_waiting =
     "SELECT log.id, log.stanza, log.archived FROM (SELECT old.id, sum(old.bytes) OVER (ORDER BY old.id) - old.bytes AS before "
-    "FROM (SELECT log.id, log.bytes FROM account JOIN log ON log.owner = account.id "
-    "WHERE account.domain = ?1 AND account.local = ?2 AND log.waiting = 1 AND log.id > coalesce((SELECT "
-    "delivered_through FROM log_mark WHERE log_mark.owner = account.id AND delivered_through > ?3), ?3) "
-    "AND NOT EXISTS (SELECT 1 FROM log_delivered WHERE log_delivered.owner = account.id AND log_delivered.id = log.id) "
+    "FROM (SELECT log.id, log.bytes FROM log "
+    "WHERE log.owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) AND log.waiting = 1 "
+    "AND log.id > coalesce((SELECT delivered_through FROM log_mark JOIN account ON account.id = log_mark.owner "
+    "WHERE account.domain = ?1 AND account.local = ?2 AND delivered_through > ?3), ?3) "
+    "AND NOT EXISTS (SELECT 1 FROM log_delivered WHERE log_delivered.owner = log.owner AND log_delivered.id = log.id) "
     "ORDER BY log.id LIMIT ?4) AS old) AS old JOIN log ON log.id = old.id WHERE old.before < ?5 ORDER BY log.id";
 
 // From the watermark to ?3 (+: by the index of the owner, not by that of all that is not archived): what no archive

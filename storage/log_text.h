@@ -74,16 +74,16 @@ inline constexpr Sql delete_texts{
     "JOIN log ON log.owner = account.id AND log.id <= log_mark.searchable_through "
     "WHERE account.domain = ?1 AND account.local = ?2 AND log.id > ?3 AND log.id < ?4 AND log.archived = 1 "
     "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7))",
-    "DELETE FROM log_text WHERE id IN (SELECT log.id FROM account JOIN log_mark ON log_mark.owner = account.id "
-    "JOIN log ON log.owner = account.id AND log.id <= log_mark.searchable_through "
-    "WHERE account.domain = ?1 AND account.local = ?2 AND log.id > ?3 AND log.id < ?4 AND log.archived = 1 "
+    "DELETE FROM log_text WHERE id > ?3 AND id < ?4 AND id IN (SELECT log.id FROM log "
+    "WHERE log.owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) "
+    "AND log.id > ?3 AND log.id < ?4 AND log.archived = 1 "
     "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7))"};
 // ... of all ...
 inline constexpr Sql delete_texts_of_all{
     "DELETE FROM log_text WHERE rowid IN (SELECT log.id FROM log JOIN log_mark ON log_mark.owner = log.owner "
     "AND log.id <= log_mark.searchable_through WHERE log.id > ?1 AND log.id < ?2 AND log.archived = 1)",
-    "DELETE FROM log_text WHERE id IN (SELECT log.id FROM log JOIN log_mark ON log_mark.owner = log.owner "
-    "AND log.id <= log_mark.searchable_through WHERE log.id > ?1 AND log.id < ?2 AND log.archived = 1)"};
+    "DELETE FROM log_text WHERE id > ?1 AND id < ?2 "
+    "AND EXISTS (SELECT 1 FROM log WHERE log.id = log_text.id AND log.archived = 1)"};
 // ... and everything of an account.
 inline constexpr Sql delete_texts_of_account{
     "DELETE FROM log_text WHERE rowid IN (SELECT log.id FROM account JOIN log_mark ON log_mark.owner = account.id "
