@@ -18,37 +18,43 @@ constexpr Sql select_first =
     "sum(old.bytes) OVER (ORDER BY old.id) - old.bytes AS ahead FROM (SELECT log.id, log.bytes "
     "FROM log WHERE log.owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) "
     "AND log.id > ?3 AND log.id < ?4 AND log.archived = 1 "
-    "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
+    "AND log.peer_hash >= ?5 AND log.peer_hash <= CASE WHEN ?5 < 0 THEN 4294967295 ELSE ?5 END AND (?6 = '' OR "
+    "log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
     "ORDER BY log.id LIMIT ?8) AS old) AS old JOIN log ON log.id = old.id WHERE old.ahead < ?9 ORDER BY log.id";
 constexpr Sql select_last =
     "SELECT log.id, log.outgoing, log.stanza, old.found FROM (SELECT old.id, count(*) OVER () AS found, "
     "sum(old.bytes) OVER (ORDER BY old.id DESC) - old.bytes AS ahead FROM (SELECT log.id, log.bytes "
     "FROM log WHERE log.owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) "
     "AND log.id > ?3 AND log.id < ?4 AND log.archived = 1 "
-    "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
+    "AND log.peer_hash >= ?5 AND log.peer_hash <= CASE WHEN ?5 < 0 THEN 4294967295 ELSE ?5 END AND (?6 = '' OR "
+    "log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
     "ORDER BY log.id DESC LIMIT ?8) AS old) AS old JOIN log ON log.id = old.id WHERE old.ahead < ?9 ORDER BY log.id "
     "DESC";
 constexpr Sql count_bounded =
     "SELECT count(*) FROM (SELECT log.id FROM log "
     "WHERE log.owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) "
     "AND log.id > ?3 AND log.id < ?4 AND log.archived = 1 "
-    "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
+    "AND log.peer_hash >= ?5 AND log.peer_hash <= CASE WHEN ?5 < 0 THEN 4294967295 ELSE ?5 END AND (?6 = '' OR "
+    "log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
     "LIMIT ?8) AS old";
 constexpr Sql select_one =
     "SELECT log.id, log.outgoing, log.stanza FROM log "
     "WHERE log.owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) AND log.id = ?3 AND log.archived = 1";
 constexpr Sql select_oldest =
     "SELECT log.id FROM log "
-    "WHERE log.owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) AND log.archived = 1 ORDER BY log.id LIMIT 1";
+    "WHERE log.owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) AND log.archived = 1 ORDER BY log.id "
+    "LIMIT 1";
 constexpr Sql select_newest =
     "SELECT log.id FROM log "
-    "WHERE log.owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) AND log.archived = 1 ORDER BY log.id DESC LIMIT 1";
+    "WHERE log.owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) AND log.archived = 1 ORDER BY log.id "
+    "DESC LIMIT 1";
 constexpr Sql count_all =
     "SELECT count(log.id) FROM account LEFT JOIN log ON log.owner = account.id AND log.archived = 1 "
     "WHERE account.domain = ?1 AND account.local = ?2 GROUP BY account.id";
 constexpr Sql select_excess =
     "SELECT log.id FROM log "
-    "WHERE log.owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) AND log.archived = 1 ORDER BY log.id DESC LIMIT 1 OFFSET ?3";
+    "WHERE log.owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) AND log.archived = 1 ORDER BY log.id "
+    "DESC LIMIT 1 OFFSET ?3";
 constexpr Sql select_sizes =
     "SELECT account.id, account.domain, account.local, (SELECT count(*) FROM log WHERE log.owner = account.id "
     "AND log.archived = 1) FROM account WHERE account.id > ?1 AND account.local <> '' ORDER BY account.id LIMIT ?2";
@@ -60,12 +66,14 @@ constexpr Sql select_slice =
     "SELECT count(*), coalesce(max(id), 0) FROM (SELECT log.id FROM log "
     "WHERE log.owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) "
     "AND log.id > ?3 AND log.id < ?4 AND log.archived = 1 "
-    "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
+    "AND log.peer_hash >= ?5 AND log.peer_hash <= CASE WHEN ?5 < 0 THEN 4294967295 ELSE ?5 END AND (?6 = '' OR "
+    "log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
     "ORDER BY log.id LIMIT ?8) AS old";
 constexpr Sql delete_slice =
     "DELETE FROM log WHERE owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) "
     "AND id > ?3 AND id < ?4 AND archived = 1 "
-    "AND (?5 < 0 OR peer_hash = ?5) AND (?6 = '' OR peer = ?6) AND (?7 = '' OR peer_resource = ?7) "
+    "AND peer_hash >= ?5 AND peer_hash <= CASE WHEN ?5 < 0 THEN 4294967295 ELSE ?5 END AND (?6 = '' OR peer = ?6) AND "
+    "(?7 = '' OR peer_resource = ?7) "
     "AND (origin IS NULL OR id < ?8 - ?9) AND (waiting = 0 OR id <= coalesce((SELECT delivered_through "
     "FROM log_mark WHERE log_mark.owner = log.owner), 0) OR EXISTS (SELECT 1 FROM log_delivered "
     "WHERE log_delivered.owner = log.owner AND log_delivered.id = log.id))";
@@ -75,7 +83,8 @@ constexpr Sql hide_slice =
     "WHERE log_delivered.owner = log.owner AND log_delivered.id = log.id) THEN 0 ELSE 1 END "
     "WHERE owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) "
     "AND id > ?3 AND id < ?4 AND archived = 1 "
-    "AND (?5 < 0 OR peer_hash = ?5) AND (?6 = '' OR peer = ?6) AND (?7 = '' OR peer_resource = ?7)";
+    "AND peer_hash >= ?5 AND peer_hash <= CASE WHEN ?5 < 0 THEN 4294967295 ELSE ?5 END AND (?6 = '' OR peer = ?6) AND "
+    "(?7 = '' OR peer_resource = ?7)";
 constexpr Sql empty_slice =
     "UPDATE log SET bytes = 0, stanza = '' "
     "WHERE owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) "

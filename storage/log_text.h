@@ -16,7 +16,8 @@ inline constexpr Sql select_first_match{
     "CROSS JOIN log ON log.id = log_text.rowid "
     "WHERE account.domain = ?1 AND account.local = ?2 AND log.owner = account.id AND log.id > ?3 AND log.id < ?4 "
     "AND log.archived = 1 "
-    "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
+    "AND log.peer_hash >= ?5 AND log.peer_hash <= CASE WHEN ?5 < 0 THEN 4294967295 ELSE ?5 END AND (?6 = '' OR "
+    "log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
     "ORDER BY log.id LIMIT ?8) AS old) AS old JOIN log ON log.id = old.id WHERE old.ahead < ?9 ORDER BY log.id",
     "SELECT log.id, log.outgoing, log.stanza, old.found FROM (SELECT old.id, count(*) OVER () AS found, "
     "sum(old.bytes) OVER (ORDER BY old.id) - old.bytes AS ahead FROM (SELECT log.id, log.bytes "
@@ -24,7 +25,8 @@ inline constexpr Sql select_first_match{
     "AND log_text.body @@ websearch_to_tsquery('simple', without_marks(?10)) JOIN log ON log.id = log_text.id "
     "WHERE account.domain = ?1 AND account.local = ?2 AND log.owner = account.id AND log.id > ?3 AND log.id < ?4 "
     "AND log.archived = 1 "
-    "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
+    "AND log.peer_hash >= ?5 AND log.peer_hash <= CASE WHEN ?5 < 0 THEN 4294967295 ELSE ?5 END AND (?6 = '' OR "
+    "log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
     "ORDER BY log.id LIMIT ?8) AS old) AS old JOIN log ON log.id = old.id WHERE old.ahead < ?9 ORDER BY log.id"};
 inline constexpr Sql select_last_match{
     "SELECT log.id, log.outgoing, log.stanza, old.found FROM (SELECT old.id, count(*) OVER () AS found, "
@@ -33,7 +35,8 @@ inline constexpr Sql select_last_match{
     "CROSS JOIN log ON log.id = log_text.rowid "
     "WHERE account.domain = ?1 AND account.local = ?2 AND log.owner = account.id AND log.id > ?3 AND log.id < ?4 "
     "AND log.archived = 1 "
-    "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
+    "AND log.peer_hash >= ?5 AND log.peer_hash <= CASE WHEN ?5 < 0 THEN 4294967295 ELSE ?5 END AND (?6 = '' OR "
+    "log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
     "ORDER BY log.id DESC LIMIT ?8) AS old) AS old JOIN log ON log.id = old.id WHERE old.ahead < ?9 ORDER BY log.id "
     "DESC",
     "SELECT log.id, log.outgoing, log.stanza, old.found FROM (SELECT old.id, count(*) OVER () AS found, "
@@ -42,7 +45,8 @@ inline constexpr Sql select_last_match{
     "AND log_text.body @@ websearch_to_tsquery('simple', without_marks(?10)) JOIN log ON log.id = log_text.id "
     "WHERE account.domain = ?1 AND account.local = ?2 AND log.owner = account.id AND log.id > ?3 AND log.id < ?4 "
     "AND log.archived = 1 "
-    "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
+    "AND log.peer_hash >= ?5 AND log.peer_hash <= CASE WHEN ?5 < 0 THEN 4294967295 ELSE ?5 END AND (?6 = '' OR "
+    "log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
     "ORDER BY log.id DESC LIMIT ?8) AS old) AS old JOIN log ON log.id = old.id WHERE old.ahead < ?9 ORDER BY log.id "
     "DESC"};
 inline constexpr Sql count_matches{
@@ -51,13 +55,15 @@ inline constexpr Sql count_matches{
     "CROSS JOIN log ON log.id = log_text.rowid "
     "WHERE account.domain = ?1 AND account.local = ?2 AND log.owner = account.id AND log.id > ?3 AND log.id < ?4 "
     "AND log.archived = 1 "
-    "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
+    "AND log.peer_hash >= ?5 AND log.peer_hash <= CASE WHEN ?5 < 0 THEN 4294967295 ELSE ?5 END AND (?6 = '' OR "
+    "log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
     "LIMIT ?8) AS old",
     "SELECT count(*) FROM (SELECT log.id FROM account JOIN log_text ON log_text.owner = account.id "
     "AND log_text.body @@ websearch_to_tsquery('simple', without_marks(?9)) JOIN log ON log.id = log_text.id "
     "WHERE account.domain = ?1 AND account.local = ?2 AND log.owner = account.id AND log.id > ?3 AND log.id < ?4 "
     "AND log.archived = 1 "
-    "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
+    "AND log.peer_hash >= ?5 AND log.peer_hash <= CASE WHEN ?5 < 0 THEN 4294967295 ELSE ?5 END AND (?6 = '' OR "
+    "log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7) "
     "LIMIT ?8) AS old"};
 // If it is still what was read.
 inline constexpr Sql insert_text{
@@ -73,11 +79,13 @@ inline constexpr Sql delete_texts{
     "DELETE FROM log_text WHERE rowid IN (SELECT log.id FROM account JOIN log_mark ON log_mark.owner = account.id "
     "JOIN log ON log.owner = account.id AND log.id <= log_mark.searchable_through "
     "WHERE account.domain = ?1 AND account.local = ?2 AND log.id > ?3 AND log.id < ?4 AND log.archived = 1 "
-    "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7))",
+    "AND log.peer_hash >= ?5 AND log.peer_hash <= CASE WHEN ?5 < 0 THEN 4294967295 ELSE ?5 END AND (?6 = '' OR "
+    "log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7))",
     "DELETE FROM log_text WHERE id > ?3 AND id < ?4 AND id IN (SELECT log.id FROM log "
     "WHERE log.owner = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) "
     "AND log.id > ?3 AND log.id < ?4 AND log.archived = 1 "
-    "AND (?5 < 0 OR log.peer_hash = ?5) AND (?6 = '' OR log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7))"};
+    "AND log.peer_hash >= ?5 AND log.peer_hash <= CASE WHEN ?5 < 0 THEN 4294967295 ELSE ?5 END AND (?6 = '' OR "
+    "log.peer = ?6) AND (?7 = '' OR log.peer_resource = ?7))"};
 // ... of all ...
 inline constexpr Sql delete_texts_of_all{
     "DELETE FROM log_text WHERE rowid IN (SELECT log.id FROM log JOIN log_mark ON log_mark.owner = log.owner "
