@@ -17,7 +17,7 @@
 namespace rookery {
 namespace {
 
-constexpr int oldest_server = 140'000;  // 14.0
+constexpr int oldest_server = 140'000;           // 14.0
 constexpr Milliseconds closing_patience{5'000};  // for answers under way when the database is closed
 constexpr Milliseconds migration_timeout{3'600'000};
 
@@ -127,9 +127,9 @@ bool rolled_back_instead(const Statement& statement, PGresult* result) {
 }
 
 ErrorCode error_code(std::string_view state) {
-    if (state == "23505") return ErrorCode::conflict;      // unique_violation
-    if (state == "23503") return ErrorCode::not_found;     // foreign_key_violation
-    if (state == "55P03") return ErrorCode::unavailable;   // lock_not_available
+    if (state == "23505") return ErrorCode::conflict;        // unique_violation
+    if (state == "23503") return ErrorCode::not_found;       // foreign_key_violation
+    if (state == "55P03") return ErrorCode::unavailable;     // lock_not_available
     if (state.starts_with("23")) return ErrorCode::invalid;  // another constraint
     if (state.starts_with("22")) return ErrorCode::invalid;  // data exception: not UTF-8, out of range
     if (state.starts_with("54")) return ErrorCode::invalid;  // larger than a row or an index entry can be
@@ -387,8 +387,9 @@ bool PostgresConnection::execute(const Statement& statement, const std::string& 
         const std::string* bytes = values[i].if_text();
         if (const Blob* blob = values[i].if_blob()) bytes = &blob->bytes;
         if (values[i].is_null()) continue;
-        if (!bytes) numbers[i] = big_endian(values[i].is_new_id() ? static_cast<std::int64_t>(ids_->next())
-                                                                  : values[i].integer());
+        if (!bytes)
+            numbers[i] =
+                big_endian(values[i].is_new_id() ? static_cast<std::int64_t>(ids_->next()) : values[i].integer());
         data[i] = bytes ? bytes->data() : numbers[i].data();
         sizes[i] = static_cast<int>(bytes ? bytes->size() : numbers[i].size());
     }
@@ -455,8 +456,8 @@ Result<bool> PostgresConnection::is_empty() {
 }
 
 Result<bool> PostgresConnection::has_meta() {
-    auto found = run(Statement(Sql(
-        "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'meta'")));
+    auto found = run(Statement(
+        Sql("SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'meta'")));
     if (!found) return std::move(found).error();
     return found->rows.at(0, 0).integer() > 0;
 }

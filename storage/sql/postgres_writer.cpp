@@ -163,9 +163,9 @@ Result<void> PostgresWriter::start() {
 
 // Above all that the tables know and all that were made: also if another server was here meanwhile.
 Result<void> PostgresWriter::start_ids(PostgresConnection& connection) {
-    Result<WriteOutcome> found = connection.run(Statement(
-        Sql("SELECT (SELECT coalesce(max(id), 0) FROM log), "
-            "(SELECT coalesce(max(delivered_through), 0) FROM log_mark)")));
+    Result<WriteOutcome> found =
+        connection.run(Statement(Sql("SELECT (SELECT coalesce(max(id), 0) FROM log), "
+                                     "(SELECT coalesce(max(delivered_through), 0) FROM log_mark)")));
     if (!found) return std::move(found).error();
     const std::int64_t in_tables = std::max(found->rows.at(0, 0).integer(), found->rows.at(0, 1).integer());
     const std::uint64_t last = std::max(static_cast<std::uint64_t>(in_tables), ids_ ? ids_->next() : 0);
@@ -206,8 +206,7 @@ Result<std::vector<Answer>> PostgresWriter::run_transaction(const std::vector<Jo
 Result<PostgresConnection*> PostgresWriter::usable(SteadyTime until) {
     Result<PostgresConnection*> connection = link_.get(until);
     if (!connection || (*connection)->makes_ids()) return connection;
-    if (auto started = start_ids(**connection); !started)
-        return Error(ErrorCode::unavailable, started.error().message);
+    if (auto started = start_ids(**connection); !started) return Error(ErrorCode::unavailable, started.error().message);
     return connection;
 }
 

@@ -102,8 +102,7 @@ TEST_F(PostgresTest, MakesItsTablesAndFindsThemAgain) {
     open();
     EXPECT_GT(append("two").value().id, first);
     EXPECT_EQ(waiting_texts(), "one,two");
-    EXPECT_EQ(ask("SELECT value FROM meta WHERE key = 'schema'").front(),
-              std::to_string(migrations().back().schema));
+    EXPECT_EQ(ask("SELECT value FROM meta WHERE key = 'schema'").front(), std::to_string(migrations().back().schema));
 }
 
 TEST_F(PostgresTest, IdsAreAboveAllThatWereMadeAlsoWhenTheClockIsBack) {
@@ -122,7 +121,6 @@ TEST_F(PostgresTest, RefusesASecondServer) {
 }
 
 TEST_F(PostgresTest, RefusesAWrongPasswordAndKeepsItToItself) {
-    cluster().ask("postgres", "DROP ROLE IF EXISTS guest");
     cluster().ask("postgres", "CREATE ROLE guest LOGIN PASSWORD 'right'");
     options_.username = "guest";
     options_.password = "s3cret-but-wrong";
@@ -420,9 +418,7 @@ TEST_F(PostgresAway, NothingAnsweredIsLostUnderLoad) {
                 const std::string text = std::to_string(writer) + "-" + std::to_string(i);
                 const Result<Appended> answer = append(text);
                 const std::lock_guard lock(mutex);
-                auto& fate = answer                                              ? kept
-                             : answer.error().code == ErrorCode::unavailable ? refused
-                                                                                 : unknown;
+                auto& fate = answer ? kept : answer.error().code == ErrorCode::unavailable ? refused : unknown;
                 fate.insert(text);
             }
         });

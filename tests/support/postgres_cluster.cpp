@@ -92,11 +92,11 @@ void PostgresCluster::make_files() {
     const User user = server_user();
     if (::chown(directory_.path().c_str(), user.id, user.group) != 0) throw std::runtime_error("chown");
     const std::string log = directory_.file("initdb.log");
-    const pid_t made = start_program(user,
-                                     {newest_programs() + "/initdb", "-D", directory_.file("data"), "-U", "rookery",
-                                      "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8",
-                                      "--locale-provider=icu", "--icu-locale=en-US"},  // sorts as people do
-                                     log);
+    const pid_t made = start_program(
+        user,
+        {newest_programs() + "/initdb", "-D", directory_.file("data"), "-U", "rookery", "--auth=trust", "--no-sync",
+         "--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"},  // sorts as people do
+        log);
     int status = 0;
     ::waitpid(made, &status, 0);
     if (status != 0) throw std::runtime_error("initdb: " + content(log));

@@ -29,7 +29,7 @@ public:
     // The first column of what a statement of an administrator gives.
     std::vector<std::string> ask(const std::string& database, const std::string& sql) const;
 
-    void start();      // waits until it takes connections
+    void start();           // waits until it takes connections
     void stop(int signal);  // to the server: SIGINT ends it in good order, SIGQUIT and SIGKILL as a crash does
     void freeze() const;    // all its processes stand still ...
     void thaw() const;      // ... and go on
