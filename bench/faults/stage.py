@@ -1,0 +1,70 @@
+"""What the rounds of one process have in common: a folder, a certificate, data folders to begin with, the large server."""
+import hashlib
+import pathlib
+import shutil
+import tempfile
+
+import servers
+from faults import filling, full_log, shim
+from faults.server import Ended, Server, make_template
+
+ACCOUNTS = 60
+CACHE = pathlib.Path(tempfile.gettempdir())
+
+
+class Stage:
+    def __init__(self, folder, keep):
+        """`folder`: this command's; `keep`: where failing rounds stay."""
+        self.base, self.folder = pathlib.Path(folder), pathlib.Path(keep)
+        self.certificate = servers.Certificate(self.base / "tls", "localhost")
+        self.shared_server = None
+        self._makers = {"accounts": self._make_accounts, "full log": self._make_full_log, "million": self._make_million}
+
+    def prepare(self, templates):
+        """Once, before there are several processes."""
+        for name in ("accounts", *templates):
+            self.template(name)
+        shim.compile_into(self.base / "shim")
+
+    def template(self, name):
+        """A data folder to begin with."""
+        folder = self.base / name.replace(" ", "-") / "data"
+        if not folder.exists():
+            self._makers[name](folder)
+        return folder
+
+    def _make_accounts(self, folder):
+        make_template(folder.parent, self.certificate, ACCOUNTS)
+        (folder / "control").unlink(missing_ok=True)
+
+    def _make_full_log(self, folder):
+        shutil.copytree(self.template("accounts"), folder)
+        full_log.fill(folder)
+
+    def _make_million(self, folder):
+        """Made once for all commands whose server has the same tables: it takes ten seconds."""
+        accounts = self.template("accounts")
+        kept = CACHE / f"rookery-million-{hashlib.sha256(filling.tables_of(accounts).encode()).hexdigest()[:12]}"
+        shutil.copytree(filling.cached(kept, accounts), folder)
+
+    def shim(self, folder):
+        return shim.Shim(self.base / "shim" / "shim.so", folder)
+
+    def big_server(self):
+        """With a million archived messages: goes on from round to round, is made anew after a failure."""
+        if self.shared_server is None or not self.shared_server.alive:
+            self.end()
+            folder = pathlib.Path(tempfile.mkdtemp(prefix="big.", dir=self.base))
+            self.shared_server = Server(folder, self.certificate, self.template("million"))
+            self.shared_server.prepare()
+        return self.shared_server
+
+    def end(self):
+        """Its last end must be in order."""
+        if self.shared_server is None:
+            return
+        server, self.shared_server = self.shared_server, None
+        server.stop()
+        shutil.rmtree(server.scratch, ignore_errors=True)
+        if server.process and server.process.returncode not in (0, -9):
+            raise Ended(f"the large server ended with {server.process.returncode}")
