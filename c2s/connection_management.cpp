@@ -143,9 +143,9 @@ Task<void> Connection::take_over(std::shared_ptr<C2sSession> session, std::uint3
     }
     end_login();
     session_ = session;
+    (void)session->acknowledge(h);  // before it has a connection to ask for more on: <resumed/> is the first answer
     session->attach(*this, origin());
     stream_.resumed(session->jid());
-    (void)session->acknowledge(h);
     stream_.write(nonza("resumed").set("previd", session->resumption_id()).set("h", std::to_string(session->handled())));
     session->resend();
     SessionEvent event{session, c2s_.shard().find_account(session->jid().bare_str())};

@@ -133,7 +133,7 @@ class Client:
         if answer.get("h") is not None:
             self._take_count(int(answer.get("h")))
         if answer.tag != SM + "resumed":
-            self.mark(f"{self.name} not resumed, h {answer.get('h')}")
+            self.mark(f"{self.name} not resumed: {ElementTree.tostring(answer).decode()}")
             return False
         self.mark(f"{self.name} resumed")
         again, self._unacked = self._unacked, collections.deque()

@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+from faults.shim import missing  # noqa: F401 (asked before a round)
+
 NAME = "disk full (ENOSPC), then space again"
 SHORT, LONG = 4, 20
 HEALTHY_SECONDS = 5

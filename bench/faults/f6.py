@@ -1,6 +1,8 @@
 """F6: the n-th write or sync of the database fails (EIO): once, a few times, or until the server is started again."""
 import errno
 
+from faults.shim import missing  # noqa: F401 (asked before a round)
+
 NAME = "EIO on the n-th write or sync of the database, n to 200"
 TEMPLATES = ("full log",)
 SHORT, LONG = 50, 200

@@ -83,7 +83,7 @@ class Round:
     # --- what faults use
 
     def make_server(self, template="accounts", **options):
-        self.server = Server(self.folder / "server", self.stage.certificate, self.stage.template(template), **options)
+        self.server = Server(self.folder / "server", self.stage.certificate, template and self.stage.template(template), **options)
         self.server.prepare()
         return self.server
 

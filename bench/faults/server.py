@@ -51,32 +51,16 @@ def account_name(number):
     return f"u{number}"
 
 
-class Server(servers.Rookery):
-    def __init__(self, folder, certificate, template=None, ip="127.0.0.1", more="", prefix=()):
-        """`template`: a data folder to begin with; `prefix`: words before the program's own, as `ip netns exec`."""
-        port, tls_port = free_ports(2)
-        super().__init__(PROGRAM, folder, port, tls_port, certificate=certificate)
-        self.ip, self.more, self.prefix, self.first = ip, more, list(prefix), template
-        self.added_environment = {}
-        self.log = self.scratch / "output.log"
-
-    def prepare(self, accounts=()):
-        pem = self.scratch / "server-and-key.pem"
-        pem.write_bytes(self.certificate.certificate.read_bytes() + self.certificate.key.read_bytes())
-        (self.scratch / "rookery.yml").write_text(CONFIG.format(
-            certificate=pem, ip=self.ip, port=self.port, tls_port=self.tls_port, more=self.more))
-        if not self.data.exists():
-            shutil.copytree(self.first, self.data) if self.first else self.data.mkdir()
-
-    def command(self):
-        return [*self.prefix, *super().command()]
-
-    # --- running
+class Restartable:
+    """Of a servers.Server: started without waiting, killed, and started again on the same folder."""
+    ip = "127.0.0.1"
+    added_environment = {}
 
     def spawn(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            cwd=self.scratch, env={**os.environ, **self.added_environment})
+                                            cwd=self.scratch, env={**os.environ, **self.environment(), **self.added_environment},
+                                            **self._identity())
 
     async def serving(self, seconds=START_SECONDS):
         """Waits until an account has logged in; seconds since the call."""
@@ -126,6 +110,26 @@ class Server(servers.Rookery):
             self.kill()
             raise Ended(f"the server did not end within {STOP_SECONDS} s of SIGTERM")
         return self.process.returncode
+
+
+class Server(Restartable, servers.Rookery):
+    def __init__(self, folder, certificate, template=None, ip="127.0.0.1", more="", prefix=()):
+        """`template`: a data folder to begin with; `prefix`: words before the program's own, as `ip netns exec`."""
+        port, tls_port = free_ports(2)
+        super().__init__(PROGRAM, folder, port, tls_port, certificate=certificate)
+        self.ip, self.more, self.prefix, self.first = ip, more, list(prefix), template
+        self.log = self.scratch / "output.log"
+
+    def prepare(self, accounts=()):
+        pem = self.scratch / "server-and-key.pem"
+        pem.write_bytes(self.certificate.certificate.read_bytes() + self.certificate.key.read_bytes())
+        (self.scratch / "rookery.yml").write_text(CONFIG.format(
+            certificate=pem, ip=self.ip, port=self.port, tls_port=self.tls_port, more=self.more))
+        if not self.data.exists():
+            shutil.copytree(self.first, self.data) if self.first else self.data.mkdir()
+
+    def command(self):
+        return [*self.prefix, *super().command()]
 
     def memory(self):
         """Bytes of its own: code and files mapped do not count."""

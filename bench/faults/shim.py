@@ -2,6 +2,7 @@
 import errno
 import mmap
 import pathlib
+import shutil
 import struct
 import subprocess
 
@@ -13,6 +14,11 @@ KINDS = {"tables": 1, "log": 2, "index": 4, "other": 8, "client": 16, "message":
 PHASES = {"before": 1, "half": 2, "after": 3}
 MODES = {"off": 0, "die": 1, "fail": 2, "space": 3}
 FIELDS = ("mode", "call", "kind", "phase", "countdown", "times", "error", "space", "reached")
+
+
+def missing():
+    """Why it cannot be used; empty: it can."""
+    return "" if shutil.which("cc") else "no C compiler (cc)"
 
 
 def names():

@@ -6,6 +6,7 @@ import tempfile
 
 import servers
 from faults import filling, full_log, shim
+from faults.postgres import Cluster
 from faults.server import Ended, Server, make_template
 
 ACCOUNTS = 60
@@ -17,14 +18,15 @@ class Stage:
         """`folder`: this command's; `keep`: where failing rounds stay."""
         self.base, self.folder = pathlib.Path(folder), pathlib.Path(keep)
         self.certificate = servers.Certificate(self.base / "tls", "localhost")
-        self.shared_server = None
+        self.shared_server = self._cluster = None
         self._makers = {"accounts": self._make_accounts, "full log": self._make_full_log, "million": self._make_million}
 
     def prepare(self, templates):
         """Once, before there are several processes."""
         for name in ("accounts", *templates):
             self.template(name)
-        shim.compile_into(self.base / "shim")
+        if not shim.missing():
+            shim.compile_into(self.base / "shim")
 
     def template(self, name):
         """A data folder to begin with."""
@@ -50,16 +52,31 @@ class Stage:
     def shim(self, folder):
         return shim.Shim(self.base / "shim" / "shim.so", folder)
 
+    def cluster(self):
+        """PostgreSQL, started when it is first asked for."""
+        if self._cluster is None:
+            folder = pathlib.Path(tempfile.mkdtemp(prefix="postgres.", dir=self.base))
+            for path in (self.base, folder):
+                path.chmod(0o755)  # its programs run as another user
+            self._cluster = Cluster(folder / "cluster").make()
+        return self._cluster
+
     def big_server(self):
         """With a million archived messages: goes on from round to round, is made anew after a failure."""
         if self.shared_server is None or not self.shared_server.alive:
-            self.end()
+            self._end_big_server()
             folder = pathlib.Path(tempfile.mkdtemp(prefix="big.", dir=self.base))
             self.shared_server = Server(folder, self.certificate, self.template("million"))
             self.shared_server.prepare()
         return self.shared_server
 
     def end(self):
+        if self._cluster is not None:
+            self._cluster.stop()
+            self._cluster = None
+        self._end_big_server()
+
+    def _end_big_server(self):
         """Its last end must be in order."""
         if self.shared_server is None:
             return

@@ -111,6 +111,15 @@ TEST_P(Resumption, WhatWasNotAcknowledgedComesAgain) {
     EXPECT_THAT(got, HasSubstr("two"));
 }
 
+// A client reads its answer before anything else, even a question.
+TEST_P(Resumption, TheAnswerComesFirst) {
+    romeo.send(chat("juliet@localhost", "one") + chat("juliet@localhost", "two"));
+    juliet.receive();
+    juliet.drop();
+    TestClient back = TestClient::logged_in(server, "juliet@localhost");
+    EXPECT_EQ(returns(back, 1).find("<resumed "), 0u);
+}
+
 TEST_P(Resumption, TheOldConnectionEndsWithAConflict) {
     TestClient back = TestClient::logged_in(server, "juliet@localhost");
     EXPECT_THAT(returns(back, 0), HasSubstr("<resumed "));

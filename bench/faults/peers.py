@@ -1,0 +1,88 @@
+"""bench/durability --peers: F1 against Prosody and ejabberd, each on its own and on an SQL store, and Rookery beside them.
+The same clients, the same checker. Archives and stream management are on, all else is as Debian's packages have it."""
+import types
+
+import servers
+from faults.server import PASSWORD, Restartable, Server, account_name, free_ports
+
+ROUNDS = 20
+ACCOUNTS = 12
+RATE = 300
+
+PROSODY_MORE = """
+modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "offline", "carbons", "pep", "smacks", "mam" }}
+archive_expires_after = "never"
+default_archive_policy = true
+storage = {{ accounts = "internal" }}
+{store}
+"""
+EJABBERD_MODULES = "mod_mam: {default: always}, mod_offline: {}, mod_stream_mgmt: {"
+
+
+class Prosody(Restartable, servers.Prosody):
+    store = ""
+
+    def prepare(self, accounts):
+        super().prepare(accounts)
+        file = self.scratch / "prosody.cfg.lua"
+        head, host = file.read_text().split("VirtualHost")
+        file.write_text(head + PROSODY_MORE.format(store=self.store.format(scratch=self.scratch)) + "VirtualHost" + host)
+
+
+class ProsodySqlite(Prosody):
+    store = 'default_storage = "sql"\nsql = {{ driver = "SQLite3", database = "{scratch}/prosody.sqlite" }}'
+
+
+class Ejabberd(Restartable, servers.Ejabberd):
+    store = ""
+
+    def prepare(self, accounts):
+        super().prepare(accounts)
+        file = self.scratch / "ejabberd.yml"
+        text = file.read_text().replace("mod_offline: {}, ", "").replace("mod_stream_mgmt: {", EJABBERD_MODULES)
+        file.write_text(text + self.store.format(scratch=self.scratch))
+
+
+class EjabberdSqlite(Ejabberd):
+    store = "default_db: sql\nauth_method: internal\nsql_type: sqlite\nsql_database: {scratch}/ejabberd.sqlite\n"
+
+
+CONFIGURATIONS = {
+    "Rookery, SQLite": Server,
+    "Prosody, internal (default)": Prosody,
+    "Prosody, SQLite": ProsodySqlite,
+    "ejabberd, Mnesia (default)": Ejabberd,
+    "ejabberd, SQLite": EjabberdSqlite,
+}
+KEYS = tuple(CONFIGURATIONS)
+
+
+def make(kind, folder, certificate, template):
+    if kind is Server:
+        server = Server(folder, certificate, template)
+        server.prepare()
+        return server
+    port, tls_port = free_ports(2)
+    server = kind(folder, port, tls_port, certificate=certificate)
+    server.start([(account_name(i), PASSWORD) for i in range(ACCOUNTS)])
+    return server
+
+
+def module(key):
+    """A fault as the runner knows them."""
+    async def play(round):
+        round.stage.base.chmod(0o755)  # they run as their own users
+        round.folder.parent.mkdir(exist_ok=True)
+        round.use(make(CONFIGURATIONS[key], round.folder / "server", round.stage.certificate,
+                       round.stage.template("accounts")))
+        await round.begin(accounts=ACCOUNTS, rate=RATE)
+        await round.pause(0.3, 1.0)
+        round.killed()
+        await round.restart()
+        await round.pause(0.3, 0.5)
+        await round.finish()
+    return types.SimpleNamespace(NAME="kill -9 under load", SHORT=ROUNDS, LONG=ROUNDS, play=play, IS_PEER=True)
+
+
+def modules():
+    return {key: module(key) for key in KEYS}
