@@ -10,8 +10,7 @@ constexpr Milliseconds backlog_look{100};
 Task<bool> taken_by(Loop& loop, SessionPtr session) {
     const SteadyTime give_up = loop.clock().steady_now() + backlog_patience;
     while (session->alive() && !session->has_room()) {
-        const bool away = session->last_heard() == SteadyTime{};
-        if (away || loop.clock().steady_now() >= give_up) co_return false;
+        if (is_away(*session) || loop.clock().steady_now() >= give_up) co_return false;
         co_await pause(loop, backlog_look);
     }
     co_return session->alive();

@@ -169,13 +169,14 @@ private:
         co_return Outcome::pass();
     }
 
-    // Never more at once than a connection may have in its output, however large the messages are.
+    // Never more at once than a connection may have in its output, however large the messages are. A client that is away
+    // and resumes the session must find them all: nobody asks for them again then.
     Task<bool> hand_over_all(AccountPtr account, std::vector<WaitingMessage> messages, SessionPtr session) {
         for (const WaitingMessage& message : messages) {
             if (!delivery_ledger(*account).waits(message.id) || session->was_handed(message.id)) continue;
             hand_over(message, *session);
             const bool taken = co_await taken_by(loop(), session);
-            if (!taken) co_return false;  // the rest comes at the next login
+            if (!taken && !is_away(*session)) co_return false;  // the rest comes at the next login
         }
         co_return true;
     }

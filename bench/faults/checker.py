@@ -1,8 +1,11 @@
 """Judges a round, whatever the fault was: compares what the clients know (ledger.py) with all archives.
 
-lost      accepted (the server's `h` covers it, and no error came), but not in the recipient's archive, not in the
-          sender's own, or never handed to a client of the recipient though everybody was back at the end
-doubled   twice in one archive; handed to one client under two stanza-ids or under another than the archive's; or handed
+Of messages that were accepted (the server's `h` covers it, and no error came):
+lost        neither in the recipient's archive nor handed to one of his clients
+unarchived  handed over, but not in his archive; or not in the sender's own
+unhanded    archived, but never handed to a client of the recipient, though everybody was back at the end
+Of all:
+doubled     twice in one archive; handed to one client under two stanza-ids or under another than the archive's; or handed
           again though the server knew that the client had it (see _is_known)
 ghosts    archived or handed, but never sent, or not to this account
 disorder  of one sending client and one recipient: a message behind a later one, in an archive or as first handed over.
@@ -17,12 +20,14 @@ refused and kept  answered by an error, but archived: the database failed after 
 import collections
 import dataclasses
 
-FAULTS = ("lost", "doubled", "ghosts", "disorder", "silent")
+FAULTS = ("lost", "unarchived", "unhanded", "doubled", "ghosts", "disorder", "silent")
 
 
 @dataclasses.dataclass
 class Verdict:
     lost: int = 0
+    unarchived: int = 0
+    unhanded: int = 0
     doubled: int = 0
     ghosts: int = 0
     disorder: int = 0
@@ -64,15 +69,17 @@ def _check_silence(ledger, verdict):
 def _check_losses(ledger, archives, verdict):
     kept = {owner: {row.key for row in rows} for owner, rows in archives.items()}
     for message in ledger.sent.values():
-        if message.error and message.key in kept[message.to]:
+        archived, handed = message.key in kept[message.to], message.to in ledger.received_by.get(message.key, ())
+        if message.error and archived:
             verdict.add("refused_and_kept", message.key)
         if not message.accepted:
             continue
-        missing = [owner for owner in (message.to, message.account) if message.key not in kept[owner]]
-        if missing:
-            verdict.add("lost", f"{message.key}: not in the archive of {' and '.join(missing)}")
-        elif message.to not in ledger.received_by.get(message.key, ()):
-            verdict.add("lost", f"{message.key}: archived, never handed to {message.to}")
+        if not archived:
+            verdict.add("unarchived" if handed else "lost", f"{message.key} to {message.to}")
+        elif not handed:
+            verdict.add("unhanded", f"{message.key} to {message.to}")
+        elif message.key not in kept[message.account]:
+            verdict.add("unarchived", f"{message.key}: not in the archive of {message.account}")
 
 
 def _check_archive(ledger, owner, rows, verdict):

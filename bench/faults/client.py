@@ -3,6 +3,7 @@ message, what was not acknowledged is sent again with the same one, in order and
 import asyncio
 import collections
 import time
+import traceback
 import xml.etree.ElementTree as ElementTree
 
 from faults.ledger import Archived
@@ -99,6 +100,10 @@ class Client:
             except asyncio.CancelledError:
                 self._ended(Gone("dropped"))
                 raise
+            except Exception as failure:  # something the server sent was not understood
+                self.mark(traceback.format_exc())
+                self.ledger.surprises.append(f"{self.name}: {failure!r}")
+                self._ended(Gone("confused"))
             if self._wanted:
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -106,8 +111,6 @@ class Client:
         was_ready, self.ready = self.ready, False
         if was_ready:
             self.mark(f"{self.name} lost its connection: {failure}")
-        if was_ready and self._wanted:
-            self.ledger.lost_connections += 1
         if was_ready and not self._wanted and str(failure) == "stream closed":
             self.ledger.orderly[self.session] = self._left_at
             self._resume_id = ""

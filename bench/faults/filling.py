@@ -41,7 +41,10 @@ def tables_of(data):
 
 
 def cached(folder, template):
+    """Those of other tables are removed."""
     if not folder.exists():
+        for old in folder.parent.glob(folder.name.rsplit("-", 1)[0] + "-*"):
+            shutil.rmtree(old, ignore_errors=True)
         new = folder.with_name(f"{folder.name}.{os.getpid()}")
         shutil.copytree(template, new)
         fill(new)

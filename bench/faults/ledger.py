@@ -53,7 +53,7 @@ class Ledger:
         self.received_by = {}     # key -> accounts that were handed it
         self.orderly = {}         # session that ended in order -> the moment of its last acknowledgement
         self.crashes = []         # moments
-        self.lost_connections = 0
+        self.surprises = []       # what clients did not understand
         self._moments = itertools.count(1)
         self._numbers = {}
         self.sessions = itertools.count(1)

@@ -13,8 +13,10 @@ EXTRA_SECONDS = 0.1   # for what comes once too often
 
 
 class Load:
-    def __init__(self, place, ledger, seed, accounts=12, rate=400, patience=3.0, mark=lambda event: None):
+    def __init__(self, place, ledger, seed, accounts=12, rate=400, patience=3.0, mark=lambda event: None,
+                 settle_seconds=SETTLE_SECONDS):
         """`rate`: messages per second of all together."""
+        self.settle_seconds = settle_seconds
         self.ledger, self.accounts, self.rate = ledger, [account_name(i) for i in range(accounts)], rate
         self.random = random.Random(f"load {seed}")
         self.clients = [Client(place, ledger, account, resource, patience, mark=mark)
@@ -24,12 +26,12 @@ class Load:
 
     # --- begin and end
 
-    async def everybody_in(self, seconds=SETTLE_SECONDS):
+    async def everybody_in(self):
         for client in self.clients:
             client.come()
-        if not await self._until(lambda: all(client.ready for client in self.clients), seconds):
+        if not await self._until(lambda: all(client.ready for client in self.clients), self.settle_seconds):
             absent = [client.name for client in self.clients if not client.ready]
-            raise TimeoutError(f"not logged in after {seconds} s: {absent}")
+            raise TimeoutError(f"not logged in after {self.settle_seconds} s: {absent}")
 
     def begin(self):
         self._tasks = [asyncio.create_task(self._talk(client)) for client in self.clients]
@@ -49,7 +51,7 @@ class Load:
         """Everybody is back, all is quiet: as far as it gets within the times above."""
         await self.end()
         await self.everybody_in()
-        await self._until(lambda: not any(client.backlog for client in self.clients), SETTLE_SECONDS)
+        await self._until(lambda: not any(client.backlog for client in self.clients), self.settle_seconds)
         await self._until(lambda: not self.ledger.not_handed(), HAND_SECONDS)
         await asyncio.sleep(EXTRA_SECONDS)
 

@@ -7,10 +7,10 @@ from faults.server import PASSWORD, Restartable, Server, account_name, free_port
 
 ROUNDS = 20
 ACCOUNTS = 12
-RATE = 300
+RATE = 100
+PATIENCE, SETTLE_SECONDS = 20, 60  # slow is not wrong
 
 PROSODY_MORE = """
-modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "offline", "carbons", "pep", "smacks", "mam" }}
 archive_expires_after = "never"
 default_archive_policy = true
 storage = {{ accounts = "internal" }}
@@ -25,7 +25,7 @@ class Prosody(Restartable, servers.Prosody):
     def prepare(self, accounts):
         super().prepare(accounts)
         file = self.scratch / "prosody.cfg.lua"
-        head, host = file.read_text().split("VirtualHost")
+        head, host = file.read_text().replace('"carbons" }', '"carbons", "smacks", "mam" }').split("VirtualHost")
         file.write_text(head + PROSODY_MORE.format(store=self.store.format(scratch=self.scratch)) + "VirtualHost" + host)
 
 
@@ -35,6 +35,7 @@ class ProsodySqlite(Prosody):
 
 class Ejabberd(Restartable, servers.Ejabberd):
     store = ""
+    api_port = None
 
     def prepare(self, accounts):
         super().prepare(accounts)
@@ -48,13 +49,12 @@ class EjabberdSqlite(Ejabberd):
 
 
 CONFIGURATIONS = {
-    "Rookery, SQLite": Server,
-    "Prosody, internal (default)": Prosody,
-    "Prosody, SQLite": ProsodySqlite,
-    "ejabberd, Mnesia (default)": Ejabberd,
-    "ejabberd, SQLite": EjabberdSqlite,
+    "rookery-sqlite": ("Rookery, SQLite", Server),
+    "prosody-internal": ("Prosody, its own files (default)", Prosody),
+    "prosody-sqlite": ("Prosody, SQLite", ProsodySqlite),
+    "ejabberd-mnesia": ("ejabberd, Mnesia (default)", Ejabberd),
+    "ejabberd-sqlite": ("ejabberd, SQLite", EjabberdSqlite),
 }
-KEYS = tuple(CONFIGURATIONS)
 
 
 def make(kind, folder, certificate, template):
@@ -62,27 +62,27 @@ def make(kind, folder, certificate, template):
         server = Server(folder, certificate, template)
         server.prepare()
         return server
-    port, tls_port = free_ports(2)
+    port, tls_port, api_port = free_ports(3)
     server = kind(folder, port, tls_port, certificate=certificate)
+    server.api_port = api_port
     server.start([(account_name(i), PASSWORD) for i in range(ACCOUNTS)])
     return server
 
 
-def module(key):
+def module(name, kind):
     """A fault as the runner knows them."""
     async def play(round):
         round.stage.base.chmod(0o755)  # they run as their own users
         round.folder.parent.mkdir(exist_ok=True)
-        round.use(make(CONFIGURATIONS[key], round.folder / "server", round.stage.certificate,
-                       round.stage.template("accounts")))
-        await round.begin(accounts=ACCOUNTS, rate=RATE)
+        round.use(make(kind, round.folder / "server", round.stage.certificate, round.stage.template("accounts")))
+        await round.begin(accounts=ACCOUNTS, rate=RATE, patience=PATIENCE, settle_seconds=SETTLE_SECONDS)
         await round.pause(0.3, 1.0)
         round.killed()
         await round.restart()
         await round.pause(0.3, 0.5)
         await round.finish()
-    return types.SimpleNamespace(NAME="kill -9 under load", SHORT=ROUNDS, LONG=ROUNDS, play=play, IS_PEER=True)
+    return types.SimpleNamespace(NAME=name + ", kill -9 under load", SHORT=ROUNDS, LONG=ROUNDS, play=play)
 
 
 def modules():
-    return {key: module(key) for key in KEYS}
+    return {key: module(name, kind) for key, (name, kind) in CONFIGURATIONS.items()}

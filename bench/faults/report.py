@@ -17,7 +17,8 @@ def line(result):
 
 
 def again(result):
-    return f"bench/durability --only {result.fault} --round {result.round} --seed {result.seed}"
+    peers = "" if result.fault.startswith("F") else "--peers "
+    return f"bench/durability {peers}--only {result.fault} --round {result.round} --seed {result.seed}"
 
 
 def table(faults, results):

@@ -12,8 +12,6 @@ from faults.ledger import Ledger
 from faults.load import Load
 from faults.server import PASSWORD, Server
 
-DETAILS = 8
-RESTART_BAR_MS = 2000
 
 
 @dataclasses.dataclass
@@ -25,6 +23,8 @@ class Result:
     acked: int = 0
     refused: int = 0
     lost: int = 0
+    unarchived: int = 0
+    unhanded: int = 0
     doubled: int = 0
     ghosts: int = 0
     disorder: int = 0
@@ -117,7 +117,7 @@ class Round:
         took = (time.monotonic() - begin) * 1000
         self.mark(f"serving after {took:.0f} ms")
         self.result.restart_ms = max(self.result.restart_ms, took)
-        if took > RESTART_BAR_MS:
+        if self.server.restart_bar_ms and took > self.server.restart_bar_ms:
             self.problem(f"serving again only after {took:.0f} ms")
 
     async def finish(self):
@@ -133,6 +133,8 @@ class Round:
         for column in (*FAULTS, "repeated", "refused_and_kept"):
             setattr(result, column, getattr(verdict, column))
         result.details = verdict.details
+        for surprise in self.ledger.surprises:
+            self.problem(surprise)
         if not result.sent:
             self.problem("nothing was sent")
 
@@ -170,6 +172,8 @@ class Round:
     def _keep_or_remove(self):
         if self.result.good:
             return shutil.rmtree(self.folder, ignore_errors=True)
+        if self.server is not None and self.server is self.stage.shared_server:
+            self.stage.discard_big_server(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.result.folder = str(self.folder)
         (self.folder / "transcript").write_text("\n".join(self._transcript) + "\n")

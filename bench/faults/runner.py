@@ -118,7 +118,7 @@ def _play(stage, fault, name, number, seed, scale):
 
 
 def _remove_unless_kept(base, results):
-    if all(result.good for result in results if result.folder.startswith(str(base))):
+    if not any(result.folder.startswith(str(base)) for result in results):
         return shutil.rmtree(base, ignore_errors=True)
     for name in ("million", "full-log", *(path.name for path in base.glob("big.*"))):
         shutil.rmtree(base / name, ignore_errors=True)

@@ -34,11 +34,16 @@ def nothing(scene):
     pass
 
 
-def one_lost_in_the_archive(scene):
+def one_lost(scene):
+    one_never_handed(scene)
+    del scene.archives["b"][2]
+
+
+def one_not_in_the_archive(scene):
     del scene.archives["b"][1]
 
 
-def one_lost_in_the_senders_archive(scene):
+def one_not_in_the_senders_archive(scene):
     del scene.archives["a"][1]
 
 
@@ -134,8 +139,8 @@ def handed_out_of_order_over_sessions(scene):
 
 
 CASES = ((nothing, {}), (one_refused, {}),
-         (one_lost_in_the_archive, {"lost": 1}), (one_lost_in_the_senders_archive, {"lost": 1}),
-         (one_never_handed, {"lost": 1}), (one_silent, {"silent": 1}), (one_refused_and_kept, {"refused_and_kept": 1}),
+         (one_lost, {"lost": 1}), (one_not_in_the_archive, {"unarchived": 1}),
+         (one_not_in_the_senders_archive, {"unarchived": 1}), (one_never_handed, {"unhanded": 1}), (one_silent, {"silent": 1}), (one_refused_and_kept, {"refused_and_kept": 1}),
          (twice_in_the_archive, {"doubled": 1}), (twice_under_two_ids, {"doubled": 1}),
          (under_another_id_than_the_archives, {"doubled": 2}), (twice_in_a_session, {"doubled": 1}),
          (twice_after_an_orderly_end, {"doubled": 1}), (again_after_a_crash, {"repeated": 1}),

@@ -55,9 +55,10 @@ class Restartable:
     """Of a servers.Server: started without waiting, killed, and started again on the same folder."""
     ip = "127.0.0.1"
     added_environment = {}
+    restart_bar_ms = None
 
     def spawn(self):
-        with open(self.log, "ab") as log:
+        with open(self.scratch / "output.log", "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             cwd=self.scratch, env={**os.environ, **self.environment(), **self.added_environment},
                                             **self._identity())
@@ -113,12 +114,13 @@ class Restartable:
 
 
 class Server(Restartable, servers.Rookery):
+    restart_bar_ms = 2000
+
     def __init__(self, folder, certificate, template=None, ip="127.0.0.1", more="", prefix=()):
         """`template`: a data folder to begin with; `prefix`: words before the program's own, as `ip netns exec`."""
         port, tls_port = free_ports(2)
         super().__init__(PROGRAM, folder, port, tls_port, certificate=certificate)
         self.ip, self.more, self.prefix, self.first = ip, more, list(prefix), template
-        self.log = self.scratch / "output.log"
 
     def prepare(self, accounts=()):
         pem = self.scratch / "server-and-key.pem"

@@ -1,5 +1,6 @@
 """What the rounds of one process have in common: a folder, a certificate, data folders to begin with, the large server."""
 import hashlib
+import os
 import pathlib
 import shutil
 import tempfile
@@ -46,7 +47,7 @@ class Stage:
     def _make_million(self, folder):
         """Made once for all commands whose server has the same tables: it takes ten seconds."""
         accounts = self.template("accounts")
-        kept = CACHE / f"rookery-million-{hashlib.sha256(filling.tables_of(accounts).encode()).hexdigest()[:12]}"
+        kept = CACHE / f"rookery-million-{os.getuid()}-{hashlib.sha256(filling.tables_of(accounts).encode()).hexdigest()[:12]}"
         shutil.copytree(filling.cached(kept, accounts), folder)
 
     def shim(self, folder):
@@ -63,12 +64,19 @@ class Stage:
 
     def big_server(self):
         """With a million archived messages: goes on from round to round, is made anew after a failure."""
-        if self.shared_server is None or not self.shared_server.alive:
+        if self.shared_server is None:
             self._end_big_server()
             folder = pathlib.Path(tempfile.mkdtemp(prefix="big.", dir=self.base))
             self.shared_server = Server(folder, self.certificate, self.template("million"))
             self.shared_server.prepare()
         return self.shared_server
+
+    def discard_big_server(self, folder):
+        """After a failure, since the next round would find its remains: what is on the disk goes to that folder."""
+        server, self.shared_server = self.shared_server, None
+        server.kill()
+        folder.mkdir(parents=True, exist_ok=True)
+        server.scratch.rename(folder / "server")
 
     def end(self):
         if self._cluster is not None:

@@ -166,6 +166,22 @@ TEST(OfflineMessages, ThatALostConnectionSwallowedComeAgain) {
     EXPECT_EQ(play.waiting(), 0u);
 }
 
+// Its connection is lost while they come; the session is not over.
+TEST(OfflineMessages, OfASessionThatIsResumedComeAll) {
+    Plenty play;
+    TestClient romeo(play.server, "romeo@localhost/orchard");
+    const std::string enabled = romeo.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+    const std::size_t id = enabled.find(" id='") + 5;
+    romeo.stall();
+    romeo.send("<presence/>");
+    romeo.drop();
+    ASSERT_TRUE(play.server.advance(Seconds(1)).ok());
+    TestClient back = TestClient::logged_in(play.server, "romeo@localhost");
+    back.send("<resume xmlns='urn:xmpp:sm:3' h='0' previd='" + enabled.substr(id, enabled.find('\'', id) - id) + "'/>");
+    ASSERT_TRUE(play.server.advance(Seconds(1)).ok());
+    EXPECT_EQ(bodies(back.receive()).size(), 10u);
+}
+
 TEST(OfflineMessages, StayWithTheServerWhileTheClientTakesNothing) {
     Plenty play;
     TestClient romeo(play.server, "romeo@localhost/orchard");
