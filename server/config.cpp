@@ -51,7 +51,10 @@ Sections split(const ConfigValue& file, ConfigProblems& problems) {
 Config read(const ConfigValue& file, std::span<const ModuleSpec* const> modules, ConfigProblems& problems) {
     const Sections sections = split(file, problems);
     Config config;
-    config.global = global_table().parse(sections.global, problems).value_or(GlobalConfig());
+    if (auto global = global_table().parse(sections.global, problems)) {
+        check_storage_options(sections.global, *global, problems);
+        config.global = std::move(*global);
+    }
     config.hosts = load_hosts(hosts_to_check(file), sections.of_hosts, sections.host_maps, modules, problems);
     for (const ConfigValue::Entry& entry : file.entries)
         config.fingerprints[entry.key] = config_fingerprint(entry.value);

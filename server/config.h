@@ -47,12 +47,29 @@ struct ListenerConfig {
     bool requires_starttls() const { return offers_starttls() && starttls_required.value_or(starttls.value_or(true)); }
 };
 
+enum class DefaultDb { internal, sql };
+enum class SqlType { none, sqlite, pgsql };
+
 // Options of the server as a whole.
 struct GlobalConfig {
     std::vector<std::string> hosts;  // normalised; the first is the default one
     LogLevel loglevel = LogLevel::info;
     std::string log_file;  // empty: standard error
     Durability durability = Durability::full;
+    // `default_db: sql` with `sql_type: pgsql` is PostgreSQL; all else SQLite in the data folder.
+    DefaultDb default_db = DefaultDb::internal;
+    SqlType sql_type = SqlType::none;
+    std::string sql_server = "localhost";
+    std::uint16_t sql_port = 5432;
+    std::string sql_database = "rookery";
+    std::string sql_username = "rookery";
+    std::string sql_password;  // never shown
+    bool sql_ssl = false;
+    bool sql_ssl_verify = false;
+    std::string sql_ssl_cafile, sql_ssl_certfile;
+    std::size_t sql_pool_size = 5;
+    Milliseconds sql_connect_timeout = Seconds(5);
+    Milliseconds sql_query_timeout = Seconds(30);
     unsigned shards = 0;        // 0: one for each processor core
     unsigned work_threads = 0;  // 0: half as many as cores, at least one
     std::vector<std::string> certfiles;
@@ -74,6 +91,7 @@ struct Config {
     std::map<std::string, std::string> fingerprints;        // of the top-level options as given
     std::vector<Mark> certfile_marks;                       // where each of global.certfiles stands
 
+    bool uses_postgres() const { return global.default_db == DefaultDb::sql && global.sql_type == SqlType::pgsql; }
     const AccessRules& access() const { return *hosts.front()->access; }  // of the default host, for listeners
 };
 

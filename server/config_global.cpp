@@ -154,6 +154,7 @@ OptionTable<GlobalConfig> global_table() {
         .option("pre_auth_max_connections_per_ip", &G::pre_auth_max_connections_per_ip,
                 "Connections of one address (IPv6: of one /64) that have not logged in", between(1u, 1'000'000u),
                 needs_restart());
+    add_storage_options(table);
     return table;
 }
 

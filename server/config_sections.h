@@ -17,6 +17,10 @@ OptionTable<GlobalConfig> global_table();
 std::optional<std::vector<std::string>> read_hosts(std::string_view name, const ConfigValue& value,
                                                    ConfigProblems& problems);
 
+// Where data is kept (config_storage.cpp): default_db and sql_*, and whether those of the file go together.
+void add_storage_options(OptionTable<GlobalConfig>& table);
+void check_storage_options(const ConfigValue& file, const GlobalConfig& config, ConfigProblems& problems);
+
 // `listen` (config_listen.cpp). The rules and shapers that listeners name are checked once the hosts are read.
 OptionTable<ListenerConfig> listener_table();
 std::optional<std::vector<ListenerConfig>> read_listeners(std::string_view name, const ConfigValue& value,

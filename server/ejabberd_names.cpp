@@ -12,7 +12,7 @@ struct Name {
     std::string_view hint;
 };
 
-constexpr std::string_view own_database = "data is kept in the server's own database";
+constexpr std::string_view own_database = "data is kept in the server's own database, see default_db";
 constexpr std::string_view own_caches = "caches are bounded and sized by the server itself";
 constexpr std::string_view own_tls = "TLS 1.2 and newer with safe ciphers only; nothing to set";
 constexpr std::string_view not_provided = "not provided";
@@ -46,7 +46,6 @@ constexpr std::array top_level{
     Name{"cache_*", own_caches},
     Name{"captcha_*", no_captcha},
     Name{"cluster_*", no_cluster},
-    Name{"default_db", own_database},
     Name{"default_ram_db", own_database},
     Name{"domain_balancing", "components are not provided yet"},
     Name{"ext_api_*", no_external_login},
@@ -62,7 +61,7 @@ constexpr std::array top_level{
     Name{"log_rotate_*", log_rotation},
     Name{"max_fsm_queue", own_queues},
     Name{"net_ticktime", no_cluster},
-    Name{"new_sql_schema", own_database},
+    Name{"new_sql_schema", "the tables are the server's own; one set of them serves all hosts"},
     Name{"oauth_*", "OAuth is not provided"},
     Name{"oom_*", own_queues},
     Name{"outgoing_s2s_*", no_federation},
@@ -76,9 +75,13 @@ constexpr std::array top_level{
     Name{"rpc_timeout", no_cluster},
     Name{"s2s_*", no_federation},
     Name{"sm_*", no_cluster},
-    Name{"sql_*", own_database},
+    Name{"sql_keepalive_interval", "TCP keeps every connection alive"},
+    Name{"sql_prepared_statements", "statements are always prepared"},
+    Name{"sql_queue_type", own_queues},
+    Name{"sql_start_interval", "a lost connection comes back within a second of the database"},
+    Name{"sql_*", not_provided},
     Name{"trusted_proxies", "set trusted_proxies in the listener"},
-    Name{"update_sql_schema", own_database},
+    Name{"update_sql_schema", "tables are always brought up to date at the start"},
     Name{"use_cache", own_caches},
     Name{"validate_stream", not_provided},
     Name{"version", "see the options of the module version"},

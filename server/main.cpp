@@ -13,6 +13,7 @@
 #include "base/version.h"
 #include "server/reference.h"
 #include "server/server.h"
+#include "server/storage_choice.h"
 
 namespace rookery {
 namespace {
@@ -38,7 +39,8 @@ int check(const ServerOptions& options) {
         return exit_failed;
     }
     for (const std::string& warning : plan->warnings) std::cout << "warning: " << warning << "\n";
-    const std::vector<std::string> findings = check_certificates(*plan, SystemClock().wall_now());
+    std::vector<std::string> findings = check_certificates(*plan, SystemClock().wall_now());
+    for (std::string& finding : check_storage(plan->storage)) findings.push_back(std::move(finding));
     for (const std::string& finding : findings) std::cout << finding << "\n";
     if (!findings.empty()) return exit_failed;
     std::cout << "The configuration is fine.\n";
@@ -100,7 +102,7 @@ int run(int argc, char** argv) {
     app.add_option("--data", options.data, "Folder of the server's data")->capture_default_str();
     app.add_flag("--json", json, "Answers as JSON");
     CLI::App* serving = app.add_subcommand("serve", "Run the server in the foreground");
-    CLI::App* checking = app.add_subcommand("check", "Check the configuration and the certificates");
+    CLI::App* checking = app.add_subcommand("check", "Check the configuration, the certificates and the database");
     CLI::App* explaining = app.add_subcommand("explain", "Print in which order modules see stanzas");
     CLI::App* documenting = app.add_subcommand("generate", "Write the generated example and reference (conf/, docs/)");
     documenting->add_option("FOLDER", target, "Top folder of the source tree");

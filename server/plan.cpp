@@ -11,6 +11,7 @@
 
 #include "core/module_spec.h"
 #include "server/data_folder.h"
+#include "server/storage_choice.h"
 
 namespace rookery {
 namespace {
@@ -241,7 +242,7 @@ Result<Plan> make_plan(const std::string& file, const std::string& data) {
         plan.listeners.push_back(plan_listener(*config, listener, *fakes, plan.contexts));
     plan.key_form = form;
     plan.control_path = data + "/control";
-    plan.database_path = data + "/rookery.db";
+    plan.storage = storage_options(*config, data);
     plan.warnings = std::move(problems.warnings);
     plan.config = std::move(*config);
     return plan;

@@ -15,6 +15,7 @@
 #include "net/listener.h"
 #include "net/tls_contexts.h"
 #include "server/config.h"
+#include "storage/stores.h"
 
 namespace rookery {
 
@@ -32,7 +33,7 @@ struct Plan {
     std::shared_ptr<const TlsContexts> contexts;
     KeyForm key_form;  // of the keys of accounts made under it
     std::string control_path;
-    std::string database_path;
+    StorageOptions storage = SqliteOptions("");
     std::vector<std::string> warnings;
 };
 

@@ -11,6 +11,7 @@
 #include "admin/commands.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "server/storage_choice.h"
 #include "storage/sql/database.h"
 #include "xmpp/payload/date_time.h"
 #include "xmpp/sasl/credentials.h"
@@ -83,11 +84,8 @@ void Server::start(const Plan& plan) {
     const SystemClock clock;
     started_ = clock.wall_now();
     warn_about(plan, started_);
-    SqliteOptions database(plan.database_path);
-    database.durability = config.durability;
-    if (database.durability == Durability::process)
-        log_warning("durability", {{"message", "durability: process survives a crash of the server, not power loss"}});
-    storage_ = open_sqlite(std::move(database));
+    storage_ = open_chosen(plan.storage);
+    log_info("storage", {{"database", describe(plan.storage)}});
     const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
     work_ = std::make_unique<WorkPool>(config.work_threads ? config.work_threads : std::max(1u, cores / 2), max_queued_work);
     const unsigned count = config.shards ? config.shards : cores;
@@ -254,7 +252,7 @@ Value Server::status() const {
     result.set("uptime_seconds", std::chrono::duration_cast<Seconds>(clock.wall_now() - started_).count());
     result.set("shards", runtimes_.size());
     result.set("listeners", std::move(listeners));
-    result.set("database", plan->database_path);
+    result.set("database", describe(started_with_->storage));
     result.set("storage", storage_state(storage_->database()));
     Value certificates = Value::list();
     for (const CertificateInfo& certificate : plan->contexts->certificates())

@@ -20,8 +20,18 @@ std::unique_ptr<Storage> open_postgres(PostgresOptions options) {
     return std::make_unique<Storage>(open_postgres_database(std::move(options)));
 }
 
+std::unique_ptr<Storage> open_storage(StorageOptions options) {
+    if (auto* sqlite = std::get_if<SqliteOptions>(&options)) return open_sqlite(std::move(*sqlite));
+    return open_postgres(std::move(std::get<PostgresOptions>(options)));
+}
+
 std::unique_ptr<Storage> open_memory(const Clock& clock) {
     return std::make_unique<Storage>(open_memory_database(clock));
+}
+
+std::string describe(const StorageOptions& options) {
+    if (const auto* sqlite = std::get_if<SqliteOptions>(&options)) return "SQLite, " + sqlite->path;
+    return "PostgreSQL, " + describe(std::get<PostgresOptions>(options));
 }
 
 }  // namespace rookery

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <variant>
 
 #include "storage/account_store.h"
 #include "storage/archive_store.h"
@@ -42,10 +43,17 @@ private:
     ArchiveStore archive_;
 };
 
+// Where data is.
+using StorageOptions = std::variant<SqliteOptions, PostgresOptions>;
+
 // Throw std::runtime_error with one clear line when it cannot be opened (sqlite_database.h, postgres_database.h).
 std::unique_ptr<Storage> open_sqlite(std::string path);
 std::unique_ptr<Storage> open_sqlite(SqliteOptions options);
 std::unique_ptr<Storage> open_postgres(PostgresOptions options);
+std::unique_ptr<Storage> open_storage(StorageOptions options);
 std::unique_ptr<Storage> open_memory(const Clock& clock = system_clock());
+
+// "SQLite, FILE" or "PostgreSQL, SERVER:PORT/DATABASE"; nothing secret.
+std::string describe(const StorageOptions& options);
 
 }  // namespace rookery

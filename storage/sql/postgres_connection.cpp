@@ -35,6 +35,7 @@ constexpr int as_text = 0;
 constexpr int as_binary = 1;
 
 std::string one_line(std::string text) {
+    text.resize(std::min(text.find("\n\tIs the server running"), text.size()));  // our own cure is better
     while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
     std::replace(text.begin(), text.end(), '\n', ' ');
     return text;
@@ -447,6 +448,16 @@ Result<void> PostgresConnection::run_script(const char* text, Milliseconds timeo
         if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR) done = failure(result.get());
     if (broken_ && done) return lost(PQerrorMessage(handle_.get()));
     return done;
+}
+
+// (synchronous_commit is ours: see configure.)
+Result<std::vector<std::string>> PostgresConnection::dangers() {
+    auto found = run(Statement(Sql("SELECT name || ' = off' FROM pg_catalog.pg_settings "
+                                   "WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY name")));
+    if (!found) return std::move(found).error();
+    std::vector<std::string> settings;
+    for (std::size_t row = 0; row < found->rows.size(); ++row) settings.push_back(found->rows.at(row, 0).take_text());
+    return settings;
 }
 
 Result<bool> PostgresConnection::is_empty() {

@@ -61,6 +61,9 @@ public:
     void make_ids_with(StampedIds* ids) { ids_ = ids; }
     bool makes_ids() const { return ids_ != nullptr; }
 
+    // Settings of the server that make committed data unsafe, each as "name = value".
+    Result<std::vector<std::string>> dangers();
+
     // It was lost, or cannot be used any more: what was under way and not committed is undone by the server.
     bool broken() const { return broken_; }
 
@@ -111,8 +114,5 @@ private:
     StampedIds* ids_ = nullptr;
     bool broken_ = false;
 };
-
-// Where it connects to, for messages: "server/database", without what is secret.
-std::string describe(const PostgresOptions& options);
 
 }  // namespace rookery

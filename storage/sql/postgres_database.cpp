@@ -68,7 +68,20 @@ Answer PostgresDatabase::read_with(PostgresLink& link, const Job& job) {
     }
 }
 
+template <class T>
+T checked(Result<T> result, const PostgresOptions& options) {
+    if (!result) refuse(options, result.error().message);
+    return std::move(*result);
+}
+
 }  // namespace
+
+std::vector<std::string> look_at_postgres(const PostgresOptions& options) {
+    const StopSignal never;
+    const auto connection = checked(PostgresConnection::open(options, PostgresConnection::Role::reader, never), options);
+    (void)checked(usable_schema(*connection, migrations()), options);
+    return checked(connection->dangers(), options);
+}
 
 std::unique_ptr<Database> open_postgres_database(PostgresOptions options) {
     return std::make_unique<PostgresDatabase>(std::move(options));

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "storage/sql/database.h"
 
@@ -38,5 +39,12 @@ struct PostgresOptions {
 // and starts the threads. Throws std::runtime_error with one line that names server, database and cause: not
 // reachable, not let in, no such database, not in UTF-8, used by another server, schema too new (both versions named).
 std::unique_ptr<Database> open_postgres_database(PostgresOptions options);
+
+// Connects for a look and changes nothing; a server may be using the database. Throws as above. Settings of PostgreSQL
+// are given back that make committed data unsafe ("fsync = off").
+std::vector<std::string> look_at_postgres(const PostgresOptions& options);
+
+// Where it connects to, for messages: "server:port/database", without what is secret.
+std::string describe(const PostgresOptions& options);
 
 }  // namespace rookery

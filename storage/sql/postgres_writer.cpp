@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/log.h"
 #include "storage/sql/queued_database.h"
 
 namespace rookery {
@@ -115,6 +116,17 @@ private:
     bool committing_ = false;
 };
 
+Result<void> warn_of_dangers(PostgresConnection& connection, const PostgresOptions& options) {
+    Result<std::vector<std::string>> settings = connection.dangers();
+    if (!settings) return std::move(settings).error();
+    for (const std::string& setting : *settings)
+        log_warning("database_unsafe", {{"database", describe(options)},
+                                        {"setting", setting},
+                                        {"loses", "what was acknowledged, when the machine of PostgreSQL stops"},
+                                        {"cure", "turn it on in postgresql.conf"}});
+    return {};
+}
+
 }  // namespace
 
 // --- PostgresLink ----------------------------------------------------------------------------------------------------
@@ -158,6 +170,7 @@ Result<void> PostgresWriter::start() {
     Result<PostgresConnection*> opened = link_.open();
     if (!opened) return std::move(opened).error();
     if (auto migrated = migrate(**opened, migrations()); !migrated) return migrated;
+    if (auto warned = warn_of_dangers(**opened, options_); !warned) return warned;
     return start_ids(**opened);
 }
 

@@ -38,4 +38,7 @@ public:
 // ours, and one whose oldest schema is newer than what `known` knows, naming both versions.
 Result<void> migrate(SchemaTarget& target, std::span<const Migration> known);
 
+// Which schema the database has (0: it is empty). Refuses as migrate does, and changes nothing.
+Result<int> usable_schema(SchemaTarget& target, std::span<const Migration> known);
+
 }  // namespace rookery

@@ -380,7 +380,56 @@ TEST(Config, EjabberdsOptionsThatDoNothingHereOnlyWarn) {
     EXPECT_TRUE(contains(warning_of("c2s_ciphers: HIGH\n"), "'c2s_ciphers' does nothing here"));
     EXPECT_TRUE(contains(warning_of("log_rotate_count: 0\n"), "logrotate"));
     EXPECT_TRUE(contains(warning_of("ldap_servers: [x]\n"), "own accounts"));
-    EXPECT_TRUE(contains(warning_of("host_config: {example.org: {sql_type: pgsql}}\n"), "own database"));
+    EXPECT_TRUE(contains(warning_of("host_config: {example.org: {default_ram_db: redis}}\n"), "own database"));
+    EXPECT_TRUE(contains(warning_of("sql_keepalive_interval: 60\n"), "keeps every connection alive"));
+}
+
+TEST(Config, DataIsInPostgresWhenTheFileSaysSo) {
+    const Config config = good(R"(
+default_db: sql
+sql_type: pgsql
+sql_server: db.example.org
+sql_port: 5433
+sql_database: chat
+sql_username: chatter
+sql_password: 0815
+sql_pool_size: 9
+sql_connect_timeout: 7
+sql_query_timeout: 1 minute
+)");
+    EXPECT_TRUE(config.uses_postgres());
+    EXPECT_EQ(config.global.sql_port, 5'433);
+    EXPECT_EQ(config.global.sql_password, "0815");
+    EXPECT_EQ(config.global.sql_query_timeout, Seconds(60));
+    EXPECT_FALSE(good("").uses_postgres());
+    EXPECT_FALSE(good("default_db: mnesia\n").uses_postgres());
+    EXPECT_FALSE(good("default_db: sql\nsql_type: sqlite\n").uses_postgres());
+}
+
+TEST(Config, NothingIsGuessedOfWhereDataIs) {
+    const std::string sql = "default_db: sql\n", pgsql = "sql_type: pgsql\n";
+    EXPECT_TRUE(contains(error_of(sql), "f.yml:2:13: 'default_db: sql' needs a 'sql_type' beside it; write 'sql_type: pgsql'"));
+    EXPECT_TRUE(contains(error_of("sql_server: x\n"), "f.yml:2:1: 'sql_server' is for data in PostgreSQL, but nothing says"));
+    EXPECT_TRUE(contains(error_of(pgsql), "write 'default_db: sql' and 'sql_type: pgsql' too, or remove"));
+    EXPECT_TRUE(contains(warning_of("default_db: internal\n" + pgsql), "default_db says that data is in SQLite"));
+    EXPECT_TRUE(contains(warning_of(sql + "sql_type: sqlite\nsql_database: x\n"), "with 'sql_type: sqlite' data is in the data"));
+    EXPECT_TRUE(contains(warning_of(sql + pgsql + "durability: process\n"), "'durability' is for SQLite"));
+    for (const std::string foreign : {"mysql", "mssql", "odbc"})
+        EXPECT_TRUE(contains(error_of(sql + "sql_type: " + foreign + "\n"), "is not supported, only PostgreSQL and SQLite are; write"));
+    EXPECT_TRUE(contains(error_of(sql + "sql_type: pgsq\n"), "write for example 'sql_type: pgsql'"));
+    EXPECT_TRUE(contains(error_of("default_db: mysql\n"), "internal"));
+    EXPECT_TRUE(contains(error_of(sql + pgsql + "sql_server: ''\n"), "must not be empty"));
+    EXPECT_TRUE(contains(error_of(sql + pgsql + "sql_pool_size: 1\n"), "2 to 100"));
+    EXPECT_TRUE(contains(error_of(sql + pgsql + "sql_ssl_verify: true\n"), "write 'sql_ssl: true' too"));
+    EXPECT_TRUE(contains(error_of(sql + pgsql + "sql_ssl: true\nsql_ssl_verify: true\n"), "write for example 'sql_ssl_cafile"));
+    EXPECT_TRUE(contains(error_of("host_config: {example.org: {sql_type: pgsql}}\n"), "move it to the top level"));
+}
+
+// A password that is no text would else be shown as what it is.
+TEST(Config, NoMessageShowsThePassword) {
+    EXPECT_EQ(error_of("default_db: sql\nsql_type: pgsql\nsql_password: [hunter2]\n").find("hunter2"), std::string::npos);
+    const std::string known = config_reference(modules);
+    EXPECT_TRUE(contains(known, "sql_password: \"\""));
 }
 
 // The shape of the file that ejabberd ships: every kind of rule it uses.

@@ -73,8 +73,14 @@ TEST_F(PlanTest, SaysWhichListenersNeedARestartUntilThereWasOneOrTheyAreChangedB
 
 // Only read at the start.
 TEST_F(PlanTest, SaysOfEveryOptionThatIsReadAtTheStartOnly) {
-    for (const std::string option : {"log_file: x.log", "pre_auth_max_connections_per_ip: 7", "work_threads: 1", "durability: process"})
+    for (const std::string option : {"log_file: x.log", "pre_auth_max_connections_per_ip: 7", "work_threads: 1", "durability: process",
+                                     "default_db: sqlite"})
         EXPECT_THAT(changes("", option + "\n"), ElementsAre(HasSubstr("changed: needs a restart"))) << option;
+}
+
+TEST_F(PlanTest, APasswordOfTheDatabaseIsNotShownWhenItChanges) {
+    const std::string sql = "default_db: sql\nsql_type: pgsql\nsql_password: ";
+    EXPECT_THAT(changes(sql + "hunter2\n", sql + "hunter3\n"), ElementsAre("sql_password changed: needs a restart"));
 }
 
 TEST_F(PlanTest, NamesCertificateFilesAndTheirPlace) {
