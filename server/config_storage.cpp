@@ -12,9 +12,10 @@ constexpr std::array<std::string_view, 3> foreign_types{"mysql", "mssql", "odbc"
 
 std::optional<SqlType> read_sql_type(std::string_view name, const ConfigValue& value, ConfigProblems& problems) {
     if (value.is_scalar() && std::find(foreign_types.begin(), foreign_types.end(), value.text) != foreign_types.end()) {
-        problems.error(value.mark, "'sql_type: " + value.text +
-                                       "' is not supported, only PostgreSQL and SQLite are; write 'sql_type: pgsql' and "
-                                       "name a PostgreSQL database, or remove the sql_ options to use SQLite");
+        problems.error(value.mark,
+                       "'sql_type: " + value.text +
+                           "' is not supported, only PostgreSQL and SQLite are; write 'sql_type: pgsql' and "
+                           "name a PostgreSQL database, or remove the sql_ options to use SQLite");
         return std::nullopt;
     }
     const auto index = reported(read_choice(name, value, our_types, "pgsql"), problems);
@@ -40,12 +41,14 @@ void check_choice(const ConfigValue& file, const GlobalConfig& config, ConfigPro
     const ConfigValue* choice = file.find("default_db");
     const bool sql = config.default_db == DefaultDb::sql;
     if (sql && config.sql_type == SqlType::none)
-        problems.error(choice->mark, "'default_db: sql' needs a 'sql_type' beside it; write 'sql_type: pgsql' or 'sql_type: sqlite'");
+        problems.error(choice->mark,
+                       "'default_db: sql' needs a 'sql_type' beside it; write 'sql_type: pgsql' or 'sql_type: sqlite'");
     else if (!sql && choice && any)
         problems.warning(any->mark, "'" + any->key + "' does nothing here: default_db says that data is in SQLite");
     else if (!sql && any && config.sql_type != SqlType::sqlite)
-        problems.error(any->mark, "'" + any->key + "' is for data in PostgreSQL, but nothing says that it is there; write "
-                                  "'default_db: sql' and 'sql_type: pgsql' too, or remove the sql_ options");
+        problems.error(any->mark, "'" + any->key +
+                                      "' is for data in PostgreSQL, but nothing says that it is there; write "
+                                      "'default_db: sql' and 'sql_type: pgsql' too, or remove the sql_ options");
 }
 
 void check_tls(const ConfigValue& file, const GlobalConfig& config, ConfigProblems& problems) {
@@ -79,8 +82,8 @@ void add_storage_options(OptionTable<GlobalConfig>& table) {
                 checked(refuse_empty), needs_restart())
         .option("sql_username", &G::sql_username, "The role that owns it", checked(refuse_empty), needs_restart())
         .option("sql_password", &G::sql_password, "Its password; never logged or shown", needs_restart())
-        .option("sql_ssl", &G::sql_ssl, "Refuse to connect without TLS; otherwise TLS is used where PostgreSQL offers it",
-                needs_restart())
+        .option("sql_ssl", &G::sql_ssl,
+                "Refuse to connect without TLS; otherwise TLS is used where PostgreSQL offers it", needs_restart())
         .option("sql_ssl_verify", &G::sql_ssl_verify, "Check its certificate and its name", needs_restart())
         .option("sql_ssl_cafile", &G::sql_ssl_cafile, "PEM file of the authorities to trust",
                 example("/etc/ssl/certs/ca-certificates.crt"), needs_restart())
@@ -100,10 +103,12 @@ void check_storage_options(const ConfigValue& file, const GlobalConfig& config, 
     const bool sql = config.default_db == DefaultDb::sql;
     const ConfigValue::Entry* more = first_of(file, "sql_", "sql_type");
     if (more && sql && config.sql_type == SqlType::sqlite)
-        problems.warning(more->mark, "'" + more->key + "' does nothing here: with 'sql_type: sqlite' data is in the data folder");
+        problems.warning(more->mark,
+                         "'" + more->key + "' does nothing here: with 'sql_type: sqlite' data is in the data folder");
     const ConfigValue* durability = file.find("durability");
     if (durability && sql && config.sql_type == SqlType::pgsql)
-        problems.warning(durability->mark, "'durability' is for SQLite; PostgreSQL commits as its own configuration says");
+        problems.warning(durability->mark,
+                         "'durability' is for SQLite; PostgreSQL commits as its own configuration says");
 }
 
 }  // namespace rookery

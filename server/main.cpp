@@ -11,6 +11,7 @@
 #include "admin/control.h"
 #include "admin/json.h"
 #include "base/version.h"
+#include "server/data_tools.h"
 #include "server/reference.h"
 #include "server/server.h"
 #include "server/storage_choice.h"
@@ -99,6 +100,7 @@ int run(int argc, char** argv) {
     ServerOptions options{"", default_data()};
     bool json = false;
     std::string target = ".";
+    std::string file, engine;
     app.add_option("--data", options.data, "Folder of the server's data")->capture_default_str();
     app.add_flag("--json", json, "Answers as JSON");
     CLI::App* serving = app.add_subcommand("serve", "Run the server in the foreground");
@@ -106,7 +108,15 @@ int run(int argc, char** argv) {
     CLI::App* explaining = app.add_subcommand("explain", "Print in which order modules see stanzas");
     CLI::App* documenting = app.add_subcommand("generate", "Write the generated example and reference (conf/, docs/)");
     documenting->add_option("FOLDER", target, "Top folder of the source tree");
-    for (CLI::App* sub : {serving, checking, explaining}) {
+    CLI::App* backing_up = app.add_subcommand("backup", "Write all data into one file, also while the server runs");
+    CLI::App* restoring = app.add_subcommand("restore", "Put a backup in the place of the data; the server must not run");
+    CLI::App* verifying = app.add_subcommand("verify", "Read a backup from end to end and say what is in it");
+    CLI::App* migrating = app.add_subcommand("migrate", "Copy all data to the other engine; the server must not run");
+    for (CLI::App* sub : {backing_up, restoring, verifying}) sub->add_option("FILE", file, "The backup")->required();
+    migrating->add_option("--to", engine, "postgresql: from the file in the data folder; sqlite: into it")
+        ->required()
+        ->check(CLI::IsMember({"postgresql", "sqlite"}));
+    for (CLI::App* sub : {serving, checking, explaining, backing_up, restoring, migrating}) {
         sub->add_option("--config", options.config, "Configuration file (none: the defaults)");
         sub->add_option("--data", options.data, "Folder of the server's data")->capture_default_str();
     }
@@ -119,6 +129,10 @@ int run(int argc, char** argv) {
         if (const std::optional<std::string> stray = stray_argument(app, *sub)) return refuse_stray(*sub, *stray);
     if (serving->parsed()) return serve(options);
     if (checking->parsed()) return check(options);
+    if (backing_up->parsed()) return back_up_data(options, file);
+    if (restoring->parsed()) return restore_data(options, file);
+    if (verifying->parsed()) return verify_backup(file);
+    if (migrating->parsed()) return migrate_data(options, engine);
     if (explaining->parsed()) return explain_hooks(options.config, options.data, std::cout);
     if (documenting->parsed()) return generate_reference(target, table);
     const std::vector<std::string> words = app.remaining();

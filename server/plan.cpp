@@ -225,6 +225,13 @@ std::string lines_of(const std::vector<std::string>& errors) {
 
 }  // namespace
 
+Result<Config> read_config(const std::string& file) {
+    ConfigProblems problems;
+    std::optional<Config> config = load(file, problems);
+    if (!config) return fault(lines_of(problems.errors));
+    return std::move(*config);
+}
+
 Result<Plan> make_plan(const std::string& file, const std::string& data) {
     ConfigProblems problems;
     std::optional<Config> config = load(file, problems);

@@ -37,6 +37,9 @@ struct Plan {
     std::vector<std::string> warnings;
 };
 
+// Just the configuration: makes nothing. The error as below.
+Result<Config> read_config(const std::string& file);
+
 // Reads and checks. `file`: empty for the defaults. Makes what a first start needs in `data`: the folder, a
 // certificate, the secret behind fake salts. The error has one line for each fault, with file, line and cure.
 Result<Plan> make_plan(const std::string& file, const std::string& data);

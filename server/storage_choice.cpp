@@ -1,5 +1,6 @@
 #include "server/storage_choice.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <stdexcept>
 #include <string_view>
@@ -32,6 +33,10 @@ std::string tls_options(const GlobalConfig& config) {
     return text;
 }
 
+// How libpq, and we, begin to say it.
+constexpr const char* no_connection[] = {"connection to server", "could not translate host name",
+                                         "no answer from the server"};
+
 bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
 }  // namespace
@@ -63,14 +68,18 @@ StorageOptions storage_options(const Config& config, const std::string& data) {
 
 std::string with_cure(const StorageOptions& options, const std::string& why) {
     const auto* postgres = std::get_if<PostgresOptions>(&options);
-    if (has(why, "another server uses it") || has(why, "another process uses it")) return why + "; stop that server first";
+    if (has(why, "another server uses it") || has(why, "another process uses it"))
+        return why + "; stop that server first";
     if (!postgres) return why;
     if (has(why, "it has ")) return why + "; name another one in 'sql_database'";
     if (has(why, "encoding") || has(why, "database \"" + postgres->database + "\" does not exist"))
         return why + "; make one: createdb --template template0 --encoding UTF8 --owner " + postgres->username + " " +
                postgres->database;
-    return why + "; is PostgreSQL running there, and are sql_server, sql_port, sql_database, sql_username and "
-                 "sql_password right?";
+    const auto tells = [&](const char* part) { return has(why, part); };
+    if (std::ranges::none_of(no_connection, tells)) return why;
+    return why +
+           "; is PostgreSQL running there, and are sql_server, sql_port, sql_database, sql_username and "
+           "sql_password right?";
 }
 
 std::unique_ptr<Storage> open_chosen(const StorageOptions& options) try {

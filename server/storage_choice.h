@@ -18,7 +18,8 @@ StorageOptions storage_options(const Config& config, const std::string& data);
 // Throws std::runtime_error with one line: what, where, why, and the cure.
 std::unique_ptr<Storage> open_chosen(const StorageOptions& options);
 
-// For `rookery check`, beside a server that runs: the same line if it could not be opened, and what endangers data in it.
+// For `rookery check`, beside a server that runs: the same line if it could not be opened, and what endangers data in
+// it.
 std::vector<std::string> check_storage(const StorageOptions& options);
 
 // `why` with what to do about it, in the configuration's words.

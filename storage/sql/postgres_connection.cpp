@@ -361,6 +361,13 @@ Result<WriteOutcome> PostgresConnection::run(const Statement& statement) {
     return std::move(answer.outcomes.front());
 }
 
+Result<void> PostgresConnection::run_each(const std::vector<Statement>& statements) {
+    std::vector<const Statement*> all;
+    for (const Statement& statement : statements) all.push_back(&statement);
+    if (Pipelined answer = run_all(all); answer.failed) return std::move(*answer.failed);
+    return {};
+}
+
 bool PostgresConnection::send(const Statement& statement) {
     const PreparedKey key(statement.sql().postgres(), signature_of(statement.values()));
     std::string& name = prepared_[key];

@@ -56,6 +56,7 @@ public:
     // One round trip for all. Outside a transaction block, they are one transaction (all or none).
     Pipelined run_all(const std::vector<const Statement*>& statements);
     Result<WriteOutcome> run(const Statement& statement) override;
+    Result<void> run_each(const std::vector<Statement>& statements) override;
 
     // From now on it takes NewId. They outlive the connection.
     void make_ids_with(StampedIds* ids) { ids_ = ids; }

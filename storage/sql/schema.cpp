@@ -338,6 +338,12 @@ Result<void> check_and_apply(SchemaTarget& target, std::span<const Migration> kn
 
 }  // namespace
 
+Result<void> SchemaTarget::run_each(const std::vector<Statement>& statements) {
+    for (const Statement& statement : statements)
+        if (auto done = run(statement); !done) return std::move(done).error();
+    return {};
+}
+
 std::span<const Migration> migrations() { return all_migrations; }
 
 Result<int> usable_schema(SchemaTarget& target, std::span<const Migration> known) {

@@ -28,6 +28,7 @@ class SchemaTarget {
 public:
     virtual ~SchemaTarget() = default;
     virtual Result<WriteOutcome> run(const Statement& statement) = 0;
+    virtual Result<void> run_each(const std::vector<Statement>& statements);  // up to the first that fails
     virtual Result<bool> is_empty() = 0;  // no tables at all
     virtual Result<bool> has_meta() = 0;
     virtual Result<void> apply(const Migration& migration) = 0;

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int writer_cache_kib = 16 * 1024;
 constexpr int reader_cache_kib = 512;             // of each reader: the rest is in the page cache of the kernel, once for all
+constexpr int reading_busy_ms = 5'000;
 constexpr int checkpoint_pages = 16'000;          // the write-ahead log is written back past 64 MB: the more pages
                                                 // are written again meanwhile, the fewer there are to write back ...
 constexpr int kept_log_bytes = 64 * 1024 * 1024;  // ... and cut to this size if a burst made it larger
@@ -142,6 +143,20 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_memory() {
     if (auto configured = (*connection)->run_script("PRAGMA foreign_keys = ON"); !configured) {
         return std::move(configured).error();
     }
+    return connection;
+}
+
+Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_to_read(const std::string& path) {
+    auto connection = open(path.c_str(), SQLITE_OPEN_READONLY);
+    if (connection) sqlite3_busy_timeout((*connection)->handle_.get(), reading_busy_ms);
+    return connection;
+}
+
+Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_to_fill(const std::string& path) {
+    auto connection = open(path.c_str(), SQLITE_OPEN_READWRITE);
+    if (!connection) return connection;
+    constexpr const char* settings = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON";
+    if (auto configured = (*connection)->run_script(settings); !configured) return std::move(configured).error();
     return connection;
 }
 

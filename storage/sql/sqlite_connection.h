@@ -21,6 +21,10 @@ public:
 
     static Result<std::unique_ptr<SqliteConnection>> open(const SqliteOptions& options, Role role);
     static Result<std::unique_ptr<SqliteConnection>> open_memory();
+    // A file that is only looked at, beside a server that may be using it.
+    static Result<std::unique_ptr<SqliteConnection>> open_to_read(const std::string& path);
+    // An empty file to fill, which counts for nothing until it is full: unsafe and fast.
+    static Result<std::unique_ptr<SqliteConnection>> open_to_fill(const std::string& path);
 
     Result<WriteOutcome> run(const Statement& statement) override;
     Result<WriteOutcome> run(Sql sql) { return run(Statement(sql)); }

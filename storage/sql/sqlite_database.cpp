@@ -1,17 +1,10 @@
 #include "storage/sql/sqlite_database.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <mutex>
-#include <stdexcept>
 #include <thread>
 
 #include "base/log.h"
+#include "storage/sql/database_file.h"
 #include "storage/sql/queued_database.h"
 #include "storage/sql/sqlite_writer.h"
 
@@ -31,60 +24,21 @@ Answer run_read(SqliteConnection& connection, const std::vector<Statement>& stat
 
 // --- opening -------------------------------------------------------------------------------------------------------
 
-[[noreturn]] void refuse(const std::string& path, const std::string& why) {
-    throw std::runtime_error("cannot use database " + path + ": " + why);
-}
-
-class FileDescriptor {
-public:
-    explicit FileDescriptor(int number) : number_(number) {}
-    FileDescriptor(FileDescriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    FileDescriptor& operator=(FileDescriptor&&) = delete;
-    ~FileDescriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    int get() const { return number_; }
-
-private:
-    int number_;
-};
-
-// Made by us and not by SQLite, so that nobody else can read the keys in it.
-FileDescriptor open_private(const std::string& path, const std::string& database) {
-    FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (file.get() < 0) refuse(database, path + ": " + std::strerror(errno));
-    return file;
-}
-
-FileDescriptor lock_for_us(const std::string& database) {
-    FileDescriptor file = open_private(database + ".lock", database);
-    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) refuse(database, "another process uses it");
-    return file;
-}
-
-// A new file is safe only when its directory entry is.
-void sync_directory(const std::string& database) {
-    std::filesystem::path directory = std::filesystem::path(database).parent_path();
-    if (directory.empty()) directory = ".";
-    FileDescriptor opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (opened.get() < 0 || ::fsync(opened.get()) != 0) refuse(database, std::strerror(errno));
-}
-
 Connection checked(Result<Connection> connection, const std::string& path) {
-    if (!connection) refuse(path, connection.error().message);
+    if (!connection) refuse_database(path, connection.error().message);
     return std::move(*connection);
 }
 
 void check_for_damage(SqliteConnection& connection, const SqliteOptions& options) {
     Result<bool> whole = connection.check(options.check_budget);
-    if (!whole) refuse(options.path, whole.error().message);
+    if (!whole) refuse_database(options.path, whole.error().message);
     if (!*whole) {
         log_info("database_check_unfinished", {{"path", options.path}, {"after_ms", options.check_budget.count()}});
     }
 }
 
 void migrate_or_refuse(SqliteConnection& connection, const std::string& path) {
-    if (auto migrated = migrate(connection, migrations()); !migrated) refuse(path, migrated.error().message);
+    if (auto migrated = migrate(connection, migrations()); !migrated) refuse_database(path, migrated.error().message);
 }
 
 Result<Connection> open_again(const SqliteOptions& options) {
@@ -95,12 +49,12 @@ Result<Connection> open_again(const SqliteOptions& options) {
 }
 
 void start_ids_or_refuse(SqliteConnection& connection, const Clock& clock, const std::string& path) {
-    if (auto started = connection.start_ids(clock, lane_of_log); !started) refuse(path, started.error().message);
+    if (auto started = connection.start_ids(clock, lane_of_log); !started) refuse_database(path, started.error().message);
 }
 
 Connection open_writer(const SqliteOptions& options) {
     { FileDescriptor created = open_private(options.path, options.path); }
-    sync_directory(options.path);
+    sync_directory_of(options.path);
     Connection writer = checked(SqliteConnection::open(options, SqliteConnection::Role::writer), options.path);
     check_for_damage(*writer, options);
     migrate_or_refuse(*writer, options.path);
@@ -129,7 +83,7 @@ private:
 SqliteDatabase::SqliteDatabase(SqliteOptions options)
     : QueuedDatabase(options.max_waiting_calls, options.max_waiting_bytes),
       options_(std::move(options)),
-      lock_(lock_for_us(options_.path)),
+      lock_(lock_database_file(options_.path)),
       writer_(open_writer(options_), [this] { return open_again(options_); }) {
     std::vector<Connection> readers;
     for (std::size_t i = 0; i < options_.reader_threads; ++i) {

@@ -91,6 +91,8 @@ public:
         return std::move(*this);
     }
 
+    void add(SqlValue value) { values_.push_back(std::move(value)); }  // one more
+
     struct Otherwise {
         ErrorCode code;
         const char* why;
@@ -121,6 +123,7 @@ public:
     Rows() = default;
     explicit Rows(std::size_t columns) : columns_(columns) {}
 
+    std::size_t columns() const { return columns_; }
     std::size_t size() const { return columns_ == 0 ? 0 : values_.size() / columns_; }
     bool empty() const { return values_.empty(); }
     SqlValue& at(std::size_t row, std::size_t column) { return values_[row * columns_ + column]; }

@@ -65,8 +65,9 @@ TEST(StorageChoice, SaysInOneLineWhatIsWrongAndTheCure) {
     GlobalConfig away = config_for("rookery");
     away.sql_server = "unix:/nonexistent";
     away.sql_password = "hunter2";
-    EXPECT_THAT(refusal(away), AllOf(HasSubstr("PostgreSQL database /nonexistent:5432/rookery"), HasSubstr("No such file"),
-                                     HasSubstr("are sql_server, sql_port,"), Not(HasSubstr("\n")), Not(HasSubstr("hunter2"))));
+    EXPECT_THAT(refusal(away),
+                AllOf(HasSubstr("PostgreSQL database /nonexistent:5432/rookery"), HasSubstr("No such file"),
+                      HasSubstr("are sql_server, sql_port,"), Not(HasSubstr("\n")), Not(HasSubstr("hunter2"))));
     EXPECT_THAT(refusal(config_for("absent")),
                 HasSubstr("createdb --template template0 --encoding UTF8 --owner rookery absent"));
     const std::string foreign = cluster.new_database();
@@ -88,7 +89,8 @@ TEST(StorageChoice, CheckLooksBesideAServerThatRuns) {
     PostgresCluster& cluster = PostgresCluster::shared();
     const PostgresOptions options = postgres_options(config_for(cluster.new_database()));
     EXPECT_THAT(check_storage(options), ElementsAre(HasSubstr("runs with fsync = off")));
-    EXPECT_THAT(cluster.ask(options.database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"), ElementsAre());
+    EXPECT_THAT(cluster.ask(options.database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"),
+                ElementsAre());
     const std::unique_ptr<Storage> server = open_chosen(options);
     EXPECT_THAT(check_storage(options), ElementsAre(HasSubstr("runs with fsync = off")));
     EXPECT_THAT(check_storage(postgres_options(config_for("absent"))), ElementsAre(HasSubstr("createdb")));

@@ -8,7 +8,7 @@
 #include <iterator>
 #include <regex>
 
-#include "storage/sql/schema.h"
+#include "storage/sql/copy.h"
 
 namespace rookery {
 namespace {
@@ -75,6 +75,17 @@ std::vector<NamedSql> statements_of(const std::filesystem::path& path) {
     return found;
 }
 
+std::string sqlite_plan(sqlite3* handle, const std::string& sql) {
+    std::string plan;
+    const auto note = [](void* into, int, char** columns, char**) {
+        *static_cast<std::string*>(into) += std::string(columns[3]) + "\n";
+        return 0;
+    };
+    const std::string explain = "EXPLAIN QUERY PLAN " + sql;
+    EXPECT_EQ(sqlite3_exec(handle, explain.c_str(), note, &plan, nullptr), SQLITE_OK) << sql << ": " << sqlite3_errmsg(handle);
+    return plan;
+}
+
 // Tables grow with the number of accounts: a statement that walks through one of them would stop the server some day.
 TEST(SqlLint, EveryStatementFindsItsRowsByAnIndex) {
     sqlite3* handle = nullptr;
@@ -85,14 +96,7 @@ TEST(SqlLint, EveryStatementFindsItsRowsByAnIndex) {
         if (!path.string().ends_with("_store.cpp") && path.filename() != "log_text.h") continue;
         for (const NamedSql& sql : statements_of(path)) {
             ++checked;
-            std::string plan;
-            const auto note = [](void* into, int, char** columns, char**) {
-                *static_cast<std::string*>(into) += std::string(columns[3]) + "\n";
-                return 0;
-            };
-            const std::string explain = "EXPLAIN QUERY PLAN " + sql.text;
-            EXPECT_EQ(sqlite3_exec(handle, explain.c_str(), note, &plan, nullptr), SQLITE_OK)
-                << path << " " << sql.name << ": " << sqlite3_errmsg(handle);
+            const std::string plan = sqlite_plan(handle, sql.text);
             // `old` is a slice of bounded size, a subquery is what another line finds; FTS5 is asked by words (M) or
             // id (=).
             const std::regex scan("SCAN (?!old\\b|CONSTANT|\\(subquery|log_text VIRTUAL TABLE INDEX \\d+:[M=])");
@@ -105,6 +109,19 @@ TEST(SqlLint, EveryStatementFindsItsRowsByAnIndex) {
     }
     sqlite3_close(handle);
     EXPECT_GT(checked, 30);
+}
+
+// Each page of a copy begins where the one before ended.
+TEST(SqlLint, CopiesGoAlongAnIndex) {
+    sqlite3* handle = nullptr;
+    ASSERT_EQ(sqlite3_open(":memory:", &handle), SQLITE_OK);
+    for (const Migration& migration : migrations()) sqlite3_exec(handle, migration.sqlite, nullptr, nullptr, nullptr);
+    for (const CopiedTable& table : copied_tables()) {
+        const std::string plan = sqlite_plan(handle, table.page.sqlite());
+        EXPECT_NE(plan.find("SEARCH"), std::string::npos) << table.name << ":\n" << plan;
+        EXPECT_EQ(plan.find("TEMP B-TREE"), std::string::npos) << table.name << ":\n" << plan;
+    }
+    sqlite3_close(handle);
 }
 
 }  // namespace
