@@ -11,7 +11,7 @@
 #include "base/work_pool.h"
 #include "c2s/resumptions.h"
 #include "c2s/stream.h"
-#include "c2s/transport.h"
+#include "net/transport.h"
 #include "core/shard.h"
 #include "core/access.h"
 #include "core/shaper.h"

@@ -9,7 +9,7 @@
 #include "base/loop.h"
 #include "c2s/c2s.h"
 #include "c2s/stream.h"
-#include "c2s/transport.h"
+#include "net/transport.h"
 #include "core/ticket.h"
 #include "storage/account_store.h"
 

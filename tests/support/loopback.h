@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "c2s/transport.h"
+#include "net/transport.h"
 #include "tests/support/fake_loop.h"
 #include "tests/support/play_driver.h"
 

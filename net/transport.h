@@ -1,4 +1,4 @@
-// Transport: the bytes under a client stream. Sockets (net::Channel) here; tests have one in memory; WebSocket and BOSH
+// Transport: the bytes under a stream. Sockets (net::Channel) here; tests have one in memory; WebSocket and BOSH
 // come with their own framing.
 #pragma once
 

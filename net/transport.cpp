@@ -1,4 +1,4 @@
-#include "c2s/transport.h"
+#include "net/transport.h"
 
 #include "net/shard_loop.h"
 
