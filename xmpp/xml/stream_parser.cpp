@@ -320,7 +320,8 @@ struct StreamParser::State {
             return;
         }
         if (element_ready_) return refuse(StreamCondition::not_well_formed);
-        const auto name = split_joined(joined);
+        auto name = split_joined(joined);
+        if (!content_ns_.empty() && name.ns == content_ns_) name.ns = client_ns;
         const auto interned = Name::find(name.ns, name.local);
         if (name.ns != builder_.ns()) expanded_bytes_ += name.ns.size();
         if (interned == 0) names_bytes_ += joined.size() + name_overhead_bytes;
@@ -413,6 +414,7 @@ struct StreamParser::State {
     ElementBuilder builder_;
     Framer::Shape shape_ = Framer::Shape::stream;
     StreamHeader header_;
+    std::string content_ns_;  // that stands for jabber:client; empty: none does
     std::string_view input_;  // fed and not looked at yet
     std::string pending_;     // the start of a token that is not complete
     std::optional<StreamError> error_;
@@ -432,6 +434,8 @@ StreamParser::StreamParser() : state_(std::make_unique<State>()) {}
 StreamParser::~StreamParser() = default;
 
 void StreamParser::set_limits(const ParserLimits& limits) { state_->framer_.set_limits(limits); }
+
+void StreamParser::set_content_ns(std::string_view ns) { state_->content_ns_ = ns; }
 
 void StreamParser::feed(std::string_view bytes) {
     assert(state_->input_.empty() && "the previous input is used up");

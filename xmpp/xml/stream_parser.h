@@ -72,6 +72,9 @@ public:
     StreamParser& operator=(const StreamParser&) = delete;
 
     void set_limits(const ParserLimits& limits);
+    // The content namespace of such streams where it is not jabber:client (components, servers): its elements are given as
+    // jabber:client's, so that a stanza is a stanza wherever it came from. For a parser of one's own, before the header.
+    void set_content_ns(std::string_view ns);
 
     // Hands over input. The bytes are borrowed: they must stay until next() has said need_more (or failed).
     // REQUIRES: the previous input is used up.
