@@ -13,6 +13,7 @@ void add_account_commands(CommandTable& table);
 void add_session_commands(CommandTable& table);
 void add_roster_commands(CommandTable& table);
 void add_message_commands(CommandTable& table);
+void add_component_commands(CommandTable& table);
 void add_server_commands(CommandTable& table);
 
 // Ok, or not_found: no such account.

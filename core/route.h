@@ -42,6 +42,9 @@ struct Route {
     // Set before Stage::commit waits: what comes for the account meanwhile need not, it only stays behind (Account).
     bool committing = false;
 
+    // For another domain, on its way to the shard of that domain (core/remote_router.h).
+    bool leaves = false;
+
     // Notes. A new one is a new field here, with the module that sets it.
     std::string stanza_id;     // stanza_id: the id the recipient's copy carries
     bool archive = false;      // mam: the recipient keeps a copy

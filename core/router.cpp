@@ -112,7 +112,9 @@ void Router::dispatch(RoutePtr route, const SessionPtr& sender) {
 
 // --- on the way ---------------------------------------------------------------------------------------------------
 
-bool Router::reaches(std::string_view domain) const { return remote_ || shard_.find_host(domain); }
+bool Router::reaches(std::string_view domain) const {
+    return shard_.find_host(domain) || (remote_ && remote_->reaches(domain));
+}
 
 void Router::send(Stanza stanza) { route(std::make_unique<Route>(std::move(stanza))); }
 
@@ -157,6 +159,7 @@ bool Router::needs_somebody_online(const Stanza& stanza) const {
 }
 
 void Router::arrive(RoutePtr route) {
+    if (route->leaves) return remote_->arrive(std::move(route));
     assert(shard_.all().home_of(route->to.bare_str()) == shard_.index());
     if (!loading_.empty()) {
         const auto at = loading_.find(std::string(route->to.bare_str()));

@@ -10,6 +10,7 @@
 #include "core/features.h"
 #include "core/hook.h"
 #include "core/outcome.h"
+#include "core/remote_router.h"
 #include "core/route.h"
 #include "core/session.h"
 #include "xmpp/stanza.h"
@@ -19,14 +20,6 @@ namespace rookery {
 class Account;
 class Host;
 class Shard;
-
-// Stanzas for domains that are not ours. None set: remote-server-not-found.
-class RemoteRouter {
-public:
-    virtual ~RemoteRouter() = default;
-    // Takes responsibility for the stanza: delivers, queues, or refuses it through the router.
-    virtual void send(RoutePtr route) = 0;
-};
 
 class Router {
 public:
@@ -54,7 +47,9 @@ public:
     // are not bothered again; else it is delivered, kept or refused like a new one.
     void redeliver(const std::shared_ptr<Account>& account, RoutePtr route);
 
+    // For domains that are not ours; null: remote-server-not-found. Outlives its use here.
     void set_remote(RemoteRouter* remote) { remote_ = remote; }
+    RemoteRouter* remote() const { return remote_; }
     // Is that domain ours, or is there somebody who takes stanzas to others?
     bool reaches(std::string_view domain) const;
 

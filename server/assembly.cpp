@@ -7,13 +7,17 @@ Assembly::Assembly(std::vector<Loop*> loops, Stores stores, WorkPool& work, Asse
     for (unsigned i = 0; i < loops.size(); ++i)
         shards_.add(std::make_unique<Shard>(shards_, i, *loops[i], stores_, options.shard));
     std::vector<C2s*> peers;
+    std::vector<Components*> component_peers;
     for (unsigned i = 0; i < loops.size(); ++i) {
         Shard& shard = shards_.at(i);
         rings_.set_receiver(i, [&shard](unsigned, Parcel parcel) { shard.receive(std::move(parcel)); });
         c2s_.push_back(std::make_unique<C2s>(shard, work, options.c2s));
         peers.push_back(c2s_.back().get());
+        components_.push_back(std::make_unique<Components>(shard));
+        component_peers.push_back(components_.back().get());
     }
     for (const std::unique_ptr<C2s>& service : c2s_) service->set_peers(peers);
+    for (const std::unique_ptr<Components>& service : components_) service->set_peers(component_peers);
     sweeper_ = std::make_unique<LogSweeper>(stores_.log, *loops.front());
 }
 

@@ -1,5 +1,5 @@
-// Assembly: the working parts of a server over any loops: shards with their hosts, the rings between them, the client
-// services. main runs it on real loops, tests on fake ones.
+// Assembly: the working parts of a server over any loops: shards with their hosts, the rings between them, the services
+// for clients and components. main runs it on real loops, tests on fake ones.
 #pragma once
 
 #include <memory>
@@ -10,6 +10,7 @@
 #include "core/log_sweeper.h"
 #include "core/shard.h"
 #include "net/mailbox.h"
+#include "s2s/components.h"
 
 namespace rookery {
 
@@ -30,6 +31,7 @@ public:
     Shards& shards() { return shards_; }
     Stores& stores() { return stores_; }
     C2s& c2s(unsigned shard) { return *c2s_[shard]; }
+    Components& components(unsigned shard) { return *components_[shard]; }
     std::size_t ring_length(unsigned from, unsigned to) const { return rings_.length(from, to); }
 
 private:
@@ -48,6 +50,7 @@ private:
     Link link_{rings_};
     Shards shards_{link_};
     std::vector<std::unique_ptr<C2s>> c2s_;
+    std::vector<std::unique_ptr<Components>> components_;
     std::unique_ptr<LogSweeper> sweeper_;
 };
 

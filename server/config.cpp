@@ -59,7 +59,7 @@ Config read(const ConfigValue& file, std::span<const ModuleSpec* const> modules,
     for (const ConfigValue::Entry& entry : file.entries)
         config.fingerprints[entry.key] = config_fingerprint(entry.value);
     if (const ConfigValue* files = file.find("certfiles")) config.certfile_marks = marks_of(*files);
-    if (const ConfigValue* listen = file.find("listen")) check_listeners(*listen, config.access(), problems);
+    if (const ConfigValue* listen = file.find("listen")) check_listeners(*listen, config.global.hosts, config.access(), problems);
     return config;
 }
 

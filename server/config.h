@@ -23,7 +23,14 @@
 
 namespace rookery {
 
-// One entry of `listen`, module ejabberd_c2s.
+// A component that may connect to a listener.
+struct ComponentConfig {
+    std::string domain;
+    std::string password;
+};
+
+// One entry of `listen`: module ejabberd_c2s for clients, or ejabberd_service for components (XEP-0114), each with options
+// of its own.
 struct ListenerConfig {
     std::string module = "ejabberd_c2s";
     std::uint16_t port = 5222;
@@ -41,6 +48,10 @@ struct ListenerConfig {
     AccessRule access;
     std::string shaper = "none";  // shaper or shaper rule
     Milliseconds send_timeout = Seconds(15);
+    std::vector<ComponentConfig> components;  // ejabberd_service: option hosts
+    std::string password;                     // ejabberd_service: of components that are not listed; empty: there are none
+
+    bool for_components() const { return module == "ejabberd_service"; }
 
     // With the rules between the options worked in: required implies offered, and both are on unless switched off.
     bool offers_starttls() const { return !tls && (starttls.value_or(true) || starttls_required.value_or(false)); }

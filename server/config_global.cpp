@@ -81,10 +81,15 @@ std::optional<std::vector<std::string>> read_auth_method(std::string_view name, 
 
 const std::vector<std::pair<std::string, LogLevel>> loglevels(log_level_words.begin(), log_level_words.end());
 
-// Shown in the manual as the listener's own table.
+// Shown in the manual as the tables of both kinds of listener, what they share once.
 struct ListenerModifier {
     void apply(detail::OptionRules<std::vector<ListenerConfig>>& rules) const {
         rules.nested = listener_table().list();
+        for (OptionInfo& info : component_listener_table().list()) {
+            if (find_option(rules.nested, info.name)) continue;
+            info.doc = "ejabberd_service: " + info.doc;
+            rules.nested.push_back(std::move(info));
+        }
         rules.type = "list of maps";
         rules.reader = read_listeners;
     }

@@ -1,4 +1,5 @@
 // The section `listen`.
+#include <algorithm>
 #include <set>
 
 #include "net/address.h"
@@ -42,17 +43,106 @@ std::optional<std::string> refuse_proxies(const ListenerConfig& listener) {
            "example 'trusted_proxies: [10.0.0.5]'";
 }
 
+std::optional<std::string> refuse_empty(const std::string& secret) {
+    return secret.empty() ? std::optional<std::string>("must not be empty") : std::nullopt;
+}
+
+struct ComponentSecret {
+    std::string password;
+};
+
+OptionTable<ComponentSecret> component_table() {
+    OptionTable<ComponentSecret> table;
+    table.option("password", &ComponentSecret::password, "The secret that it proves to know", required(),
+                 checked(refuse_empty), example("a long random text"));
+    return table;
+}
+
+// `push.example.org: {password: "..."}`
+std::optional<std::vector<ComponentConfig>> read_components(std::string_view name, const ConfigValue& value,
+                                                            ConfigProblems& problems) {
+    if (!value.is_map()) {
+        problems.errors.push_back(
+            config_mismatch(name, value, "a map of domains", "{push.example.org: {password: \"...\"}}").message);
+        return std::nullopt;
+    }
+    const OptionTable<ComponentSecret> table = component_table();
+    std::vector<ComponentConfig> components;
+    for (const ConfigValue::Entry& entry : value.entries) {
+        const std::optional<Jid> domain = Jid::parse(entry.key);
+        if (!domain || !domain->is_domain())
+            problems.error(entry.mark, "'" + entry.key + "' is no domain name; write for example 'push.example.org'");
+        auto secret = table.parse(entry.value, problems);
+        if (domain && secret) components.push_back(ComponentConfig{domain->str(), std::move(secret->password)});
+    }
+    return components;
+}
+
+std::optional<std::string> refuse_nobody(const ListenerConfig& listener) {
+    if (!listener.components.empty() || !listener.password.empty()) return std::nullopt;
+    return "a listener for components needs 'hosts'; write for example 'hosts: {push.example.org: {password: \"...\"}}'";
+}
+
+void check_components(const ConfigValue& components, const std::vector<std::string>& hosts, ConfigProblems& problems) {
+    for (const ConfigValue::Entry& entry : components.entries) {
+        const std::optional<Jid> domain = Jid::parse(entry.key);
+        if (domain && std::ranges::find(hosts, domain->str()) != hosts.end())
+            problems.error(entry.mark, "'" + entry.key + "' is one of the server's own hosts; a component needs a domain of its own");
+    }
+}
+
+// What every kind of listener has.
+OptionTable<ListenerConfig> common_table(const char* example_port) {
+    using L = ListenerConfig;
+    OptionTable<L> table;
+    table.option("module", &L::module, "What answers: ejabberd_c2s serves clients, ejabberd_service components")
+        .option("port", &L::port, "TCP port", required(), example(example_port),
+                read_with("whole number from 1 to 65535", read_port))
+        .option("ip", &L::ip, "Address to listen on; \"::\" is every one, also of IPv4", checked(refuse_address),
+                example("127.0.0.1"));
+    return table;
+}
+
 }  // namespace
+
+// Components are trusted, and their words are in the clear unless `tls` is on.
+OptionTable<ListenerConfig> component_listener_table() {
+    using L = ListenerConfig;
+    OptionTable<L> table = common_table("5347");
+    table.option("hosts", &L::components, "The components' domains, each with its password: {password: ...}",
+                 read_with("map of domains", read_components))
+        .option("password", &L::password, "Of components that are not listed; without it there are none",
+                checked(refuse_empty), example("a long random text"))
+        .option("access", &L::access, "Access rule: which domains may connect, from where")
+        .option("shaper", &L::shaper, "Shaper or shaper rule for what components send", alias("shaper_rule"))
+        .option("tls", &L::tls, "TLS from the first byte on")
+        .option("max_stanza_size", &L::max_stanza_size, "Largest stanza of a component", between(10'000_B, 16_MB))
+        .option("max_stanza_elements", &L::max_stanza_elements, "Most elements in one stanza", between(100, 1'000'000))
+        .option("send_timeout", &L::send_timeout, "A component that takes nothing for so long is disconnected",
+                between(Seconds(1), Seconds(3'600)))
+        .option("backlog", &L::backlog, "Connections that may wait to be accepted", between(1, 65'535))
+        .ignored("accept_interval", "connections are accepted as they come")
+        .ignored("cafile", "component certificates are not provided")
+        .ignored("certfile", "list the file under certfiles")
+        .ignored("check_from", "a component speaks for its own domain only")
+        .ignored("ciphers", "TLS 1.2 and newer with safe ciphers only; nothing to set")
+        .ignored("dhfile", "TLS 1.2 and newer with safe ciphers only; nothing to set")
+        .ignored("global_routes", "a connection serves the one domain that it names")
+        .ignored("max_fsm_queue", "every queue is bounded by the server itself")
+        .ignored("protocol_options", "TLS 1.2 and newer with safe ciphers only; nothing to set")
+        .ignored("service_check_from", "a component speaks for its own domain only")
+        .ignored("supervisor", "there is no such thing here")
+        .ignored("tls_compression", "TLS compression is unsafe and never used")
+        .ignored("tls_verify", "component certificates are not provided")
+        .ignored("transport", "components connect by TCP")
+        .together(refuse_nobody);
+    return table;
+}
 
 OptionTable<ListenerConfig> listener_table() {
     using L = ListenerConfig;
-    OptionTable<L> table;
-    table.option("module", &L::module, "What answers: ejabberd_c2s serves clients")
-        .option("port", &L::port, "TCP port", required(), example("5222"),
-                read_with("whole number from 1 to 65535", read_port))
-        .option("ip", &L::ip, "Address to listen on; \"::\" is every one, also of IPv4", checked(refuse_address),
-                example("127.0.0.1"))
-        .option("tls", &L::tls, "TLS from the first byte on (port 5223)")
+    OptionTable<L> table = common_table("5222");
+    table.option("tls", &L::tls, "TLS from the first byte on (port 5223)")
         .option("starttls", &L::starttls, "Offer STARTTLS; on unless tls is")
         .option("starttls_required", &L::starttls_required, "Nobody logs in without TLS; on unless starttls is off")
         .option("access", &L::access, "Access rule: who may log in here")
@@ -90,7 +180,8 @@ OptionTable<ListenerConfig> listener_table() {
 
 std::optional<std::vector<ListenerConfig>> read_listeners(std::string_view name, const ConfigValue& value,
                                                           ConfigProblems& problems) {
-    const OptionTable<ListenerConfig> table = listener_table();
+    const OptionTable<ListenerConfig> for_clients = listener_table();
+    const OptionTable<ListenerConfig> for_components = component_listener_table();
     std::vector<ListenerConfig> listeners;
     std::set<std::pair<std::string, int>> taken;
     if (!value.is_list())
@@ -102,10 +193,11 @@ std::optional<std::vector<ListenerConfig>> read_listeners(std::string_view name,
             problems.warning(module->mark, "the listener '" + module->text + "' is left out: " + std::string(*hint));
             continue;
         }
-        if (module && module->text != "ejabberd_c2s")
-            problems.error(module->mark,
-                           "unknown listener module '" + module->text + "'; write 'module: ejabberd_c2s'");
-        auto listener = table.parse(item, problems);
+        const bool components = module && module->text == "ejabberd_service";
+        if (module && !components && module->text != "ejabberd_c2s")
+            problems.error(module->mark, "unknown listener module '" + module->text +
+                                             "'; write 'module: ejabberd_c2s' or 'module: ejabberd_service'");
+        auto listener = (components ? for_components : for_clients).parse(item, problems);
         if (!listener) continue;
         const std::optional<IpAddress> ip = IpAddress::parse(listener->ip);  // one address may be written in many ways
         if (ip && !taken.emplace(ip->to_string(), listener->port).second)
@@ -117,13 +209,16 @@ std::optional<std::vector<ListenerConfig>> read_listeners(std::string_view name,
 }
 
 // Those of ejabberd's that we lack were left out.
-void check_listeners(const ConfigValue& listen, const AccessRules& access, ConfigProblems& problems) {
+void check_listeners(const ConfigValue& listen, const std::vector<std::string>& hosts, const AccessRules& access,
+                     ConfigProblems& problems) {
     const std::vector<OptionInfo> infos = listener_table().list();
     for (const ConfigValue& listener : listen.items) {
         const ConfigValue* module = listener.find("module");
         if (module && ejabberd_listener_hint(module->text)) continue;
         check_access_names(infos, listener, access, problems);
-        if (const ConfigValue* shaper = listener.find("shaper")) check_shaper_name(*shaper, access, problems);
+        for (const char* name : {"shaper", "shaper_rule"})
+            if (const ConfigValue* shaper = listener.find(name)) check_shaper_name(*shaper, access, problems);
+        if (const ConfigValue* components = listener.find("hosts")) check_components(*components, hosts, problems);
     }
 }
 

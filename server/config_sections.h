@@ -23,9 +23,11 @@ void check_storage_options(const ConfigValue& file, const GlobalConfig& config, 
 
 // `listen` (config_listen.cpp). The rules and shapers that listeners name are checked once the hosts are read.
 OptionTable<ListenerConfig> listener_table();
+OptionTable<ListenerConfig> component_listener_table();
 std::optional<std::vector<ListenerConfig>> read_listeners(std::string_view name, const ConfigValue& value,
                                                           ConfigProblems& problems);
-void check_listeners(const ConfigValue& listen, const AccessRules& access, ConfigProblems& problems);
+void check_listeners(const ConfigValue& listen, const std::vector<std::string>& hosts, const AccessRules& access,
+                     ConfigProblems& problems);
 
 // Hosts (config_hosts.cpp): what each may have of its own, and the maps at the top level that are worked into them.
 const std::vector<OptionInfo>& host_options();

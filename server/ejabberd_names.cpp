@@ -47,7 +47,7 @@ constexpr std::array top_level{
     Name{"captcha_*", no_captcha},
     Name{"cluster_*", no_cluster},
     Name{"default_ram_db", own_database},
-    Name{"domain_balancing", "components are not provided yet"},
+    Name{"domain_balancing", "a component has one connection"},
     Name{"ext_api_*", no_external_login},
     Name{"extauth_*", no_external_login},
     Name{"fqdn", "DIGEST-MD5 is obsolete and not provided"},
@@ -167,7 +167,6 @@ constexpr std::array modules{
 
 constexpr std::array listeners{
     Name{"ejabberd_s2s_in", no_federation},
-    Name{"ejabberd_service", "components are not provided yet"},
     Name{"ejabberd_http", no_http},
     Name{"ejabberd_http_ws", no_http},
     Name{"ejabberd_stun", coturn},

@@ -179,8 +179,8 @@ std::vector<IpRange> ranges(const std::vector<std::string>& networks) {
     return ranges;
 }
 
-ListenerPlan plan_listener(const Config& config, const ListenerConfig& listener, const FakeAccounts& fakes,
-                           std::shared_ptr<const TlsContexts> contexts) {
+std::shared_ptr<const C2sPolicy> client_policy(const Config& config, const ListenerConfig& listener, const FakeAccounts& fakes,
+                                               std::shared_ptr<const TlsContexts> contexts) {
     auto policy = std::make_shared<C2sPolicy>();
     policy->stream = stream_policy(config.global, listener, fakes);
     policy->contexts = std::move(contexts);
@@ -190,15 +190,37 @@ ListenerPlan plan_listener(const Config& config, const ListenerConfig& listener,
     policy->login_within = config.global.negotiation_timeout;
     policy->conflict = config.global.resource_conflict;
     policy->send_timeout = std::chrono::ceil<Seconds>(listener.send_timeout);
+    return policy;
+}
+
+std::shared_ptr<const ComponentPolicy> component_policy(const Config& config, const ListenerConfig& listener) {
+    auto policy = std::make_shared<ComponentPolicy>();
+    for (const ComponentConfig& component : listener.components) policy->secrets[component.domain] = component.password;
+    policy->any_secret = listener.password;
+    policy->access = listener.access;
+    policy->rules = config.hosts.front()->access;
+    policy->shaper = listener.shaper;
+    policy->before_handshake = limits_before_login(listener);
+    policy->after_handshake = limits_after_login(listener);
+    policy->handshake_within = config.global.negotiation_timeout;
+    policy->send_timeout = std::chrono::ceil<Seconds>(listener.send_timeout);
+    return policy;
+}
+
+ListenerPlan plan_listener(const Config& config, const ListenerConfig& listener, const FakeAccounts& fakes,
+                           std::shared_ptr<const TlsContexts> contexts) {
     ListenerPlan plan;
     plan.socket.address = listener.ip;
     plan.socket.port = listener.port;
     plan.socket.backlog = listener.backlog;
     plan.socket.direct_tls = listener.tls;
-    if (listener.tls) plan.socket.alpn = std::make_shared<const std::vector<std::string>>(1, "xmpp-client");
+    if (listener.tls && !listener.for_components()) plan.socket.alpn = std::make_shared<const std::vector<std::string>>(1, "xmpp-client");
     plan.socket.use_proxy_protocol = listener.use_proxy_protocol;
     plan.socket.proxy_trusted = ranges(listener.trusted_proxies);
-    plan.policy = std::move(policy);
+    if (listener.for_components())
+        plan.components = component_policy(config, listener);
+    else
+        plan.policy = client_policy(config, listener, fakes, std::move(contexts));
     return plan;
 }
 
@@ -263,6 +285,13 @@ Result<Plan> make_plan_to_serve(const std::string& file, const std::string& data
     return plan;
 }
 
+std::vector<std::shared_ptr<const ComponentPolicy>> component_policies(const Plan& plan) {
+    std::vector<std::shared_ptr<const ComponentPolicy>> policies;
+    for (const ListenerPlan& listener : plan.listeners)
+        if (listener.components) policies.push_back(listener.components);
+    return policies;
+}
+
 std::vector<std::string> check_certificates(const Plan& plan, WallTime now) {
     std::vector<std::string> findings;
     for (const CertificateInfo& certificate : plan.contexts->certificates())
@@ -306,7 +335,7 @@ bool same_files(const Plan& before, const Plan& after) {
 
 // What the listening socket is made of, and what is decided with its first byte: a reload leaves it as it is.
 bool same_socket(const ListenerConfig& a, const ListenerConfig& b) {
-    return a.tls == b.tls && a.backlog == b.backlog && a.use_proxy_protocol == b.use_proxy_protocol &&
+    return a.module == b.module && a.tls == b.tls && a.backlog == b.backlog && a.use_proxy_protocol == b.use_proxy_protocol &&
            a.trusted_proxies == b.trusted_proxies;
 }
 

@@ -14,14 +14,17 @@
 #include "core/shard.h"
 #include "net/listener.h"
 #include "net/tls_contexts.h"
+#include "s2s/component_policy.h"
 #include "server/config.h"
 #include "storage/stores.h"
 
 namespace rookery {
 
+// For clients or for components: one of the policies is null.
 struct ListenerPlan {
     ListenerOptions socket;
     std::shared_ptr<const C2sPolicy> policy;
+    std::shared_ptr<const ComponentPolicy> components;
 
     std::string name() const { return socket.address + " port " + std::to_string(socket.port); }
 };
@@ -48,6 +51,9 @@ Result<Plan> make_plan_to_serve(const std::string& file, const std::string& data
 
 // Certificates that are not valid now, and hosts without one; for `rookery check`.
 std::vector<std::string> check_certificates(const Plan& plan, WallTime now);
+
+// The policies of all listeners for components.
+std::vector<std::shared_ptr<const ComponentPolicy>> component_policies(const Plan& plan);
 
 // What a reload changes, one line each ("module ping: changed"). What needs a restart says so at each reload, as long
 // as it differs from `started`, the plan the program runs by since its start.

@@ -98,7 +98,10 @@ void Server::start(const Plan& plan) {
     options.c2s.max_strangers_per_address = std::max(1u, config.pre_auth_max_connections_per_ip / count);
     assembly_ = std::make_unique<Assembly>(std::move(loops), storage_->stores(), *work_, options);
     assembly_->shards().set_hasher(*this);
-    for (unsigned i = 0; i < count; ++i) assembly_->shards().at(i).apply(plan.config.hosts);
+    for (unsigned i = 0; i < count; ++i) {
+        assembly_->shards().at(i).apply(plan.config.hosts);
+        assembly_->components(i).configure(component_policies(plan));
+    }
     for (unsigned i = 0; i < count; ++i) open_listeners(plan, i);
     CommandContext context{assembly_->shards(), assembly_->stores(), *this};
     auto control = serve_control(*runtimes_[0].loop, plan.control_path, commands_, context);
@@ -108,23 +111,38 @@ void Server::start(const Plan& plan) {
 
 void Server::open_listeners(const Plan& plan, unsigned shard) {
     Runtime& runtime = runtimes_[shard];
-    C2s& c2s = assembly_->c2s(shard);
     for (const ListenerPlan& listener : plan.listeners) {
         auto listening = std::make_unique<Listening>();
         listening->name = listener.name();
         listening->policy = listener.policy;
-        Listening* const here = listening.get();
-        auto admit = [&c2s](const Endpoint& peer) { return c2s.admits(peer.ip); };
-        auto accept = [&c2s, here](Parked connection) {
-            c2s.accept(socket_transport(std::move(connection), here->policy->send_timeout), here->policy);
-        };
+        listening->components = listener.components;
+        listening->direct_tls = listener.socket.direct_tls;
         ListenerOptions socket = listener.socket;
         socket.joins = shard > 0;
-        auto opened = Listener::open(*runtime.loop, std::move(socket), plan.contexts, std::move(admit), std::move(accept));
+        auto opened = Listener::open(*runtime.loop, std::move(socket), plan.contexts, admission(*listening, shard),
+                                     acceptance(*listening, shard));
         if (!opened.ok()) throw std::runtime_error(opened.error().message);
         listening->listener = std::move(*opened);
         runtime.listening.push_back(std::move(listening));
     }
+}
+
+Listener::Admit Server::admission(const Listening& listening, unsigned shard) {
+    if (listening.components)
+        return [&service = assembly_->components(shard)](const Endpoint&) { return service.admits(); };
+    return [&service = assembly_->c2s(shard)](const Endpoint& peer) { return service.admits(peer.ip); };
+}
+
+Listener::OnSocket Server::acceptance(const Listening& listening, unsigned shard) {
+    if (listening.components)
+        return [&service = assembly_->components(shard), &listening](Parked connection) {
+            const auto& policy = listening.components;
+            service.accept(socket_transport(std::move(connection), policy->send_timeout), policy);
+        };
+    return [&service = assembly_->c2s(shard), &listening](Parked connection) {
+        const auto& policy = listening.policy;
+        service.accept(socket_transport(std::move(connection), policy->send_timeout), policy);
+    };
 }
 
 // --- running ------------------------------------------------------------------------------------------------------
@@ -163,6 +181,7 @@ void Server::shut_down() {
             runtimes_[i].listening.clear();
             assembly_->c2s(i).close_strangers(error);
             assembly_->shards().at(i).close_sessions(error);
+            assembly_->components(i).close_all(error);
         });
     }
     const auto end = std::chrono::steady_clock::now() + shutdown_limit;
@@ -231,11 +250,14 @@ void Server::apply_on(unsigned shard, const Plan& plan) {
     if (plan.number < runtimes_[shard].plan_number) return;
     runtimes_[shard].plan_number = plan.number;
     assembly_->shards().at(shard).apply(plan.config.hosts);
+    assembly_->components(shard).configure(component_policies(plan));
     for (const std::unique_ptr<Listening>& listening : runtimes_[shard].listening) {
         for (const ListenerPlan& listener : plan.listeners) {
-            const bool other_socket = listener.policy->direct_tls != listening->policy->direct_tls;
+            const bool other_socket = listener.socket.direct_tls != listening->direct_tls ||
+                                      !listener.components != !listening->components;
             if (listener.name() != listening->name || other_socket) continue;
             listening->policy = listener.policy;
+            listening->components = listener.components;
             listening->listener->set_contexts(plan.contexts);
         }
     }

@@ -46,7 +46,10 @@ private:
     // One shard's thread and what listens on it.
     struct Listening {
         std::string name;
-        std::shared_ptr<const C2sPolicy> policy;  // for the next connection; replaced by a reload
+        // For the next connection, replaced by a reload; one of them is null.
+        std::shared_ptr<const C2sPolicy> policy;
+        std::shared_ptr<const ComponentPolicy> components;
+        bool direct_tls;
         std::unique_ptr<Listener> listener;
     };
     struct Runtime {
@@ -59,6 +62,8 @@ private:
 
     void start(const Plan& plan);
     void open_listeners(const Plan& plan, unsigned shard);
+    Listener::Admit admission(const Listening& listening, unsigned shard);
+    Listener::OnSocket acceptance(const Listening& listening, unsigned shard);
     bool adopt(PlanPtr plan);
     void apply_on(unsigned shard, const Plan& plan);
     void wait_for_signals();

@@ -34,6 +34,8 @@ listen:
   - {{port: {plain_port}, ip: {ip}, module: ejabberd_c2s, starttls: false, send_timeout: 2 s}}
   - {{port: {proxy_port}, ip: {ip}, module: ejabberd_c2s, starttls: false, use_proxy_protocol: true,
       trusted_proxies: [127.0.0.1]}}
+  - {{port: {component_port}, ip: {ip}, module: ejabberd_service, send_timeout: 2 s,
+      hosts: {{push.localhost: {{password: "{component_secret}"}}}}}}
 {more}
 """
 
@@ -55,10 +57,12 @@ def new_password():
 
 
 class Server(servers.Rookery):
-    """Listens on port (STARTTLS), tls_port, plain_port (no TLS, impatient with slow readers) and proxy_port (PROXY)."""
+    """Listens on port (STARTTLS), tls_port, plain_port (no TLS, impatient with slow readers) proxy_port (PROXY) and
+    component_port (XEP-0114)."""
 
     def __init__(self, scratch, certificate, iterations=4096, ip="127.0.0.1", more=""):
-        port, tls_port, self.plain_port, self.proxy_port = free_ports(4)
+        port, tls_port, self.plain_port, self.proxy_port, self.component_port = free_ports(5)
+        self.component_secret = new_password()
         super().__init__(PROGRAM, scratch, port, tls_port, certificate=certificate)
         self.iterations, self.ip, self.more = iterations, ip, more
         self.config = self.scratch / "rookery.yml"
@@ -79,7 +83,8 @@ class Server(servers.Rookery):
     def write_config(self):
         self.config.write_text(CONFIG.format(
             certificate=self.pem, port=self.port, tls_port=self.tls_port, plain_port=self.plain_port,
-            proxy_port=self.proxy_port, iterations=self.iterations, ip=self.ip, more=self.more))
+            proxy_port=self.proxy_port, component_port=self.component_port,
+            component_secret=self.component_secret, iterations=self.iterations, ip=self.ip, more=self.more))
 
     # --- accounts and clients
 

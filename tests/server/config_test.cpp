@@ -254,6 +254,33 @@ TEST(Listeners, ProxiesAndRules) {
     EXPECT_EQ(config.access().shaper("fast", Jid()), (ShaperRate{1'000, 0}));
 }
 
+// D10.
+TEST(Config, ComponentListeners) {
+    const auto listen = [](const std::string& options) { return "listen: [{port: 1, module: ejabberd_service" + options + "}]\n"; };
+    const Config config = good("shaper: {fast: 10}\n" +
+                               listen(", hosts: {Push.example.org: {password: 'a b'}, irc.example.net: {password: c}}, shaper_rule: fast"));
+    const ListenerConfig& listener = config.global.listen.at(0);
+    EXPECT_TRUE(listener.for_components());
+    ASSERT_EQ(listener.components.size(), 2u);
+    EXPECT_EQ(listener.components[0].domain, "push.example.org");
+    EXPECT_EQ(listener.components[0].password, "a b");
+    EXPECT_EQ(listener.shaper, "fast");
+    EXPECT_EQ(good(listen(", password: x, access: all")).global.listen.at(0).password, "x");
+    EXPECT_TRUE(contains(error_of(listen("")), "needs 'hosts'"));
+    EXPECT_TRUE(contains(error_of(listen(", hosts: {}")), "needs 'hosts'"));
+    EXPECT_TRUE(contains(error_of(listen(", hosts: {a.org: {password: ''}}")), "'password' must not be empty"));
+    EXPECT_TRUE(contains(error_of(listen(", password: ''")), "'password' must not be empty"));
+    EXPECT_TRUE(contains(error_of(listen(", hosts: {a.org: {}}")), "'password' is missing"));
+    EXPECT_TRUE(contains(error_of(listen(", hosts: {a.org: x}")), "map of options"));
+    EXPECT_TRUE(contains(error_of(listen(", hosts: [a.org]")), "map of domains"));
+    EXPECT_TRUE(contains(error_of(listen(", hosts: {a@b.org: {password: x}}")), "no domain name"));
+    EXPECT_TRUE(contains(error_of(listen(", hosts: {example.org: {password: x}}")), "one of the server's own hosts"));
+    EXPECT_TRUE(contains(error_of(listen(", password: x, starttls: true")), "unknown option 'starttls'"));
+    EXPECT_TRUE(contains(error_of(listen(", password: x, shaper_rule: fats")), "'fats'"));
+    EXPECT_TRUE(contains(warning_of(listen(", password: x, check_from: false")), "own domain only"));
+    EXPECT_TRUE(contains(warning_of(listen(", password: x, global_routes: true")), "one domain"));
+}
+
 TEST(Listeners, ShareOptionsByMergeKeys) {
     const std::string listeners = "listen:\n  - &usual\n    port: 5222\n    backlog: 7\n  - <<: *usual\n    port: 5223\n    tls: true\n";
     const Config config = good(listeners);

@@ -51,6 +51,20 @@ TEST_F(PlanTest, SaysWhichListenersNeedARestart) {
     EXPECT_THAT(changes(one, "listen: [{port: 16323, max_stanza_size: 65536, access: none}]\n"), ElementsAre("listen changed"));
 }
 
+// A secret is changed without a restart, and never shown.
+TEST_F(PlanTest, ComponentsComeAndGoWithoutARestart) {
+    const std::string one = "listen: [{port: 16323, module: ejabberd_service, hosts: {a.org: {password: x}}}]\n";
+    const std::string two = "listen: [{port: 16323, module: ejabberd_service, hosts: {b.org: {password: y}}}]\n";
+    EXPECT_THAT(changes(one, two), ElementsAre("listen changed"));
+    EXPECT_THAT(changes(one, "listen: [{port: 16323}]\n"),
+                ElementsAre("listen changed: needs a restart (:: port 16323 changed)"));
+    const Result<Plan> made = plan(one);
+    ASSERT_TRUE(made.ok());
+    ASSERT_EQ(component_policies(*made).size(), 1u);
+    EXPECT_EQ(*component_policies(*made)[0]->secret_of("a.org"), "x");
+    EXPECT_EQ(component_policies(*made)[0]->secret_of("b.org"), nullptr);
+}
+
 TEST_F(PlanTest, SaysWhatNeedsARestartUntilThereWasOneOrItIsChangedBack) {
     const std::string one = "shards: 1\n", two = "shards: 2\n", three = "shards: 3\n";
     EXPECT_THAT(changes(one, two, one), ElementsAre("shards changed: needs a restart"));

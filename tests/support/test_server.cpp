@@ -30,6 +30,14 @@ std::shared_ptr<const C2sPolicy> open_policy() {
     return policy;
 }
 
+ComponentPolicy component_policy(const std::map<std::string, std::string, std::less<>>& secrets) {
+    ComponentPolicy policy;
+    policy.secrets = secrets;
+    policy.rules = std::make_shared<const AccessRules>();
+    policy.before_handshake.max_bytes = 8'192;
+    return policy;
+}
+
 std::shared_ptr<const void> parse_options(const ModuleSpec& spec, const ConfigValue& map) {
     ConfigProblems problems;
     std::shared_ptr<const void> options = spec.parse(map, problems);
@@ -97,6 +105,7 @@ TestServer::TestServer(TestServerOptions options)
     const std::vector<std::shared_ptr<const HostOptions>> hosts = wanted_hosts(options_);
     for (unsigned i = 0; i < options_.shards; ++i)
         loops_.at(i).run_here([this, i, &hosts] { assembly_->shards().at(i).apply(hosts); });
+    allow_components(component_policy(options_.components));
 }
 
 TestServer::~TestServer() {
@@ -110,6 +119,7 @@ void TestServer::stop() {
         loops_.at(i).post([this, i, error] {
             assembly_->c2s(i).close_strangers(error);
             assembly_->shards().at(i).close_sessions(error);
+            assembly_->components(i).close_all(error);
         });
     }
 }
@@ -127,6 +137,21 @@ std::unique_ptr<LoopbackWire> TestServer::connect_from(std::string_view address)
     const unsigned shard = next_shard_++ % options_.shards;
     loops_.at(shard).run_here([&] { assembly_->c2s(shard).accept(loopback_transport(pipe), policy_); });
     return std::make_unique<LoopbackWire>(loops_, std::move(pipe));
+}
+
+std::unique_ptr<LoopbackWire> TestServer::connect_component() {
+    auto pipe = std::make_shared<LoopbackPipe>();
+    pipe->dribble = options_.dribble;
+    const unsigned shard = next_shard_++ % options_.shards;
+    loops_.at(shard).run_here([&] { assembly_->components(shard).accept(loopback_transport(pipe), component_policy_); });
+    return std::make_unique<LoopbackWire>(loops_, std::move(pipe));
+}
+
+void TestServer::allow_components(ComponentPolicy policy) {
+    component_policy_ = std::make_shared<const ComponentPolicy>(std::move(policy));
+    for (unsigned i = 0; i < options_.shards; ++i)
+        loops_.at(i).run_here([this, i] { assembly_->components(i).configure({component_policy_}); });
+    loops_.run_until_idle();
 }
 
 Task<Result<Credentials>> TestServer::make_keys(std::string password) {

@@ -2,6 +2,7 @@
 // and a fake clock. A Driver for plays, and what C++ tests of modules use.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,11 +25,13 @@ struct TestServerOptions {
     bool dribble = false;  // the server reads one byte at a time
     std::vector<std::string> domains = {"localhost", "other.localhost"};
     // Modules that differ from the default: name and YAML options ("" : just on); "-name" turns one off.
-    std::vector<std::pair<std::string, std::string>> modules;
+    std::vector<std::pair<std::string, std::string>> modules = {};
     std::size_t max_user_sessions = 10;
+    // Components that may connect: domain and secret.
+    std::map<std::string, std::string, std::less<>> components = {};
     // When given: the hosts come from a configuration like that of the program, with this merged over the usual one
     // (config_merge.h), and what stands above is not looked at.
-    std::string config_yaml;
+    std::string config_yaml = {};
 };
 
 class TestServer final : public Driver, public PasswordHasher, public ServerControl {
@@ -55,6 +58,9 @@ public:
     // For C++ tests.
     std::unique_ptr<LoopbackWire> connect() { return connect_from("192.0.2.1"); }
     std::unique_ptr<LoopbackWire> connect_from(std::string_view address);
+    std::unique_ptr<LoopbackWire> connect_component();
+    // As a reload would: for those who connect from now on, and for those who are connected.
+    void allow_components(ComponentPolicy policy);
     Assembly& assembly() { return *assembly_; }
     Shard& home(std::string_view bare) { return assembly_->shards().at(assembly_->shards().home_of(bare)); }
     Storage& storage() { return *storage_; }
@@ -84,6 +90,7 @@ private:
     std::unique_ptr<Storage> storage_;
     std::unique_ptr<Assembly> assembly_;
     std::shared_ptr<const C2sPolicy> policy_;
+    std::shared_ptr<const ComponentPolicy> component_policy_;
     unsigned next_shard_ = 0;
 };
 
