@@ -5,17 +5,18 @@ lost        neither in the recipient's archive nor handed to one of his clients
 unarchived  handed over, but not in his archive; or not in the sender's own
 unhanded    archived, but never handed to a client of the recipient, though everybody was back at the end
 Of all:
-doubled     twice in one archive; handed to one client under two stanza-ids or under another than the archive's; or handed
-          again though the server knew that the client had it (see _is_known)
-ghosts    archived or handed, but never sent, or not to this account
-disorder  of one sending client and one recipient: a message behind a later one, in an archive or as first handed over.
-          Clients send again what was not accepted before anything new, so the order is that of their numbers. Of an
-          account with several clients each session counts alone (what one of them had may, after a crash, come once
-          more to another), and there what waited (<delay/>) is compared with what waited.
-silent    neither accepted nor refused after the server has been up and quiet
-repeated  handed again under the same stanza-id after a crash or a lost connection: not known whether it arrived; no fault
-refused and kept  answered by an error, but archived: the database failed after it had written; no fault, since a sender
-          who tries again has the same origin-id
+doubled     twice in one archive; handed to one client under two stanza-ids or under another than the archive's; or
+            again though the server knew that the client had it (see _is_known)
+ghosts      archived or handed, but never sent, or not to this account
+disorder    of one sending client and one recipient: a message behind a later one, archived or as first handed over.
+            Clients send again what was not accepted before anything new, so the order is that of their numbers. Of an
+            account with several clients each session counts alone (what one of them had may, after a crash, come once
+            more to another), and there what waited (<delay/>) is compared with what waited.
+silent      neither accepted nor refused after the server has been up and quiet
+repeated    handed again under the same stanza-id after a crash or a lost connection: it was not known whether it had
+            arrived; no fault
+refused and kept: answered by an error, but archived: the database failed after it had written; no fault, since a sender
+            who tries again has the same origin-id
 """
 import collections
 import dataclasses

@@ -5,7 +5,7 @@ import signal
 import time
 
 from faults.postgres import Missing, identity, programs
-from faults.server import PASSWORD, TOP, account_name
+from faults.server import PASSWORD, account_name
 
 NAME = "PostgreSQL restarted, killed, its connections ended, standing still; kill -9 with it"
 SHORT, LONG = 5, 40
@@ -22,7 +22,7 @@ def missing():
         identity()
     except Missing as reason:
         return str(reason)
-    return "" if "sql_type" in (TOP / "conf/rookery.yml").read_text() else "this Rookery has no option sql_type yet"
+    return ""
 
 
 async def play(round):
@@ -35,7 +35,7 @@ async def play(round):
     server.after_start([(account_name(i), PASSWORD) for i in range(ACCOUNTS)])
     await round.begin(accounts=ACCOUNTS, rate=300, patience=90)
     await round.pause(0.2, 0.4)
-    sessions = {client.name: client.session for client in _steady(round)}
+    sessions = {client.name: client.session for client in round.load.steady}
     fault = FAULTS[round.number % len(FAULTS)]
     round.result.note = fault.__name__[1:].replace("_", " ")
     try:
@@ -82,10 +82,6 @@ async def _server_killed(round, cluster, _database):
 FAULTS = (_shut_down_at_once, _killed, _connections_ended, _standing_still, _server_killed)
 
 
-def _steady(round):
-    return [client for number, client in enumerate(round.load.clients) if number % 5 < 3]
-
-
 async def _check_recovery(round):
     begin = time.monotonic()
     while time.monotonic() - begin < BACK_SECONDS:
@@ -99,6 +95,6 @@ async def _check_recovery(round):
 def _check_sessions(round, before):
     if round.ledger.crashes:
         return
-    lost = [client.name for client in _steady(round) if not client.ready or client.session != before[client.name]]
+    lost = [client.name for client in round.load.steady if not client.ready or client.session != before[client.name]]
     if lost:
         round.problem(f"sessions lost: {lost}")

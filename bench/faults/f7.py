@@ -22,7 +22,7 @@ async def play(round):
         await round.begin(link.place, rate=300, patience=PATIENCE)
         await round.pause(0.2, 0.4)
         seconds = round.random.uniform(*round.scaled(CUT_SHORT, CUT_LONG))
-        sessions = {client.name: client.session for client in _steady(round)}
+        sessions = {client.name: client.session for client in round.load.steady}
         await link.cut()
         await asyncio.sleep(seconds)
         await link.mend()
@@ -35,20 +35,16 @@ async def play(round):
         await link.close()
 
 
-def _steady(round):
-    return [client for number, client in enumerate(round.load.clients) if number % 5 < 3]
-
-
 async def _wait_for_all(round):
     for _ in range(1000):
-        if all(client.ready for client in _steady(round)):
+        if all(client.ready for client in round.load.steady):
             return
         await asyncio.sleep(0.01)
     round.problem("not everybody came back within 10 s")
 
 
 def _check_resumed(round, sessions):
-    anew = [client.name for client in _steady(round) if client.session != sessions[client.name]]
+    anew = [client.name for client in round.load.steady if client.session != sessions[client.name]]
     if anew:
         round.problem(f"not resumed: {anew}")
 

@@ -1,4 +1,4 @@
-"""F9: many clients read 1 kB/s while everybody talks: the server's memory stays bounded, the fast ones are not slowed."""
+"""F9: many clients read 1 kB/s while everybody talks: the server's memory is bounded, the fast ones are not slowed."""
 import asyncio
 
 from faults.client import Client
@@ -49,9 +49,8 @@ async def _until_ready(round, clients):
 
 async def _flood(load, slow):
     """More than they can take."""
-    talkers = [client for number, client in enumerate(load.clients) if number % 5 < 3]
     while True:
-        for client in talkers:
+        for client in load.steady:
             if client.backlog < 200:
                 client.say(load.random.choice(slow).account)
         await asyncio.sleep(0.02)
@@ -70,7 +69,8 @@ def _judge(round, grown_mib, slow):
                   for client, all_ in round.ledger.handed.items() if client.split("/")[0] not in slow
                   for handed in all_ if not handed.delayed)
     p99 = late[int(len(late) * 0.99)] if late else 0
-    round.result.note = f"{len(slow)} slow, memory +{grown_mib:.1f} MiB, p99 of the fast {p99:.0f} ms ({len(late)} messages)"
+    round.result.note = (f"{len(slow)} slow, memory +{grown_mib:.1f} MiB, p99 of the fast {p99:.0f} ms "
+                         f"({len(late)} messages)")
     if grown_mib > MEMORY_BAR_MIB:
         round.problem(f"memory grew by {grown_mib:.1f} MiB")
     if p99 > LATENCY_BAR_MS:

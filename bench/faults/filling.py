@@ -1,4 +1,4 @@
-"""A million messages in the archives of 500 accounts, put into the tables directly: by the server itself it takes minutes."""
+"""A million messages in the archives of 500 accounts, put into the tables directly: by the server it takes minutes."""
 import os
 import pathlib
 import shutil

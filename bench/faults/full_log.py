@@ -1,4 +1,4 @@
-"""A data folder whose write-ahead log is nearly as long as it may get: the next few commits make SQLite write it back."""
+"""A data folder whose write-ahead log is nearly as long as it may get: the next commits make SQLite write it back."""
 import shutil
 import sqlite3
 

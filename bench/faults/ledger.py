@@ -1,4 +1,4 @@
-"""What the clients of a round know: what they sent, what was accepted, what they were handed. The checker judges by it."""
+"""What the clients of a round know: what they sent, what was accepted, what they were handed. For checker.py."""
 import dataclasses
 import itertools
 

@@ -1,4 +1,4 @@
-"""Who talks in a round: accounts, most with two clients; some stay, some go and come back, some lose their connection."""
+"""Who talks in a round: accounts, some with two clients; some stay, some go and come back, some lose connections."""
 import asyncio
 import random
 import time
@@ -23,6 +23,11 @@ class Load:
                         for i, account in enumerate(self.accounts)
                         for resource in (("phone", "desk") if i % 3 == 0 else ("phone",))]
         self._tasks = []
+
+    @property
+    def steady(self):
+        """Those that stay online."""
+        return [client for number, client in enumerate(self.clients) if number % 5 < 3]
 
     # --- begin and end
 

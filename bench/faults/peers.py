@@ -1,4 +1,4 @@
-"""bench/durability --peers: F1 against Prosody and ejabberd, each on its own and on an SQL store, and Rookery beside them.
+"""bench/durability --peers: F1 against Prosody and ejabberd, each on its own and on an SQL store, with Rookery beside.
 The same clients, the same checker. Archives and stream management are on, all else is as Debian's packages have it."""
 import types
 
@@ -26,7 +26,8 @@ class Prosody(Restartable, servers.Prosody):
         super().prepare(accounts)
         file = self.scratch / "prosody.cfg.lua"
         head, host = file.read_text().replace('"carbons" }', '"carbons", "smacks", "mam" }').split("VirtualHost")
-        file.write_text(head + PROSODY_MORE.format(store=self.store.format(scratch=self.scratch)) + "VirtualHost" + host)
+        more = PROSODY_MORE.format(store=self.store.format(scratch=self.scratch))
+        file.write_text(head + more + "VirtualHost" + host)
 
 
 class ProsodySqlite(Prosody):

@@ -93,7 +93,8 @@ class Cluster:
         return [pid, *map(int, children)]
 
     def takes_connections(self):
-        return subprocess.run([self.programs / "pg_isready", "-q", "-h", self.folder, "-p", str(self.port)]).returncode == 0
+        asked = subprocess.run([self.programs / "pg_isready", "-q", "-h", self.folder, "-p", str(self.port)])
+        return asked.returncode == 0
 
     def ask(self, sql, database="postgres"):
         return self._run("psql", "-h", self.folder, "-p", self.port, "-U", self.user, "-d", database, "-Atqc", sql)

@@ -8,8 +8,8 @@ def line(result):
     numbers = " ".join(f"{name} {getattr(result, name)}" for name in COLUMNS)
     restart = f" restart {result.restart_ms:.0f} ms" if result.restart_ms else ""
     kept = f" refused-and-kept {result.refused_and_kept}" if result.refused_and_kept else ""
-    text = (f"{'ok  ' if result.good else 'FAIL'} {result.fault} round {result.round} seed {result.seed}: {numbers}{kept}"
-            f"{restart} ({result.seconds:.1f} s) {result.note}").rstrip()
+    text = (f"{'ok  ' if result.good else 'FAIL'} {result.fault} round {result.round} seed {result.seed}: {numbers}"
+            f"{kept}{restart} ({result.seconds:.1f} s) {result.note}").rstrip()
     if result.good:
         return text
     said = [*result.problems, *result.details[:8]]

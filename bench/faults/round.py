@@ -83,7 +83,8 @@ class Round:
     # --- what faults use
 
     def make_server(self, template="accounts", **options):
-        self.server = Server(self.folder / "server", self.stage.certificate, template and self.stage.template(template), **options)
+        data = self.stage.template(template) if template else None
+        self.server = Server(self.folder / "server", self.stage.certificate, data, **options)
         self.server.prepare()
         return self.server
 

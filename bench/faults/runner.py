@@ -64,8 +64,8 @@ def _in_processes(faults, jobs, seed, scale, processes, base):
         (own if getattr(faults[job[0]], "ONE_PROCESS", False) else rest).append(job)
     for job in rest + [None] * processes:
         todo.put(job)
-    workers = [context.Process(target=_work, args=(faults, own if number == 0 else [], todo, done, seed, scale, base, number))
-               for number in range(processes)]
+    workers = [context.Process(target=_work, args=(faults, own if number == 0 else [], todo, done, seed, scale, base,
+                                                   number)) for number in range(processes)]
     for worker in workers:
         worker.start()
     try:

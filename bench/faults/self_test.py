@@ -1,4 +1,4 @@
-"""bench/durability --self-test: the checker against servers that lie, each in one way; and against one that does not."""
+"""bench/durability --self-test: the checker against servers that lie, each in one way, and an honest one."""
 import dataclasses
 
 from faults.checker import FAULTS, judge
@@ -140,7 +140,8 @@ def handed_out_of_order_over_sessions(scene):
 
 CASES = ((nothing, {}), (one_refused, {}),
          (one_lost, {"lost": 1}), (one_not_in_the_archive, {"unarchived": 1}),
-         (one_not_in_the_senders_archive, {"unarchived": 1}), (one_never_handed, {"unhanded": 1}), (one_silent, {"silent": 1}), (one_refused_and_kept, {"refused_and_kept": 1}),
+         (one_not_in_the_senders_archive, {"unarchived": 1}), (one_never_handed, {"unhanded": 1}),
+         (one_silent, {"silent": 1}), (one_refused_and_kept, {"refused_and_kept": 1}),
          (twice_in_the_archive, {"doubled": 1}), (twice_under_two_ids, {"doubled": 1}),
          (under_another_id_than_the_archives, {"doubled": 2}), (twice_in_a_session, {"doubled": 1}),
          (twice_after_an_orderly_end, {"doubled": 1}), (again_after_a_crash, {"repeated": 1}),

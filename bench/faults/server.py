@@ -58,10 +58,10 @@ class Restartable:
     restart_bar_ms = None
 
     def spawn(self):
+        environment = {**os.environ, **self.environment(), **self.added_environment}
         with open(self.scratch / "output.log", "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            cwd=self.scratch, env={**os.environ, **self.environment(), **self.added_environment},
-                                            **self._identity())
+                                            cwd=self.scratch, env=environment, **self._identity())
 
     async def serving(self, seconds=START_SECONDS):
         """Waits until an account has logged in; seconds since the call."""

@@ -1,6 +1,6 @@
 // Preloaded into the server: lets it die, or lets a call fail, at the n-th call of a kind on a file of a kind. What and
 // when is said by a page of shared memory (shim.py), which may change while the server runs.
-// names.h, made by shim.py: enum call, enum kind (bits), enum phase, enum mode, and enum field, the numbers in that page.
+// names.h, made by shim.py: enum call, enum kind (bits), enum phase, enum mode; enum field, the numbers on that page.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -226,6 +226,7 @@ int accept4(int listener, struct sockaddr *address, socklen_t *size, int flags) 
     const int client = ORIGINAL(accept4)(listener, address, size, flags);
     set_kind(client, KIND_CLIENT);
     if (client >= 0) if_after(phase);
+    if (client < 0 && phase == PHASE_AFTER) atomic_fetch_add(&page[FIELD_COUNTDOWN], 1);  // the next one, then
     return client;
 }
 

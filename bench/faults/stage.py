@@ -1,4 +1,4 @@
-"""What the rounds of one process have in common: a folder, a certificate, data folders to begin with, the large server."""
+"""What the rounds of one process have in common: a folder, a certificate, data folders to begin with, large server."""
 import hashlib
 import os
 import pathlib
@@ -47,8 +47,8 @@ class Stage:
     def _make_million(self, folder):
         """Made once for all commands whose server has the same tables: it takes ten seconds."""
         accounts = self.template("accounts")
-        kept = CACHE / f"rookery-million-{os.getuid()}-{hashlib.sha256(filling.tables_of(accounts).encode()).hexdigest()[:12]}"
-        shutil.copytree(filling.cached(kept, accounts), folder)
+        tables = hashlib.sha256(filling.tables_of(accounts).encode()).hexdigest()[:12]
+        shutil.copytree(filling.cached(CACHE / f"rookery-million-{os.getuid()}-{tables}", accounts), folder)
 
     def shim(self, folder):
         return shim.Shim(self.base / "shim" / "shim.so", folder)
