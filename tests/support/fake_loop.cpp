@@ -1,6 +1,7 @@
 #include "tests/support/fake_loop.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace rookery::test {
 
@@ -11,13 +12,16 @@ void FakeLoop::run_here(Callback work) {
     set_current(before);
 }
 
+std::deque<Callback> FakeLoop::take_posted() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(posted_, {});
+}
+
 bool FakeLoop::turn() {
     Loop* const before = current();
     set_current(this);
     bool busy = false;
-    for (std::size_t waiting = posted_.size(); waiting > 0; --waiting) {
-        Callback work = std::move(posted_.front());
-        posted_.pop_front();
+    for (Callback& work : take_posted()) {
         work();
         busy = true;
     }
@@ -45,12 +49,14 @@ std::vector<Loop*> FakeLoops::all() const {
     return loops;
 }
 
+bool FakeLoops::turn_all() {
+    bool busy = false;
+    for (const auto& loop : loops_) busy = loop->turn() || busy;
+    return busy;
+}
+
 void FakeLoops::run_until_idle() {
-    bool busy = true;
-    while (busy) {
-        busy = false;
-        for (const auto& loop : loops_) busy = loop->turn() || busy;
-    }
+    while (turn_all() || (pending_ && pending_())) continue;
 }
 
 void FakeLoops::advance(Duration by) {

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "base/loop.h"
@@ -27,7 +29,10 @@ class FakeLoop final : public Loop {
 public:
     explicit FakeLoop(FakeClock& clock) : clock_(clock) {}
 
-    void post(Callback work) override { posted_.push_back(std::move(work)); }
+    void post(Callback work) override {
+        const std::lock_guard lock(mutex_);  // answers of a real database come from its threads
+        posted_.push_back(std::move(work));
+    }
     TimerId after(Duration delay, Callback work) override {
         const TimerId id = ++last_timer_;
         timers_.emplace(std::pair(clock_.steady_now() + delay, id), std::move(work));
@@ -46,7 +51,10 @@ public:
     void run_here(Callback work);
 
 private:
+    std::deque<Callback> take_posted();
+
     FakeClock& clock_;
+    std::mutex mutex_;
     std::deque<Callback> posted_;
     std::vector<Callback> turn_end_;
     std::map<std::pair<SteadyTime, TimerId>, Callback> timers_;
@@ -63,11 +71,16 @@ public:
     std::vector<Loop*> all() const;
 
     void run_until_idle();
+    // Idle is then only what has nothing to wait for outside, either: answers of a real database.
+    void wait_for(std::function<bool()> pending) { pending_ = std::move(pending); }
     // Lets timers fire one by one on the way.
     void advance(Duration by);
 
 private:
+    bool turn_all();
+
     FakeClock clock_;
+    std::function<bool()> pending_;
     std::vector<std::unique_ptr<FakeLoop>> loops_;
 };
 

@@ -99,7 +99,7 @@ std::vector<std::shared_ptr<const HostOptions>> wanted_hosts(const TestServerOpt
 }  // namespace
 
 TestServer::TestServer(TestServerOptions options)
-    : options_(std::move(options)), commands_(make_command_table()), loops_(options_.shards), storage_(open_memory(loops_.clock())), policy_(open_policy()) {
+    : options_(std::move(options)), commands_(make_command_table()), loops_(options_.shards), storage_(options_.storage ? options_.storage(loops_.clock()) : open_memory(loops_.clock())), policy_(open_policy()) {
     assembly_ = std::make_unique<Assembly>(loops_.all(), storage_->stores(), work_);
     assembly_->shards().set_hasher(*this);
     const std::vector<std::shared_ptr<const HostOptions>> hosts = wanted_hosts(options_);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,6 +33,8 @@ struct TestServerOptions {
     // When given: the hosts come from a configuration like that of the program, with this merged over the usual one
     // (config_merge.h), and what stands above is not looked at.
     std::string config_yaml = {};
+    // Null: SQLite in memory.
+    std::function<std::unique_ptr<Storage>(const Clock&)> storage = {};
 };
 
 class TestServer final : public Driver, public PasswordHasher, public ServerControl {
