@@ -2,8 +2,8 @@
 // and a fake clock. A Driver for plays, and what C++ tests of modules use.
 #pragma once
 
-#include <map>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
