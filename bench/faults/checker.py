@@ -36,10 +36,14 @@ class Verdict:
     repeated: int = 0
     refused_and_kept: int = 0
     details: list = dataclasses.field(default_factory=list)
+    messages: set = dataclasses.field(default_factory=set)
 
-    def add(self, column, text):
-        setattr(self, column, getattr(self, column) + 1)
-        self.details.append(f"{column}: {text}")
+    def add(self, column, key, text=""):
+        """A message counts once in each column."""
+        if (column, key) not in self.messages:
+            self.messages.add((column, key))
+            setattr(self, column, getattr(self, column) + 1)
+        self.details.append(f"{column}: {key} {text}".rstrip())
 
     @property
     def good(self):
@@ -64,7 +68,7 @@ def judge(ledger, archives):
 
 def _check_silence(ledger, verdict):
     for message in ledger.open():
-        verdict.add("silent", f"{message.key} to {message.to}, sent {message.times} times")
+        verdict.add("silent", message.key, f"to {message.to}, sent {message.times} times")
 
 
 def _check_losses(ledger, archives, verdict):
@@ -76,11 +80,11 @@ def _check_losses(ledger, archives, verdict):
         if not message.accepted:
             continue
         if not archived:
-            verdict.add("unarchived" if handed else "lost", f"{message.key} to {message.to}")
+            verdict.add("unarchived" if handed else "lost", message.key, f"to {message.to}")
         elif not handed:
-            verdict.add("unhanded", f"{message.key} to {message.to}")
+            verdict.add("unhanded", message.key, f"to {message.to}")
         elif message.key not in kept[message.account]:
-            verdict.add("unarchived", f"{message.key}: not in the archive of {message.account}")
+            verdict.add("unarchived", message.key, f"not in the archive of {message.account}")
 
 
 def _check_archive(ledger, owner, rows, verdict):
@@ -88,11 +92,11 @@ def _check_archive(ledger, owner, rows, verdict):
     for row in rows:
         message = ledger.sent.get(row.key)
         if message is None or owner != (message.account if row.outgoing else message.to):
-            verdict.add("ghosts", f"{row.key!r} in the archive of {owner}")
+            verdict.add("ghosts", row.key, f"in the archive of {owner}")
         elif row.key in seen:
-            verdict.add("doubled", f"{row.key} in the archive of {owner}")
+            verdict.add("doubled", row.key, f"in the archive of {owner}")
         elif not order.fits(message, row.outgoing):
-            verdict.add("disorder", f"{row.key} in the archive of {owner} behind {order.last(message, row.outgoing)}")
+            verdict.add("disorder", row.key, f"in the archive of {owner} behind {order.last(message, row.outgoing)}")
         seen.add(row.key)
 
 
@@ -101,16 +105,16 @@ def _check_handed(ledger, client, handed, ids, verdict):
     for one in handed:
         message = ledger.sent.get(one.key)
         if message is None or message.to != account:
-            verdict.add("ghosts", f"{one.key!r} handed to {client}")
+            verdict.add("ghosts", one.key, f"handed to {client}")
         elif one.stanza_id and one.stanza_id != ids.get((account, one.key), one.stanza_id):
-            verdict.add("doubled", f"{one.key} handed to {client} as {one.stanza_id}, archived as "
-                        f"{ids[account, one.key]}")
+            verdict.add("doubled", one.key,
+                        f"handed to {client} as {one.stanza_id}, archived as {ids[account, one.key]}")
         elif one.key not in first:
             first[one.key] = one
         elif one.stanza_id != first[one.key].stanza_id:
-            verdict.add("doubled", f"{one.key} handed to {client} as {first[one.key].stanza_id} and {one.stanza_id}")
+            verdict.add("doubled", one.key, f"handed to {client} as {first[one.key].stanza_id} and {one.stanza_id}")
         elif _is_known(ledger, first[one.key], one):
-            verdict.add("doubled", f"{one.key} handed again to {client}, which was known to have it")
+            verdict.add("doubled", one.key, f"handed again to {client}, which was known to have it")
         else:
             verdict.repeated += 1
 
@@ -125,7 +129,7 @@ def _check_order(ledger, client, handed, alone, verdict):
         seen.add((session, one.key))
         strand = (session, not alone and one.delayed)
         if not order.fits(message, strand):
-            verdict.add("disorder", f"{one.key} handed to {client} behind {order.last(message, strand)}")
+            verdict.add("disorder", one.key, f"handed to {client} behind {order.last(message, strand)}")
 
 
 class Order:

@@ -240,7 +240,7 @@ class Client:
     def _take_message(self, element):
         page = element.find(MAM + "result")
         if page is not None:
-            return self._pages[page.get("queryid")].append(archived(page, self.account))
+            return self._take_archived(page)
         if element.get("type") == "error":
             return self._take_error(element)
         body = element.findtext(C + "body")
@@ -250,6 +250,11 @@ class Client:
                if one.get("by") == f"{self.account}@{self.place.domain}"]
         self.ledger.hand(self.name, body[:-len(PADDING)], ids[0] if ids else "", self.session,
                          element.find(DELAY) is not None, time.monotonic())
+
+    def _take_archived(self, result):
+        """Some servers archive error answers, too."""
+        if result.find(f"{FORWARDED}/{C}message").get("type") != "error":
+            self._pages[result.get("queryid")].append(archived(result, self.account))
 
     def _take_error(self, element):
         message = self.ledger.sent.get(element.get("id"))

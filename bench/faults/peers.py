@@ -1,5 +1,4 @@
-"""bench/durability --peers: F1 against Prosody and ejabberd, each on its own and on an SQL store, with Rookery beside.
-The same clients, the same checker. Archives and stream management are on, all else is as Debian's packages have it."""
+"""bench/durability --peers: F1 against Prosody and ejabberd, with Rookery beside. The same clients, the same checker. Archives and stream management are on, all else is as Debian's packages have it."""
 import types
 
 import servers
@@ -35,18 +34,13 @@ class ProsodySqlite(Prosody):
 
 
 class Ejabberd(Restartable, servers.Ejabberd):
-    store = ""
     api_port = None
 
     def prepare(self, accounts):
         super().prepare(accounts)
         file = self.scratch / "ejabberd.yml"
         text = file.read_text().replace("mod_offline: {}, ", "").replace("mod_stream_mgmt: {", EJABBERD_MODULES)
-        file.write_text(text + self.store.format(scratch=self.scratch))
-
-
-class EjabberdSqlite(Ejabberd):
-    store = "default_db: sql\nauth_method: internal\nsql_type: sqlite\nsql_database: {scratch}/ejabberd.sqlite\n"
+        file.write_text(text)
 
 
 CONFIGURATIONS = {
@@ -54,7 +48,6 @@ CONFIGURATIONS = {
     "prosody-internal": ("Prosody, its own files (default)", Prosody),
     "prosody-sqlite": ("Prosody, SQLite", ProsodySqlite),
     "ejabberd-mnesia": ("ejabberd, Mnesia (default)", Ejabberd),
-    "ejabberd-sqlite": ("ejabberd, SQLite", EjabberdSqlite),
 }
 
 
