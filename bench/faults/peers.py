@@ -1,4 +1,5 @@
-"""bench/durability --peers: F1 against Prosody and ejabberd, with Rookery beside. The same clients, the same checker. Archives and stream management are on, all else is as Debian's packages have it."""
+"""bench/durability --peers: F1 against Prosody and ejabberd, with Rookery beside. The same clients, the same checker.
+Archives and stream management are on, all else is as Debian's packages have it."""
 import types
 
 import servers
