@@ -166,7 +166,7 @@ void Connection::pump() {
     if (pumping_ || !transport_) return;
     pumping_ = true;
     bool going = true;
-    while (going && !must_wait()) {
+    while (going && !ending_ && !must_wait()) {
         const StreamEvent event = stream_.next();
         if (event == StreamEvent::need_more) break;
         going = handle(event);
@@ -276,7 +276,7 @@ void Connection::throttle(std::size_t bytes) {
 void Connection::flush() {
     if (!transport_ || !stream_.has_output()) return;
     watch_backlog();
-    transport_->write(stream_.take_output());
+    put(stream_.take_output());
 }
 
 // What waits already counts, so that one answer may be larger than the limit (the roster of a lifetime).
@@ -320,16 +320,26 @@ void Connection::write(const Stanza& stanza, const Jid& to) {
     else
         stanza.write_to(scratch, to);
     flush();  // what the stream itself said comes first
-    transport_->write(scratch);
+    put(scratch);
+}
+
+void Connection::put(std::string_view bytes) {
+    written_ += bytes.size();
+    transport_->write(bytes);
 }
 
 void Connection::write(std::string_view nonza) {
     if (!transport_ || stream_.is_closed()) return;
     flush();
-    transport_->write(nonza);
+    put(nonza);
 }
 
 std::size_t Connection::output_bytes() const { return transport_ ? transport_->output_bytes() : 0; }
+
+std::uint64_t Connection::taken() const {
+    const std::size_t untaken = transport_ ? transport_->untaken_bytes() : 0;
+    return written_ - std::min<std::uint64_t>(untaken, written_);
+}
 
 // --- TLS ----------------------------------------------------------------------------------------------------------
 

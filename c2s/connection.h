@@ -34,6 +34,10 @@ public:
     // The session's hold is over.
     void resume();
     std::size_t output_bytes() const;
+    // What was written since the stream is at home, and how much of it the client's kernel has, at least (under TLS a
+    // little more). One system call.
+    std::uint64_t written() const { return written_; }
+    std::uint64_t taken() const;
     C2s& c2s() const { return c2s_; }
     SteadyTime last_heard() const;
 
@@ -58,6 +62,7 @@ private:
     void wait();
     void throttle(std::size_t bytes);
     void flush();
+    void put(std::string_view bytes);
     bool too_far_behind() const;
     void watch_backlog();
     void end_behind();
@@ -114,6 +119,7 @@ private:
     std::unique_ptr<Shaper> shaper_;
     std::string_view tls_text_;  // interned
     SteadyTime last_heard_{};
+    std::uint64_t written_ = 0;
     std::unique_ptr<Stranger> stranger_;  // until a resource is bound
     std::unique_ptr<Behind> behind_;      // while the client does not take what waits for it
     unsigned holds_ = 0;  // our own waits (keys, registration); the session has its own

@@ -109,6 +109,7 @@ Task<void> Connection::resume_session(std::shared_ptr<Connection> self, std::str
     if (welcome == Welcome::unknown) stream_.write(failed("internal-server-error"));
     if (welcome == Welcome::yes) {
         const std::shared_ptr<C2sSession> session = c2s_.resumptions().take(id, stream_.jid());
+        if (session && session->alive() && !session->may_be_resumed()) session->close(StreamError(StreamCondition::conflict));
         if (!session || !session->alive()) {
             refuse_resumption(id);
         } else if (h - session->acknowledged() > session->sent() - session->acknowledged()) {
@@ -137,16 +138,17 @@ Task<void> Connection::take_over(std::shared_ptr<C2sSession> session, std::uint3
     const SteadyTime give_up = c2s_.loop().clock().steady_now() + settling_patience;
     while (session->alive() && session->settled() != session->issued() && c2s_.loop().clock().steady_now() < give_up)
         co_await pause(c2s_.loop(), settling_look);
-    if (!transport_ || stream_.is_closed() || !session->alive()) {
-        session->hibernate();  // it goes on waiting
+    if (!transport_ || stream_.is_closed()) {
+        if (session->alive() && !session->hibernate()) session->end();
         co_return;
     }
+    if (!session->alive()) co_return refuse_resumption(session->resumption_id());
     end_login();
+    (void)session->acknowledge(h);  // while it is nobody's: <resumed/> comes first
     session_ = session;
-    (void)session->acknowledge(h);  // before it has a connection to ask for more on: <resumed/> is the first answer
     session->attach(*this, origin());
     stream_.resumed(session->jid());
-    stream_.write(nonza("resumed").set("previd", session->resumption_id()).set("h", std::to_string(session->handled())));
+    stream_.write(nonza("resumed").set("previd", session->resumption_id()).set("h", std::to_string(session->go_on())));
     session->resend();
     SessionEvent event{session, c2s_.shard().find_account(session->jid().bare_str())};
     (void)stream_.host()->hooks.session_resumed.run(event);

@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t backlog_for_more = 1024 * 1024;
 constexpr Milliseconds look_at_output{100};
 constexpr Milliseconds acknowledgement_before_saving{200};
+constexpr Seconds before_saving_again{1};  // storage failed
 constexpr Seconds settling_patience{1};  // before <r/> is answered by what is settled so far
 constexpr Seconds late{3};               // from here on what is sent again says when it was sent first
 
@@ -64,14 +65,17 @@ bool C2sSession::is_taken_by_others(const StanzaPtr& stanza, const Jid& to, cons
 }
 
 bool C2sSession::was_handed(std::uint64_t log_id) const {
-    if (!managed_) return std::ranges::find(handed_, log_id) != handed_.end();
-    return std::ranges::find(managed_->counts.waiting(), log_id, &SentStanza::log_id) != managed_->counts.waiting().end();
+    if (std::ranges::find(handed_, log_id, &Handed::log_id) != handed_.end()) return true;
+    return managed_ && std::ranges::find(managed_->counts.waiting(), log_id, &SentStanza::log_id) != managed_->counts.waiting().end();
 }
 
-// Without stream management the client never says what it has: what the kernel has taken is the best there is.
+// Without stream management the client never says what it has: what its kernel has acknowledged is the best there is.
 void C2sSession::note_handed(std::uint64_t log_id) {
-    handed_.push_back(log_id);
-    if (handed_.size() > 1) return;
+    handed_.push_back({log_id, connection_->written()});
+    if (handed_.size() == 1) look_again_later();
+}
+
+void C2sSession::look_again_later() {
     c2s_.loop().after(look_at_output, [weak = weak_from_this()] {
         if (const SessionPtr session = weak.lock()) static_cast<C2sSession&>(*session).look_what_was_taken();
     });
@@ -79,13 +83,17 @@ void C2sSession::note_handed(std::uint64_t log_id) {
 
 void C2sSession::look_what_was_taken() {
     if (!connection_) return;
-    std::vector<std::uint64_t> handed = std::exchange(handed_, {});
-    const bool taken = connection_->output_bytes() == 0;
-    for (const std::uint64_t log_id : handed) taken ? received(log_id) : note_handed(log_id);
+    const std::uint64_t taken = connection_->taken();
+    const auto first_open = std::ranges::find_if(handed_, [taken](const Handed& handed) { return handed.through > taken; });
+    const std::vector<Handed> received_now(handed_.begin(), first_open);
+    handed_.erase(handed_.begin(), first_open);
+    if (handed_.empty()) std::vector<Handed>().swap(handed_);
+    for (const Handed& handed : received_now) received(handed.log_id);
+    if (!handed_.empty()) look_again_later();
 }
 
 bool C2sSession::has_room() const {
-    if (!connection_ || connection_->output_bytes() > backlog_for_more) return false;
+    if (connection_ && connection_->output_bytes() > backlog_for_more) return false;
     return !managed_ || (managed_->counts.waiting().size() <= managed_->max_stanzas / 2 &&
                          managed_->counts.waiting_bytes() <= managed_->max_bytes / 2);
 }
@@ -93,17 +101,28 @@ bool C2sSession::has_room() const {
 void C2sSession::keep(const StanzaPtr& stanza, const Jid& to, const Handover& handover) {
     const std::size_t bytes = stanza->element().memory_bytes();
     const bool must_be_saved = handover.unsaved && handover.ticket && handover.ticket->promised();
-    managed_->counts.push(SentStanza{stanza, to, handover.log_id, must_be_saved ? handover.ticket : nullptr, bytes,
-                                     c2s_.loop().clock().wall_now()});
+    SentStanza sent{stanza, to, handover.log_id, must_be_saved ? handover.ticket : nullptr, bytes, c2s_.loop().clock().wall_now(), {}};
+    if (refuses_ours(*stanza, handover)) sent.refuses = handover.ticket->number();
+    managed_->counts.push(std::move(sent));
     if (must_be_saved) save_soon();
     const StreamManagement& counts = managed_->counts;
     if (counts.waiting().size() > managed_->max_stanzas || counts.waiting_bytes() > managed_->max_bytes) give_up();
 }
 
+bool C2sSession::refuses_ours(const Stanza& stanza, const Handover& handover) const {
+    if (!stanza.is_error() || !handover.ticket || !handover.ticket->is_of(weak_from_this())) return false;
+    const bool abandoned = static_cast<std::int32_t>(handover.ticket->number() - settled()) <= 0;
+    return !abandoned;
+}
+
 // The client's acknowledgement is the cheaper way for a message to be safe; its sender waits for one of the two.
 void C2sSession::save_soon() {
+    save_after(connection_ ? acknowledgement_before_saving : Milliseconds(1));
+}
+
+void C2sSession::save_after(Duration delay) {
     if (managed_->save_timer != 0) return;
-    managed_->save_timer = c2s_.loop().after(connection_ ? acknowledgement_before_saving : Milliseconds(1), [this] {
+    managed_->save_timer = c2s_.loop().after(delay, [this] {
         managed_->save_timer = 0;
         save_unsaved();
     });
@@ -122,7 +141,7 @@ Task<void> C2sSession::save([[maybe_unused]] std::shared_ptr<C2sSession> self, A
     if (log_id == 0) log_id = co_await log.save(account, sent.stanza, sent.to.empty() ? sent.stanza->to : sent.to);
     sent.ticket->set_saved_as(log_id);
     const bool waits_for_client = managed_->counts.note_saved(sent.stanza, log_id);
-    if (log_id == 0 && waits_for_client && alive()) save_soon();
+    if (log_id == 0 && waits_for_client && alive()) save_after(before_saving_again);
     if (log_id != 0 && !waits_for_client) log.received(*account, log_id);
 }
 
@@ -171,6 +190,7 @@ bool C2sSession::acknowledge(std::uint32_t h) {
     if (!done) return false;
     for (const SentStanza& sent : *done)
         if (sent.log_id != 0) received(sent.log_id);
+    if (std::ranges::any_of(*done, [](const SentStanza& sent) { return sent.refuses.has_value(); })) send_acknowledgement();
     c2s_.loop().cancel(std::exchange(managed_->ack_timer, 0));
     if (connection_ && managed_->counts.take_question()) ask();
     return true;
@@ -209,8 +229,14 @@ void C2sSession::send_acknowledgement() {
 
 // --- away and back ------------------------------------------------------------------------------------------------
 
+// Not while its client may lack something that it does not count.
+bool C2sSession::may_be_resumed() {
+    look_what_was_taken();
+    return resumable() && !managed_->giving_up && handed_.empty();
+}
+
 bool C2sSession::hibernate() {
-    if (!resumable() || managed_->giving_up) return false;
+    if (!may_be_resumed()) return false;
     connection_ = nullptr;
     cancel_timers();
     save_unsaved();
@@ -238,6 +264,13 @@ void C2sSession::attach(Connection& connection, SessionOrigin origin) {
     connection_ = &connection;
     set_origin(std::move(origin));
     c2s_.resumptions().add(managed_->id, self());
+}
+
+std::uint32_t C2sSession::go_on() {
+    const std::uint32_t h = handled();
+    managed_->counts.go_on_from(h, issued());
+    abandon_open();
+    return h;
 }
 
 void C2sSession::resend() {

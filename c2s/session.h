@@ -34,7 +34,7 @@ public:
     bool managed() const { return managed_ != nullptr; }
     bool resumable() const;
     const std::string& resumption_id() const;
-    std::uint32_t handled() const;  // our h; also what the client is told when it comes too late
+    std::uint32_t handled() const;  // our h
     // False: it was not sent so many.
     bool acknowledge(std::uint32_t h);
     std::uint32_t sent() const;          // the h of a client that has had everything
@@ -42,6 +42,7 @@ public:
     // The client asks for our h: told when what it sent is settled, or soon.
     void answer_question();
 
+    bool may_be_resumed();
     // The connection is lost. True: the session waits for its client; false: it is to be removed.
     bool hibernate();
     bool hibernating() const { return !connection_; }
@@ -50,8 +51,10 @@ public:
     // not read any more. Then another is attached, and what was not acknowledged sent again.
     void let_go_of_connection();
     void attach(Connection& connection, SessionOrigin origin);
+    // What the client is told to have sent: it goes on from there.
+    std::uint32_t go_on();
     void resend();
-    // What the kernel has taken for a client that does not acknowledge is received.
+    // What the kernel of a client that does not acknowledge has taken is received.
     void look_what_was_taken();
     // Over: the session leaves its account.
     void end();
@@ -64,10 +67,13 @@ private:
     void input_settled() override;
     void send_acknowledgement();
     void keep(const StanzaPtr& stanza, const Jid& to, const Handover& handover);
+    bool refuses_ours(const Stanza& stanza, const Handover& handover) const;
     void give_up();
     void received(std::uint64_t log_id);
     void note_handed(std::uint64_t log_id);
+    void look_again_later();
     void save_soon();
+    void save_after(Duration delay);
     void save_unsaved();
     Task<void> save(std::shared_ptr<C2sSession> self, std::shared_ptr<Account> account, SentStanza sent);
     void ask();
@@ -78,7 +84,11 @@ private:
     C2s& c2s_;
     Connection* connection_;
     std::unique_ptr<Managed> managed_;
-    std::vector<std::uint64_t> handed_;  // not managed: messages that may still be in our own output
+    struct Handed {
+        std::uint64_t log_id;
+        std::uint64_t through;  // of the connection's output
+    };
+    std::vector<Handed> handed_;  // from before it was managed: messages that the client's kernel may not have yet
 };
 
 }  // namespace rookery

@@ -12,10 +12,7 @@ std::optional<std::vector<SentStanza>> StreamManagement::acknowledge(std::uint32
     std::vector<SentStanza> done(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
     waiting_.erase(waiting_.begin(), end);
     if (waiting_.empty()) std::vector<SentStanza>().swap(waiting_);
-    for (const SentStanza& one : done) {
-        waiting_bytes_ -= one.bytes;
-        messages_ -= one.stanza->is_message();
-    }
+    for (const SentStanza& one : done) forget(one);
     acknowledged_ = h;
     asked_ = false;
     return done;
@@ -24,6 +21,7 @@ std::optional<std::vector<SentStanza>> StreamManagement::acknowledge(std::uint32
 void StreamManagement::push(SentStanza sent) {
     waiting_bytes_ += sent.bytes;
     messages_ += sent.stanza->is_message();
+    refusals_ += sent.refuses.has_value();
     waiting_.push_back(std::move(sent));
 }
 
@@ -43,6 +41,32 @@ bool StreamManagement::note_saved(const StanzaPtr& stanza, std::uint64_t log_id)
     at->log_id = log_id;
     if (log_id != 0) at->ticket.reset();
     return true;
+}
+
+std::uint32_t StreamManagement::handled(std::uint32_t settled) const {
+    std::uint32_t h = count(settled);
+    if (refusals_ == 0) return h;
+    for (const SentStanza& sent : waiting_) {
+        if (!sent.refuses) continue;
+        const std::uint32_t before = count(*sent.refuses) - 1;
+        if (static_cast<std::int32_t>(before - h) < 0) h = before;
+    }
+    return h;
+}
+
+void StreamManagement::go_on_from(std::uint32_t h, std::uint32_t issued) {
+    std::erase_if(waiting_, [&](const SentStanza& sent) {
+        const bool superseded = sent.refuses && static_cast<std::int32_t>(count(*sent.refuses) - h) > 0;
+        if (superseded) forget(sent);
+        return superseded;
+    });
+    received_before_ = issued - h;
+}
+
+void StreamManagement::forget(const SentStanza& sent) {
+    waiting_bytes_ -= sent.bytes;
+    messages_ -= sent.stanza->is_message();
+    refusals_ -= sent.refuses.has_value();
 }
 
 bool StreamManagement::take_question() {

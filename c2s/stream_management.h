@@ -23,7 +23,8 @@ struct SentStanza {
     TicketPtr ticket;          // its sender waits for it to be safe; null: it is, or nothing was promised
     std::size_t bytes = 0;     // about
     WallTime at;
-    bool saving = false;       // on its way to the log
+    std::optional<std::uint32_t> refuses = {};  // a stanza of the client's, by its ticket's number
+    bool saving = false;                        // on its way to the log
 };
 
 class StreamManagement {
@@ -43,8 +44,12 @@ public:
     std::size_t waiting_bytes() const { return waiting_bytes_; }
     std::uint32_t acknowledged() const { return acknowledged_; }  // the client's last h
 
-    // Our own h, when `settled` of the client's stanzas are settled (Session::settled).
-    std::uint32_t handled(std::uint32_t settled) const { return settled - received_before_; }
+    // Our own h, when `settled` of the client's stanzas are settled (Session::settled). The client forgets what h counts,
+    // so a stanza that was refused is counted only when the client has acknowledged the refusal.
+    std::uint32_t handled(std::uint32_t settled) const;
+    // The client was told `h` on its return, and goes on from there, whatever it had `issued` before. It sends again what
+    // comes after; refusals of that are dropped.
+    void go_on_from(std::uint32_t h, std::uint32_t issued);
 
     // Should the client be asked for an acknowledgement now? At once for messages, for the rest when much has gathered;
     // never twice at a time. True: the caller asks.
@@ -56,11 +61,15 @@ public:
     static constexpr std::size_t unasked_stanzas = 30;
 
 private:
+    std::uint32_t count(std::uint32_t number) const { return number - received_before_; }
+    void forget(const SentStanza& sent);
+
     std::vector<SentStanza> waiting_;
     std::size_t waiting_bytes_ = 0;
     std::uint32_t acknowledged_ = 0;
     std::uint32_t received_before_;
     std::uint16_t messages_ = 0;  // of waiting_
+    std::uint16_t refusals_ = 0;  // of these
     bool asked_ = false;
 };
 

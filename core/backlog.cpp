@@ -5,6 +5,8 @@ namespace {
 
 constexpr Milliseconds backlog_look{100};
 
+bool is_away(const Session& session) { return session.last_heard() == SteadyTime{}; }
+
 }  // namespace
 
 Task<bool> taken_by(Loop& loop, SessionPtr session) {

@@ -11,9 +11,6 @@ namespace rookery {
 // it has taken too little for backlog_patience.
 Task<bool> taken_by(Loop& loop, SessionPtr session);
 
-// Its connection is lost and its client may come back: what it is handed waits with it, within stream management's bounds.
-inline bool is_away(const Session& session) { return session.alive() && session.last_heard() == SteadyTime{}; }
-
 inline constexpr Seconds backlog_patience{10};
 
 }  // namespace rookery

@@ -37,18 +37,22 @@ void DeliveryLedger::pass(std::uint64_t id) {
     move_on();
 }
 
-// Messages that came since are open already, and above all of these.
+// Messages that came since the account was loaded are open already.
 void DeliveryLedger::list(const std::vector<std::uint64_t>& ids) {
-    const std::uint64_t first_open = open_.empty() ? UINT64_MAX : open_.front().id;
     const std::size_t bytes_each = earlier_messages_ > 0 ? earlier_bytes_ / earlier_messages_ : 0;
-    std::vector<Open> earlier;
+    const std::size_t known = open_.size();
+    const auto is_open = [this, known](std::uint64_t id) {
+        const auto end = open_.begin() + static_cast<std::ptrdiff_t>(known);
+        const auto at = std::lower_bound(open_.begin(), end, id, [](const Open& open, std::uint64_t wanted) { return open.id < wanted; });
+        return at != end && at->id == id;
+    };
     for (const std::uint64_t id : ids) {
-        if (id >= first_open || !waits(id)) continue;
-        earlier.push_back({id, bytes_each});
+        if (!waits(id) || is_open(id)) continue;
+        open_.push_back({id, bytes_each});
         open_bytes_ += bytes_each;
         newest_ = std::max(newest_, id);
     }
-    open_.insert(open_.begin(), earlier.begin(), earlier.end());
+    std::ranges::inplace_merge(open_, open_.begin() + static_cast<std::ptrdiff_t>(known), {}, &Open::id);
     earlier_messages_ = 0;
     earlier_bytes_ = 0;
     listed_ = true;

@@ -22,9 +22,12 @@ public:
     void add(std::uint64_t id, std::size_t bytes);
     // A row that does not wait: what is through may be counted up to it.
     void pass(std::uint64_t id);
-    // All that waited when the account was loaded has been looked at: these are the ids.
+    // All that waits according to the database has been looked at: these are the ids.
     void list(const std::vector<std::uint64_t>& ids);
     bool listed() const { return listed_; }
+    // A commit failed, or only its answer was lost: the database may have what is not known here, so nothing is through
+    // before it is listed again.
+    void doubt() { listed_ = false; }
     // Of an id that waits according to the database: is that still so?
     bool waits(std::uint64_t id) const;
     // A session has it. False: it did not wait.

@@ -36,17 +36,11 @@ LogCopy senders_copy(const Route& route) {
     return copy;
 }
 
-std::optional<std::uint64_t> origin_of(const Route& route) {
-    const std::optional<OriginId> origin = OriginId::parse(route.stanza->child(OriginId::name));
-    if (!origin) return std::nullopt;
-    return message_origin(route.stanza->from.bare(), origin->id, route.to.bare());
-}
-
 NewLogEntry entry_of(const Route& route) {
     const bool recipient = is_kept_by_recipient(route), sender = is_kept_by_sender(route);
     NewLogEntry entry(recipient ? recipients_copy(route) : senders_copy(route), route.stanza->to_string());
     if (recipient && sender) entry.second.emplace(senders_copy(route));
-    entry.origin = origin_of(route);
+    entry.origin = origin_of(*route.stanza, route.to);
     return entry;
 }
 
@@ -57,6 +51,12 @@ StanzaError refusal(const Error& error) {
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> origin_of(const Stanza& message, const Jid& recipient) {
+    const std::optional<OriginId> origin = OriginId::parse(message.child(OriginId::name));
+    if (!origin) return std::nullopt;
+    return message_origin(message.from.bare(), origin->id, recipient.bare());
+}
 
 DeliveryLedger& delivery_ledger(Account& account) { return account.slots().get<DeliveryLedger>(); }
 
@@ -96,11 +96,12 @@ Task<bool> MessageLog::load(AccountPtr account) {
     co_return state.has_value();
 }
 
-Task<bool> MessageLog::find_waiting(AccountPtr account) {
+Task<std::optional<bool>> MessageLog::find_waiting(AccountPtr account) {
     const DeliveryLedger* known = account->slots().find<DeliveryLedger>();
-    if (known && known->loaded()) co_return known->messages() > 0;
+    if (known && known->loaded()) co_return known->messages() > 0 || !known->listed();
     const std::optional<DeliveryState> state = co_await load_state(account);
-    if (!state || state->messages == 0) co_return false;
+    if (!state) co_return std::nullopt;
+    if (state->messages == 0) co_return false;
     delivery_ledger(*account).load(*state);
     co_return true;
 }
@@ -122,6 +123,7 @@ Task<Outcome> MessageLog::commit(Route& route) {
     Result<Appended> done = co_await host_.stores().log.append(std::move(entry));
     if (!done.ok() || done->duplicate) {
         if (waits) ledger.drop(bytes);
+        if (!done.ok() && done.error().code == ErrorCode::storage) ledger.doubt();
         co_return done.ok() ? already_kept(route, *done) : refuse(route, done.error());
     }
     note_committed(route, *done);
@@ -157,7 +159,7 @@ Task<std::uint64_t> MessageLog::save(AccountPtr account, StanzaPtr message, Jid 
 
 Task<Outcome> MessageLog::commit_own(Route& route) {
     NewLogEntry entry(senders_copy(route), route.stanza->to_string());
-    entry.origin = origin_of(route);
+    entry.origin = origin_of(*route.stanza, route.to);
     Result<Appended> done = co_await host_.stores().log.append(std::move(entry));
     if (!done.ok()) co_return refuse(route, done.error());
     route.ticket->set_senders_log_id(done->id);
@@ -171,7 +173,7 @@ Outcome MessageLog::refuse(const Route& route, const Error& error) {
 
 void MessageLog::warn(const Account& account, const Error& error) {
     refused_log_.write(host_.shard().loop().clock().steady_now(), [&](std::uint64_t others) {
-        log_warning("message_not_kept", {{"account", account.jid().str()}, {"reason", error.message}, {"others", others}});
+        log_warning("log_failed", {{"account", account.jid().str()}, {"reason", error.message}, {"others", others}});
     });
 }
 
@@ -199,8 +201,9 @@ Task<void> MessageLog::write_down(AccountPtr account) {
     std::vector<std::uint64_t> beyond = ledger.beyond();
     if (beyond.size() > LogStore::max_beyond) beyond.resize(LogStore::max_beyond);
     Result<void> done = co_await host_.stores().log.acknowledge(account->jid(), ledger.through(), std::move(beyond));
-    if (!done.ok() && done.error().code != ErrorCode::not_found)
-        log_warning("delivery_not_written_down", {{"account", account->jid().str()}, {"reason", done.error().message}});
+    if (done.ok() || done.error().code == ErrorCode::not_found) co_return;
+    warn(*account, done.error());
+    note(*account);
 }
 
 }  // namespace rookery

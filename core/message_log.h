@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/sparse_log.h"
@@ -28,7 +29,8 @@ public:
     // What waits for the account; in its queue. False: storage does not answer.
     Task<bool> load(std::shared_ptr<Account> account);
     // Does anything wait? Then it is loaded; of most accounts nothing does, and nothing is remembered. In its queue.
-    Task<bool> find_waiting(std::shared_ptr<Account> account);
+    // Nullopt: storage does not answer.
+    Task<std::optional<bool>> find_waiting(std::shared_ptr<Account> account);
 
     // Writes what the notes say; then route.log_id is set. Not passed: refused, or it had been kept before.
     // REQUIRES: the account's ledger is loaded.
@@ -59,6 +61,9 @@ private:
     Host& host_;
     SparseLog refused_log_;
 };
+
+// What makes it the same message when its client sends it again (message_origin); nullopt: it has no origin-id.
+std::optional<std::uint64_t> origin_of(const Stanza& message, const Jid& recipient);
 
 // REQUIRES: the account's shard.
 class DeliveryLedger;

@@ -1,5 +1,6 @@
 #include "core/router.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "core/answer.h"
@@ -46,6 +47,15 @@ bool is_plain_presence(const Stanza& stanza) {
 bool was_received(Account& account, const Route& route) {
     const DeliveryLedger& ledger = delivery_ledger(account);
     return route.log_id != 0 && ledger.loaded() && !ledger.waits(route.log_id);
+}
+
+// In their hands, unacknowledged. What was for all clients all of them got.
+bool others_have(const Account& account, const Route& route) {
+    const Delivery delivery = decide_delivery(account, *route.stanza, route.to);
+    if (delivery.verdict != Delivery::Verdict::sessions) return false;
+    return route.to.is_bare() || std::ranges::any_of(delivery.sessions, [&route](const SessionPtr& session) {
+        return route.log_id != 0 && session->was_handed(route.log_id);
+    });
 }
 
 // What a user's own clients ask his account, and show of themselves, is in no order with what others send him.
@@ -255,10 +265,7 @@ void Router::redeliver(const AccountPtr& account, RoutePtr route) {
 
 Task<void> Router::deliver_again(AccountPtr account, RoutePtr route) {
     if (route->log_id == 0 && route->ticket) route->log_id = route->ticket->saved_as();  // while this waited for its turn
-    if (was_received(*account, *route)) co_return;
-    const bool others_have_it = route->to.is_bare() && decide_delivery(*account, *route->stanza, route->to).verdict ==
-                                                           Delivery::Verdict::sessions;
-    if (others_have_it) co_return;
+    if (was_received(*account, *route) || others_have(*account, *route)) co_return;
     Task<void> rest = deliver(account, std::move(route));
     if (rest) co_await rest;
 }
@@ -352,8 +359,10 @@ void Router::refuse(const Route& route, const StanzaError& error, bool even_pres
     Stanza answer = stanza.make_error(error);
     answer.from = route.to.empty() ? stanza.from.bare() : route.to;
     answer.to = stanza.from;
-    if (route.sender) return route.sender->deliver(std::make_shared<const Stanza>(std::move(answer)));
-    send(std::move(answer));
+    if (route.sender) return route.sender->deliver(std::make_shared<const Stanza>(std::move(answer)), {}, Handover{route.ticket});
+    auto back = std::make_unique<Route>(std::move(answer));
+    back->ticket = route.ticket;  // settled when its sender's session has the answer
+    this->route(std::move(back));
 }
 
 }  // namespace rookery

@@ -42,6 +42,8 @@ TicketPtr Session::issue_ticket(Loop& home, std::size_t bytes) {
 
 void Session::settle(std::uint32_t number, std::size_t bytes) {
     open_bytes_ -= bytes;
+    const bool abandoned = static_cast<std::int32_t>(number - settled_) <= 0;
+    if (abandoned) return hold_or_release();
     const std::uint32_t before = settled_;
     if (number == settled_ + 1) {
         auto next = settled_early_.begin();
@@ -54,6 +56,12 @@ void Session::settle(std::uint32_t number, std::size_t bytes) {
     }
     hold_or_release();
     if (settled_ != before) input_settled();
+}
+
+void Session::abandon_open() {
+    settled_ = issued_;
+    std::vector<std::uint32_t>().swap(settled_early_);
+    hold_or_release();
 }
 
 void Session::hold_or_release() {

@@ -67,7 +67,7 @@ public:
     virtual SteadyTime last_heard() const = 0;
     // Bytes the client has not taken yet.
     virtual std::size_t backlog_bytes() const = 0;
-    // May it be handed much, or does its client first have to take what it got? False also while no client is there.
+    // May it be handed much, or does its client first have to take what it got?
     virtual bool has_room() const = 0;
 
     // Presence as last broadcast (RFC 6121 section 4); null while unavailable.
@@ -84,13 +84,17 @@ public:
     SlotMap& slots() { return slots_; }
 
     // Shows each stanza to the hook session_outgoing first. Most sessions are not watched, and it costs them nothing.
-    bool outgoing_watched() const { return outgoing_watched_; }
-    void watch_outgoing(bool watch) { outgoing_watched_ = watch; }
+    // Watches count.
+    bool outgoing_watched() const { return outgoing_watches_ > 0; }
+    void watch_outgoing() { ++outgoing_watches_; }
+    void end_outgoing_watch() { --outgoing_watches_; }
 
     // For the next stanza the client sent. Past max_open of them, or max_open_bytes, the session holds until some are
     // settled.
     TicketPtr issue_ticket(Loop& home, std::size_t bytes);
     void settle(std::uint32_t number, std::size_t bytes);  // Ticket's to call
+    // What is still open is waited for no longer: the client is about to send it again.
+    void abandon_open();
     // The client's stanzas: how many it sent, and how many from the first on are settled. Both wrap at 2^32.
     std::uint32_t issued() const { return issued_; }
     std::uint32_t settled() const { return settled_; }
@@ -131,7 +135,7 @@ private:
     bool interested_ = false;
     bool alive_ = true;
     bool holds_for_open_ = false;
-    bool outgoing_watched_ = false;
+    std::uint8_t outgoing_watches_ = 0;
 };
 
 using SessionPtr = std::shared_ptr<Session>;

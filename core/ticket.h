@@ -25,6 +25,10 @@ public:
     Ticket& operator=(const Ticket&) = delete;
 
     bool promised() const { return promised_; }
+    std::uint32_t number() const { return number_; }
+    bool is_of(const std::weak_ptr<const Session>& session) const {
+        return !sender_.owner_before(session) && !session.owner_before(sender_);
+    }
 
     // The shard that has committed the sender's own copy says its id; whoever asked to hear, in the sender's hooks, is told
     // when the stanza is settled, at home: 0 where no such copy was made.

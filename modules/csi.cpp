@@ -28,6 +28,7 @@ struct Held {
 // On a session whose client is inactive.
 struct Inactive {
     std::vector<Held> held;  // in the order in which the latest of each came
+    bool letting_out = false;
 };
 
 enum class Treatment : std::uint8_t { pass, hold, drop };
@@ -93,7 +94,7 @@ private:
 
     Outcome outgoing(OutgoingEvent& event) {
         Inactive* inactive = event.session.slots().find<Inactive>();
-        if (!inactive) return Outcome::pass();
+        if (!inactive || inactive->letting_out) return Outcome::pass();
         switch (treatment(event)) {
             case Treatment::drop: return Outcome::stop();
             case Treatment::hold: hold(*inactive, event); return Outcome::stop();
@@ -122,23 +123,24 @@ private:
     }
 
     static void begin(Session& session) {
+        if (session.slots().find<Inactive>()) return;
         session.slots().get<Inactive>();
-        session.watch_outgoing(true);
+        session.watch_outgoing();
     }
 
     static void end(Session& session) {
         Inactive* inactive = session.slots().find<Inactive>();
         if (!inactive) return;
         let_out(session, *inactive);
-        session.watch_outgoing(false);
+        session.end_outgoing_watch();
         session.slots().clear<Inactive>();
     }
 
     static void let_out(Session& session, Inactive& inactive) {
         const std::vector<Held> held = std::exchange(inactive.held, {});
-        session.watch_outgoing(false);
+        inactive.letting_out = true;
         for (const Held& one : held) session.deliver(one.stanza, one.to);
-        session.watch_outgoing(true);
+        inactive.letting_out = false;
     }
 
     CsiOptions options_;

@@ -581,6 +581,7 @@ Task<IqReply> Mam::answer_query(Iq iq, Question question) {
     if (!active.ok()) co_return refusal(active.error());
     const bool loaded = co_await host().message_log().load(iq.account);
     if (!loaded) co_return try_later();
+    if (iq.account->committing()) co_await iq.account->commits_done();  // what the page has must not come again behind it
     const bool flip = question.flip;
     std::string query_id = question.query_id;
     Result<ArchivePage> page = co_await look_up(iq.account->jid(), std::move(question));

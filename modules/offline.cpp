@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t slice_messages = 100;             // loaded at a time
 constexpr Seconds refused_log_interval{10};              // a full disk refuses each message
+constexpr Seconds before_flushing_again{1};
 
 // A number, or the shaper rule that gives one for each account.
 struct MessageLimit {
@@ -54,9 +55,12 @@ struct OfflineOptions {
     ByteSize max_size = 8_MB;
 };
 
-// On a session: it had its messages since it last wanted none.
-struct Served {
-    bool done = false;
+// On a session.
+struct Backlog {
+    bool begun = false;   // to be handed over, since the client last wanted no messages
+    bool behind = false;  // there may be more of it
+    bool handing = false;
+    bool later = false;  // it is gone on with, after a pause
 };
 
 class Offline final : public Module {
@@ -65,6 +69,7 @@ public:
         on<&Offline::mark>(host.hooks.message_received, Stage::archive);
         on<&Offline::end>(host.hooks.message_undelivered, Stage::deliver);
         on<&Offline::session_available>(host.hooks.session_available, Stage::deliver);
+        on<&Offline::outgoing>(host.hooks.session_outgoing, Stage::guard);
         on<&Offline::presence_changed>(host.hooks.presence_sent, Stage::fallback);
         feature("msgoffline", At::host);
     }
@@ -77,11 +82,20 @@ private:
         const Delivery delivery = decide_delivery(*route.account, *route.stanza, route.to);
         if (delivery.verdict == Delivery::Verdict::undelivered) return mark_for_nobody(route);
         if (delivery.verdict != Delivery::Verdict::sessions) return Outcome::pass();
+        look_for_unknown(route.account, delivery.sessions);
         const bool promised = route.ticket && route.ticket->promised();
-        const bool will_say = std::ranges::all_of(delivery.sessions, [](const SessionPtr& session) { return session->acknowledges(); });
+        const bool will_say = std::ranges::all_of(
+            delivery.sessions, [](const SessionPtr& session) { return session->acknowledges() && !is_behind(*session); });
         route.wait = route.archive || (promised && !will_say);
         route.unsaved = !route.wait;
         return Outcome::pass();
+    }
+
+    // What storage has although it said that it failed: its sender is told that it is safe when he sends it again.
+    void look_for_unknown(const AccountPtr& account, const std::vector<SessionPtr>& sessions) {
+        const DeliveryLedger* ledger = account->slots().find<DeliveryLedger>();
+        if (!ledger || !ledger->loaded() || ledger->listed()) return;
+        for (const SessionPtr& session : sessions) go_on_later(account, session);
     }
 
     Outcome mark_for_nobody(Route& route) {
@@ -146,37 +160,78 @@ private:
 
     static bool begins_to_want(Session& session) {
         const bool wants_messages = session.available() && session.priority() >= 0;
-        return !std::exchange(session.slots().get<Served>().done, wants_messages) && wants_messages;
+        return !std::exchange(session.slots().get<Backlog>().begun, wants_messages) && wants_messages;
     }
 
-    // All that no session has received. It leaves the log when this one has (core/message_log.h), not before.
     Task<Outcome> flush(AccountPtr account, SessionPtr session) {
-        const bool waiting = co_await host().message_log().find_waiting(account);
-        if (!waiting) co_return Outcome::pass();
+        const bool whole = co_await hand_over_waiting(account, session);
+        set_behind(*session, !whole);
+        if (!whole) go_on_later(account, session);
+        co_return Outcome::pass();
+    }
+
+    void go_on_later(const AccountPtr& account, const SessionPtr& session) {
+        if (!std::exchange(session->slots().get<Backlog>().later, true)) run(flush_later(account, session));
+    }
+
+    static bool is_behind(Session& session) {
+        const Backlog* backlog = session.slots().find<Backlog>();
+        return backlog && backlog->behind;
+    }
+
+    static void set_behind(Session& session, bool behind) {
+        if (std::exchange(session.slots().get<Backlog>().behind, behind) == behind) return;
+        behind ? session.watch_outgoing() : session.end_outgoing_watch();
+    }
+
+    // What comes for a session that has not been handed all that waits comes behind that: it waits in the log, too.
+    Outcome outgoing(OutgoingEvent& event) {
+        const Backlog* backlog = event.session.slots().find<Backlog>();
+        const bool from_account = event.stanza->from == event.session.jid().bare();  // a copy, a page of the archive
+        const bool waits = backlog && backlog->behind && !backlog->handing && event.handover.log_id != 0 && !from_account;
+        return waits ? Outcome::stop() : Outcome::pass();
+    }
+
+    // Storage did not answer, or the client did not take it all. Nobody is kept waiting meanwhile.
+    Task<void> flush_later(AccountPtr account, SessionPtr session) {
+        do co_await pause(loop(), before_flushing_again);
+        while (session->alive() && !session->has_room());
+        session->slots().get<Backlog>().later = false;
+        if (session->alive()) account->enqueue(flush_again(account, session));
+    }
+
+    Task<void> flush_again(AccountPtr account, SessionPtr session) {
+        if (session->alive()) (void)co_await flush(std::move(account), std::move(session));
+    }
+
+    // All that no session has received. It leaves the log when this one has (core/message_log.h), not before. False:
+    // there may be more.
+    Task<bool> hand_over_waiting(AccountPtr account, SessionPtr session) {
+        const std::optional<bool> waiting = co_await host().message_log().find_waiting(account);
+        if (!waiting.value_or(false)) co_return waiting.has_value();
         std::vector<std::uint64_t> ids;
         for (std::uint64_t last = 0;;) {
             Result<std::vector<WaitingMessage>> slice = co_await stores().log.load_waiting(account->jid(), last, slice_messages);
             if (!slice.ok()) log_warning("offline_not_loaded", {{"account", account->jid().str()}, {"reason", slice.error().message}});
-            if (!slice.ok()) co_return Outcome::pass();
+            if (!slice.ok()) co_return false;
             if (slice->empty()) break;
             last = slice->back().id;
             for (const WaitingMessage& message : *slice) ids.push_back(message.id);
             const bool taken = co_await hand_over_all(account, std::move(*slice), session);
-            if (!taken) co_return Outcome::pass();
+            if (!taken) co_return false;
         }
         delivery_ledger(*account).list(ids);
         host().message_log().note(*account);
-        co_return Outcome::pass();
+        co_return true;
     }
 
-    // Never more at once than a connection may have in its output, however large the messages are. A client that is away
-    // and resumes the session must find them all: nobody asks for them again then.
+    // Never more at once than a connection may have in its output, however large the messages are.
     Task<bool> hand_over_all(AccountPtr account, std::vector<WaitingMessage> messages, SessionPtr session) {
         for (const WaitingMessage& message : messages) {
             if (!delivery_ledger(*account).waits(message.id) || session->was_handed(message.id)) continue;
             hand_over(message, *session);
             const bool taken = co_await taken_by(loop(), session);
-            if (!taken && !is_away(*session)) co_return false;  // the rest comes at the next login
+            if (!taken) co_return false;
         }
         co_return true;
     }
@@ -185,9 +240,12 @@ private:
         std::optional<Stanza> stanza = parse_stanza(message.stanza_xml);
         if (!stanza) return log_error("offline_unreadable", {{"account", session.jid().bare_str()}, {"id", message.id}});
         stanza->element().add(Delay(stamped_id_time(message.id), host().jid(), "Offline Storage").to_xml());
-        if (message.archived || !host().has_module("mam"))  // as modules/stanza_id has it
+        if (message.archived)  // else it has its id with it, if any (modules/stanza_id)
             stanza->element().add(StanzaId(stamped_id_text(message.id), session.jid().bare()).to_xml());
+        Backlog& backlog = session.slots().get<Backlog>();
+        backlog.handing = true;
         session.deliver(std::make_shared<const Stanza>(std::move(*stanza)), {}, Handover{{}, message.id});
+        backlog.handing = false;
     }
 
     OfflineOptions options_;

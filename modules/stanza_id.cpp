@@ -1,6 +1,7 @@
 // Unique and stable stanza ids (XEP-0359): a message that will be kept gets an id by its recipient's account, and ids
 // that claim to be ours but are not are taken out. Ids of others (rooms, other servers' users) and a client's
 // origin-id pass. Below the top level nothing is touched (business rules 3 and 4).
+#include "core/message_log.h"
 #include "core/module.h"
 #include "core/worth_keeping.h"
 #include "xmpp/payload/stanza_id.h"
@@ -15,7 +16,8 @@ public:
     StanzaIds(Host& host, const NoOptions&) : Module(host) {
         on<&StanzaIds::clean_sent>(host.hooks.message_sent, Stage::rewrite);
         on<&StanzaIds::clean_received>(host.hooks.message_received, Stage::rewrite);
-        on<&StanzaIds::stamp_received>(host.hooks.message_received, Stage::commit);  // behind the log, which makes the ids
+        on<&StanzaIds::stamp_before_commit>(host.hooks.message_received, Stage::archive);
+        on<&StanzaIds::stamp_archived>(host.hooks.message_received, Stage::commit);  // behind the log, which makes the ids
         feature(sid_ns, At::host);
         feature(sid_ns, At::account);
     }
@@ -35,14 +37,25 @@ private:
         return Outcome::pass();
     }
 
-    // What is in no log gets an id all the same: clients thread replies by it. But where there are archives, clients take
-    // every id of ours for one of the archive (XEP-0313 3.4) and ask it for what came later.
-    Outcome stamp_received(Route& route) {
-        if (!route.account->exists() || !worth_keeping(route).keep()) return Outcome::pass();
-        if (!is_archived(route) && host().has_module("mam")) return Outcome::pass();
-        route.stanza_id = stamped_id_text(route.log_id != 0 ? route.log_id : shard().stamped_ids().next());
-        route.editable().element().add(StanzaId(route.stanza_id, route.account->jid()).to_xml());
+    // Without an archive messages get ids all the same: clients thread replies by them. One that its client sends again
+    // has the same one; and it waits with it.
+    Outcome stamp_before_commit(Route& route) {
+        if (host().has_module("mam") || !route.account->exists() || !worth_keeping(route).keep()) return Outcome::pass();
+        const std::optional<std::uint64_t> origin = origin_of(*route.stanza, route.to);
+        stamp(route, origin.value_or(shard().stamped_ids().next()));
         return Outcome::pass();
+    }
+
+    // Where there are archives, clients take every id of ours for one of the archive (XEP-0313 3.4) and ask it for what
+    // came later. So nothing else gets one.
+    Outcome stamp_archived(Route& route) {
+        if (host().has_module("mam") && route.account->exists() && is_archived(route)) stamp(route, route.log_id);
+        return Outcome::pass();
+    }
+
+    static void stamp(Route& route, std::uint64_t id) {
+        route.stanza_id = stamped_id_text(id);
+        route.editable().element().add(StanzaId(route.stanza_id, route.account->jid()).to_xml());
     }
 
     // What a local room sends carries the room's id: that one is right.

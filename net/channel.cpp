@@ -149,6 +149,8 @@ std::size_t Channel::output_bytes() const {
     return output_.size() - sent_ + sealed;
 }
 
+std::size_t Channel::untaken_bytes() const { return output_bytes() + kernel_queue_bytes(descriptor_); }
+
 void Channel::pause_reading() { paused_ = true; }
 
 void Channel::resume_reading() {

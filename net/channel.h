@@ -101,6 +101,8 @@ public:
     // the handler watches output_bytes() and pauses what feeds it. Ignored once the channel is closing or closed.
     void write(std::string_view bytes);
     std::size_t output_bytes() const;  // accepted by write(), not yet by the kernel
+    // And those the peer's kernel has not acknowledged. One system call.
+    std::size_t untaken_bytes() const;
 
     // Stops and restarts on_data. Neither costs a system call. While paused, a FIN waits behind the unread bytes;
     // a reset is reported at once.

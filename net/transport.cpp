@@ -14,6 +14,7 @@ public:
 
     void write(std::string_view bytes) override { channel_->write(bytes); }
     std::size_t output_bytes() const override { return channel_->output_bytes(); }
+    std::size_t untaken_bytes() const override { return channel_->untaken_bytes(); }
     void pause_reading() override { channel_->pause_reading(); }
     void resume_reading() override { channel_->resume_reading(); }
     void start_tls(std::shared_ptr<const TlsContexts> contexts) override { channel_->start_tls(std::move(contexts)); }

@@ -25,6 +25,7 @@ public:
     virtual ~Transport() = default;
     virtual void write(std::string_view bytes) = 0;
     virtual std::size_t output_bytes() const = 0;
+    virtual std::size_t untaken_bytes() const = 0;
     virtual void pause_reading() = 0;
     virtual void resume_reading() = 0;
     virtual void start_tls(std::shared_ptr<const TlsContexts> contexts) = 0;

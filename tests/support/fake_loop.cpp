@@ -17,6 +17,12 @@ std::deque<Callback> FakeLoop::take_posted() {
     return std::exchange(posted_, {});
 }
 
+void FakeLoop::forget() {
+    (void)take_posted();
+    timers_.clear();
+    turn_end_.clear();
+}
+
 bool FakeLoop::turn() {
     Loop* const before = current();
     set_current(this);
@@ -53,6 +59,10 @@ bool FakeLoops::turn_all() {
     bool busy = false;
     for (const auto& loop : loops_) busy = loop->turn() || busy;
     return busy;
+}
+
+void FakeLoops::forget() {
+    for (const auto& loop : loops_) loop->forget();
 }
 
 void FakeLoops::run_until_idle() {

@@ -47,6 +47,8 @@ public:
     // One turn: what is posted, what is due, the turn's end. False: there was nothing to do.
     bool turn();
     SteadyTime next_timer() const { return timers_.empty() ? SteadyTime::max() : timers_.begin()->first.first; }
+    // Drops what is posted and planned: those it was for are gone.
+    void forget();
     // Runs `work` as this loop's thread would.
     void run_here(Callback work);
 
@@ -70,6 +72,7 @@ public:
     FakeClock& clock() { return clock_; }
     std::vector<Loop*> all() const;
 
+    void forget();
     void run_until_idle();
     // Idle is then only what has nothing to wait for outside, either: answers of a real database.
     void wait_for(std::function<bool()> pending) { pending_ = std::move(pending); }

@@ -51,6 +51,7 @@ public:
         if (pipe_ && !pipe_->server_closed) pipe_->to_client += bytes;
     }
     std::size_t output_bytes() const override { return pipe_ && takes_nothing() ? pipe_->to_client.size() : 0; }
+    std::size_t untaken_bytes() const override { return pipe_ ? pipe_->to_client.size() : 0; }
     void pause_reading() override { pipe_->paused = true; }
     void resume_reading() override {
         pipe_->paused = false;
@@ -108,22 +109,36 @@ std::unique_ptr<ParkedTransport> loopback_transport(std::shared_ptr<LoopbackPipe
     return std::make_unique<ParkedLoopback>(std::move(pipe));
 }
 
-void LoopbackWire::send(std::string_view bytes) {
-    if (pipe_->dribble)
-        for (char byte : bytes) pipe_->to_server.emplace_back(1, byte);
+void put(const std::shared_ptr<LoopbackPipe>& pipe, std::string_view bytes) {
+    if (pipe->dribble)
+        for (char byte : bytes) pipe->to_server.emplace_back(1, byte);
     else
-        pipe_->to_server.emplace_back(bytes);
-    schedule_read(pipe_);
+        pipe->to_server.emplace_back(bytes);
+    schedule_read(pipe);
+}
+
+std::string take(const std::shared_ptr<LoopbackPipe>& pipe, std::size_t most) {
+    std::string taken = pipe->to_client.substr(0, most);
+    pipe->to_client.erase(0, taken.size());
+    if (!taken.empty() && pipe->client_stalled) tell_drained(pipe);
+    return taken;
+}
+
+void cut(const std::shared_ptr<LoopbackPipe>& pipe) {
+    pipe->client_dropped = true;
+    schedule_read(pipe);
+}
+
+void LoopbackWire::send(std::string_view bytes) {
+    put(pipe_, bytes);
     loops_.run_until_idle();
 }
 
 Wire::Got LoopbackWire::receive(std::string& into, Milliseconds) {
     loops_.run_until_idle();
-    if (!pipe_->to_client.empty()) {
-        into += std::exchange(pipe_->to_client, {});
-        if (pipe_->client_stalled) tell_drained(pipe_);
-        return Got::bytes;
-    }
+    const std::string bytes = take(pipe_, std::string::npos);
+    into += bytes;
+    if (!bytes.empty()) return Got::bytes;
     return pipe_->server_closed ? Got::closed : Got::quiet;
 }
 
@@ -134,8 +149,7 @@ void LoopbackWire::close() {
 }
 
 void LoopbackWire::drop() {
-    pipe_->client_dropped = true;
-    schedule_read(pipe_);
+    cut(pipe_);
     loops_.run_until_idle();
 }
 

@@ -28,6 +28,11 @@ struct LoopbackPipe {
     Endpoint client{*IpAddress::parse("192.0.2.1"), 40'000};
 };
 
+// The client's end, without letting the server work.
+void put(const std::shared_ptr<LoopbackPipe>& pipe, std::string_view bytes);
+std::string take(const std::shared_ptr<LoopbackPipe>& pipe, std::size_t most);
+void cut(const std::shared_ptr<LoopbackPipe>& pipe);  // what the server has not read is lost
+
 class LoopbackWire final : public Wire {
 public:
     LoopbackWire(FakeLoops& loops, std::shared_ptr<LoopbackPipe> pipe) : loops_(loops), pipe_(std::move(pipe)) {}

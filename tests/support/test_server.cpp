@@ -99,13 +99,29 @@ std::vector<std::shared_ptr<const HostOptions>> wanted_hosts(const TestServerOpt
 }  // namespace
 
 TestServer::TestServer(TestServerOptions options)
-    : options_(std::move(options)), commands_(make_command_table()), loops_(options_.shards), storage_(options_.storage ? options_.storage(loops_.clock()) : open_memory(loops_.clock())), policy_(open_policy()) {
+    : options_(std::move(options)),
+      commands_(make_command_table()),
+      loops_(options_.shards),
+      storage_(options_.storage ? options_.storage(loops_.clock()) : open_memory(loops_.clock())),
+      policy_(open_policy()) {
+    start();
+}
+
+void TestServer::start() {
     assembly_ = std::make_unique<Assembly>(loops_.all(), storage_->stores(), work_);
     assembly_->shards().set_hasher(*this);
     const std::vector<std::shared_ptr<const HostOptions>> hosts = wanted_hosts(options_);
     for (unsigned i = 0; i < options_.shards; ++i)
         loops_.at(i).run_here([this, i, &hosts] { assembly_->shards().at(i).apply(hosts); });
     allow_components(component_policy(options_.components));
+}
+
+void TestServer::restart() {
+    stop();
+    loops_.advance(Seconds(10));
+    assembly_.reset();
+    loops_.forget();
+    start();
 }
 
 TestServer::~TestServer() {
@@ -131,12 +147,16 @@ Task<Result<Value>> TestServer::reload() {
 Value TestServer::status() const { return Value::object({{"status", "running"}}); }
 
 std::unique_ptr<LoopbackWire> TestServer::connect_from(std::string_view address) {
+    return std::make_unique<LoopbackWire>(loops_, connect_pipe(address));
+}
+
+std::shared_ptr<LoopbackPipe> TestServer::connect_pipe(std::string_view address) {
     auto pipe = std::make_shared<LoopbackPipe>();
     pipe->client.ip = IpAddress::parse(address).value();
     pipe->dribble = options_.dribble;
     const unsigned shard = next_shard_++ % options_.shards;
     loops_.at(shard).run_here([&] { assembly_->c2s(shard).accept(loopback_transport(pipe), policy_); });
-    return std::make_unique<LoopbackWire>(loops_, std::move(pipe));
+    return pipe;
 }
 
 std::unique_ptr<LoopbackWire> TestServer::connect_component() {

@@ -61,6 +61,9 @@ public:
     // For C++ tests.
     std::unique_ptr<LoopbackWire> connect() { return connect_from("192.0.2.1"); }
     std::unique_ptr<LoopbackWire> connect_from(std::string_view address);
+    std::shared_ptr<LoopbackPipe> connect_pipe(std::string_view address);
+    // Ends as the program does, and begins again over the same database, ten seconds later.
+    void restart();
     std::unique_ptr<LoopbackWire> connect_component();
     // As a reload would: for those who connect from now on, and for those who are connected.
     void allow_components(ComponentPolicy policy);
@@ -81,6 +84,8 @@ public:
     }
 
 private:
+    void start();
+
     template <class T>
     static Task<void> store(Task<T> task, std::optional<T>& into) {
         into.emplace(co_await task);
