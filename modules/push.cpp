@@ -1,0 +1,603 @@
+// Push notifications (XEP-0357): a client names the service that can wake it; when a message comes for a device that is not
+// there, the service is told.
+//
+// Who is woken: a registration belongs to the resource that made it. Its session is over, or waits for its client
+// (XEP-0198): the service is told at once. It is connected: its client has 10 seconds to say anything; a suspended phone
+// says nothing. A client that knows no stream management says nothing either, so as long as it is connected it is left alone.
+// What for: wakes() below. For each registration at most one notification is on its way; what comes meanwhile is counted.
+//
+// Registrations are one document of the account, kept in a slot with it. What is on its way is in memory only: after a
+// restart the next message wakes the device.
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/sparse_log.h"
+#include "core/delivery.h"
+#include "core/module.h"
+#include "core/services/push.h"
+#include "xmpp/payload/data_form.h"
+#include "xmpp/xml/stream_parser.h"
+
+namespace rookery {
+namespace {
+
+constexpr const char* ns = "urn:xmpp:push:0";
+constexpr const char* pubsub_ns = "http://jabber.org/protocol/pubsub";
+constexpr const char* options_form = "http://jabber.org/protocol/pubsub#publish-options";
+constexpr const char* summary_form = "urn:xmpp:push:summary";
+const xml::Name enable_name{ns, "enable"};
+const xml::Name disable_name{ns, "disable"};
+const xml::Name body_name{"jabber:client", "body"};
+const xml::Name error_name{"jabber:client", "error"};
+const xml::Name pgp_name{"jabber:x:encrypted", "x"};
+const xml::Name openpgp_name{"urn:xmpp:openpgp:0", "openpgp"};
+const xml::Name muc_user_name{"http://jabber.org/protocol/muc#user", "x"};
+const xml::Name muc_invite_name{"http://jabber.org/protocol/muc#user", "invite"};
+const xml::Name conference_name{"jabber:x:conference", "x"};
+const xml::Name propose_name{"urn:xmpp:jingle-message:0", "propose"};
+const xml::Name omemo_name{"eu.siacs.conversations.axolotl", "encrypted"};
+const xml::Name omemo_payload_name{"eu.siacs.conversations.axolotl", "payload"};
+const xml::Name omemo2_name{"urn:xmpp:omemo:2", "encrypted"};
+const xml::Name omemo2_payload_name{"urn:xmpp:omemo:2", "payload"};
+
+const char* const document_key = ns;
+constexpr Seconds client_answers_within{10};
+constexpr Seconds service_answers_within{60};
+constexpr Seconds pause_between{1};  // between two notifications to one registration
+constexpr std::array<Seconds, 4> pauses_after_failure = {Seconds(10), Seconds(60), Seconds(300), Seconds(1'800)};
+constexpr std::size_t max_on_the_way = 10'000;  // registrations with something to say, on one shard
+constexpr std::size_t max_node_bytes = 1'023;
+constexpr std::size_t max_form_bytes = 8'192;
+constexpr std::size_t max_body_bytes = 1'024;   // of a message, where its text is told
+
+// false, true, or a text that stands for every body.
+struct IncludedBody {
+    bool yes = true;
+    std::string instead = "New message";
+};
+
+enum class NotifyOn { all, messages };
+
+struct PushOptions {
+    bool include_sender = false;
+    IncludedBody include_body;
+    NotifyOn notify_on = NotifyOn::all;
+    std::size_t max_registrations = 10;
+};
+
+// --- registrations --------------------------------------------------------------------------------------------------
+
+struct Registration {
+    Jid service;
+    std::string node;
+    std::string resource;  // of the client that made it
+    std::string options;   // the form as XML, or empty
+    // Not stored.
+    unsigned unread = 0;   // since the client was last heard of
+    SteadyTime told{};     // when of the last of them
+
+    bool is_at(const Jid& jid, std::string_view its_node) const { return service == jid && node == its_node; }
+};
+
+struct Happening {
+    std::string sender;
+    std::string body;
+    std::string room_resource;  // of a message to a room's occupant: the session that is one
+};
+
+// On an account.
+struct Registrations {
+    std::vector<Registration> all;
+    std::vector<Happening> early;  // while they are being loaded
+    bool loaded = false;
+    bool loading = false;
+
+    static constexpr std::size_t max_early = 100;
+};
+
+xml::Element write_document(const std::vector<Registration>& all) {
+    xml::Element root(ns, "registrations");
+    for (const Registration& one : all) {
+        xml::Element entry(ns, "registration");
+        entry.set("jid", one.service.str()).set("node", one.node).set("resource", one.resource);
+        if (!one.options.empty())
+            if (const std::optional<xml::Element> form = xml::parse_document(one.options)) entry.add(form->view());
+        root.add(entry);
+    }
+    return root;
+}
+
+std::vector<Registration> read_document(const std::string& body) {
+    std::vector<Registration> all;
+    const std::optional<xml::Element> root = xml::parse_document(body);
+    if (!root) return all;
+    for (const xml::View entry : root->view().children()) {
+        std::optional<Jid> service = Jid::parse(entry.attr_or("jid", ""));
+        if (!service) continue;
+        Registration one;
+        one.service = std::move(*service);
+        one.node = entry.attr_or("node", "");
+        one.resource = entry.attr_or("resource", "");
+        if (const xml::View form = entry.child(DataForm::name)) one.options = xml::Element(form).to_string();
+        all.push_back(std::move(one));
+    }
+    return all;
+}
+
+// --- what wakes a device --------------------------------------------------------------------------------------------
+
+struct Wakes {
+    bool yes;
+    const char* why;
+};
+
+bool is_invitation(const Stanza& message) {
+    return message.child(conference_name) || message.child(muc_user_name).child(muc_invite_name);
+}
+
+// Without a payload it only carries keys.
+bool is_in_cipher(const Stanza& message) {
+    return message.child(omemo_name).child(omemo_payload_name) || message.child(omemo2_name).child(omemo2_payload_name) ||
+           message.child(pgp_name) || message.child(openpgp_name);
+}
+
+Wakes wakes(const Route& route, NotifyOn on) {
+    const Stanza& message = *route.stanza;
+    if (message.is_error() || message.message_type() == MessageType::headline) return {false, to_string(message.message_type())};
+    if (message.from.same_bare(route.account->jid())) return {false, "from another device of the account"};
+    if (message.child(propose_name)) return {on == NotifyOn::all, "call"};
+    if (route.no_store) return {false, "no-store hint"};
+    if (!message.child(body_name).text().empty()) return {true, "body"};
+    if (is_in_cipher(message)) return {true, "in cipher"};
+    if (is_invitation(message)) return {on == NotifyOn::all, "invitation"};
+    return {false, "nothing that a person reads"};
+}
+
+// Not cut within a character.
+std::string beginning(std::string text, std::size_t bytes) {
+    if (text.size() <= bytes) return text;
+    while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
+    text.resize(bytes);
+    return text;
+}
+
+Happening what_happened(const Route& route) {
+    Happening what;
+    const Stanza& message = *route.stanza;
+    what.sender = message.from.str();
+    what.body = beginning(message.child(body_name).text(), max_body_bytes);
+    if (message.message_type() == MessageType::groupchat) what.room_resource = route.to.resource();
+    return what;
+}
+
+// --- on the way -------------------------------------------------------------------------------------------------------
+
+// What one registration is to be told. It knows all it needs: the account may leave memory meanwhile.
+struct Notice {
+    enum class Step : std::uint8_t {
+        watch,   // the client is connected; is it there?
+        send,    // as soon as `due`
+        answer,  // sent; the service has until `due`
+        rest,    // told; nothing goes out before `due`
+    };
+
+    Jid account;
+    Jid service;
+    std::string node;
+    std::string options;
+    std::string resource;
+    std::string iq_id;
+    Happening last;
+    unsigned count = 0;     // unread messages
+    bool news = false;      // since the last notification
+    unsigned failures = 0;
+    Step step = Step::send;
+    SteadyTime since{};     // of the first message that the client said nothing to
+    SteadyTime due{};
+};
+
+// In the host's slots: a reload of the module forgets nobody.
+struct Notices {
+    std::unordered_map<std::string, Notice> all;        // by key_of()
+    std::unordered_map<std::string, std::string> by_id;  // of the request that waits for an answer: its key
+};
+
+std::string key_of(const Jid& account, const Jid& service, std::string_view node) {
+    return account.str() + "\n" + service.str() + "\n" + std::string(node);
+}
+
+bool is_transient(xml::View error) {
+    static constexpr std::array<std::string_view, 4> transient = {"remote-server-not-found", "remote-server-timeout",
+                                                                  "internal-server-error", "resource-constraint"};
+    if (error.attr_or("type", "") == "wait") return true;
+    for (const xml::View child : error.children())
+        if (std::ranges::find(transient, child.local()) != transient.end()) return true;
+    return false;
+}
+
+xml::Element summary_of(const Notice& notice, const PushOptions& options) {
+    DataForm form(FormType::submit, summary_form);
+    form.add(FormField("message-count", std::nullopt, {std::to_string(notice.count)}));
+    if (options.include_sender) form.add(FormField("last-message-sender", std::nullopt, {notice.last.sender}));
+    const std::string& body = options.include_body.instead.empty() ? notice.last.body : options.include_body.instead;
+    if (options.include_body.yes && !notice.last.body.empty()) form.add(FormField("last-message-body", std::nullopt, {body}));
+    return form.to_xml();
+}
+
+Stanza publication(const Notice& notice, const PushOptions& options) {
+    xml::Element publish(pubsub_ns, "publish");
+    if (!notice.node.empty()) publish.set("node", notice.node);
+    publish.add(xml::Element(pubsub_ns, "item").add(xml::Element(ns, "notification").add(summary_of(notice, options))));
+    xml::Element pubsub(pubsub_ns, "pubsub");
+    pubsub.add(publish);
+    const std::optional<xml::Element> form =
+        notice.options.empty() ? std::nullopt : xml::parse_document(notice.options);
+    if (form) pubsub.add(xml::Element(pubsub_ns, "publish-options").add(form->view()));
+    Stanza iq = Stanza::iq(IqType::set, notice.iq_id, notice.service);
+    iq.from = notice.account;
+    iq.element().add(pubsub);
+    return iq;
+}
+
+// Not: a session that waits for its client to come back.
+bool connected(const Session& session) { return session.last_heard() != SteadyTime{}; }
+
+StanzaError storage_error(const Error& error) {
+    if (error.code == ErrorCode::limit)
+        return StanzaError(Condition::resource_constraint, ErrorType::modify, "too much is stored already");
+    return StanzaError(Condition::internal_server_error, ErrorType::wait);
+}
+
+class Push final : public Module {
+public:
+    Push(Host& our_host, const PushOptions& options) : Module(our_host), options_(options) {
+        iq<&Push::enable>(IqType::set, enable_name, At::account, Asker::owner);
+        iq<&Push::disable>(IqType::set, disable_name, At::account, Asker::owner);
+        feature(ns, At::account);
+        on<&Push::message>(our_host.hooks.message_received, Stage::deliver);
+        on<&Push::answered>(our_host.hooks.iq_received, Stage::deliver);
+        on<&Push::came_back>(our_host.hooks.session_bound, Stage::deliver);
+        on<&Push::came_back>(our_host.hooks.session_resumed, Stage::deliver);
+        on<&Push::account_removed>(our_host.hooks.account_removed, Stage::deliver);
+        if (!notices().empty()) sweep_soon();
+    }
+
+private:
+    // --- enabling (section 5) and disabling (section 6); both run in the account's queue
+
+    IqReply enable(Iq iq) {
+        const xml::View request = iq.payload();
+        Registration one;
+        std::optional<Jid> service = Jid::parse(request.attr_or("jid", ""));
+        if (!request.attr("jid")) return StanzaError(Condition::bad_request, "no jid");
+        if (!service) return Condition::jid_malformed;
+        one.service = std::move(*service);
+        one.node = request.attr_or("node", "");
+        one.resource = iq.stanza->from.resource();
+        if (one.node.size() > max_node_bytes) return StanzaError(Condition::not_acceptable, "the node is too long");
+        if (const xml::View form = request.child(DataForm::name)) {
+            const std::optional<DataForm> read = DataForm::parse(form);
+            if (!read || read->form_type() != options_form) return StanzaError(Condition::bad_request, "no publish-options");
+            one.options = xml::Element(form).to_string();
+            if (one.options.size() > max_form_bytes) return StanzaError(Condition::not_acceptable, "the form is too large");
+        }
+        return add(std::move(iq), std::move(one));
+    }
+
+    Task<IqReply> add(Iq iq, Registration one) {
+        const bool known = co_await load(iq.account);
+        if (!known) co_return StanzaError(Condition::internal_server_error, ErrorType::wait);
+        std::vector<Registration> all = iq.account->slots().get<Registrations>().all;
+        std::erase_if(all, [&one](const Registration& other) { return other.is_at(one.service, one.node); });
+        if (all.size() >= options_.max_registrations)
+            co_return StanzaError(Condition::resource_constraint, ErrorType::modify, "too many registrations");
+        all.push_back(std::move(one));
+        IqReply reply = co_await keep(iq.account, std::move(all));
+        if (iq.sender) iq.sender->slots().get<WantsPush>();
+        co_return reply;
+    }
+
+    IqReply disable(Iq iq) {
+        const std::optional<Jid> service = Jid::parse(iq.payload().attr_or("jid", ""));
+        if (!iq.payload().attr("jid")) return StanzaError(Condition::bad_request, "no jid");
+        if (!service) return Condition::jid_malformed;
+        std::optional<std::string> node;
+        if (const auto given = iq.payload().attr("node")) node = std::string(*given);
+        return forget(iq.account, *service, std::move(node));
+    }
+
+    // Without a node: all of the service.
+    Task<IqReply> forget(AccountPtr account, Jid service, std::optional<std::string> node) {
+        const bool known = co_await load(account);
+        if (!known) co_return StanzaError(Condition::internal_server_error, ErrorType::wait);
+        std::vector<Registration> left = account->slots().get<Registrations>().all;
+        std::erase_if(left, [&](const Registration& one) {
+            const bool gone = one.service == service && (!node || one.node == *node);
+            if (gone) drop(key_of(account->jid(), one.service, one.node));
+            return gone;
+        });
+        if (left.size() == account->slots().get<Registrations>().all.size()) co_return IqReply();
+        IqReply reply = co_await keep(account, std::move(left));
+        co_return reply;
+    }
+
+    Task<IqReply> keep(AccountPtr account, std::vector<Registration> all) {
+        std::string body = write_document(all).to_string();
+        const DocumentLimits limits = host().options().documents;
+        Result<std::uint64_t> stored =
+            co_await stores().documents.put(account->jid(), document_key, std::move(body), std::nullopt, limits);
+        if (!stored.ok()) co_return storage_error(stored.error());
+        account->slots().get<Registrations>().all = std::move(all);
+        co_return IqReply();
+    }
+
+    // False: storage does not answer.
+    Task<bool> load(AccountPtr account) {
+        if (account->slots().get<Registrations>().loaded) co_return true;
+        Result<Document> document = co_await stores().documents.load(account->jid(), document_key);
+        if (!document.ok() && document.error().code != ErrorCode::not_found) co_return false;
+        Registrations& registrations = account->slots().get<Registrations>();
+        if (registrations.loaded) co_return true;
+        registrations.loaded = true;
+        if (document.ok()) registrations.all = read_document(document->body);
+        co_return true;
+    }
+
+    // --- messages
+
+    Outcome message(Route& route) {
+        if (!route.account->exists()) return Outcome::pass();
+        const Wakes verdict = wakes(route, options_.notify_on);
+        log_debug("push", {{"account", route.account->jid().str()}, {"wakes", verdict.yes}, {"why", verdict.why}});
+        if (!verdict.yes || !is_taken(route)) return Outcome::pass();
+        Registrations& registrations = route.account->slots().get<Registrations>();
+        if (registrations.loaded) {
+            tell_all(*route.account, what_happened(route));
+            return Outcome::pass();
+        }
+        if (registrations.early.size() < Registrations::max_early) registrations.early.push_back(what_happened(route));
+        if (!std::exchange(registrations.loading, true)) run(load_and_tell(route.account));
+        return Outcome::pass();
+    }
+
+    static bool is_taken(const Route& route) {
+        const Delivery::Verdict verdict = decide_delivery(*route.account, *route.stanza, route.to).verdict;
+        return verdict == Delivery::Verdict::sessions || verdict == Delivery::Verdict::undelivered;
+    }
+
+    // The message does not wait for it.
+    Task<void> load_and_tell(AccountPtr account) {
+        const bool known = co_await load(account);
+        Registrations& registrations = account->slots().get<Registrations>();
+        registrations.loading = false;
+        const std::vector<Happening> early = std::exchange(registrations.early, {});
+        if (!known) co_return;
+        for (const Happening& what : early) tell_all(*account, what);
+    }
+
+    void tell_all(Account& account, const Happening& what) {
+        for (Registration& one : account.slots().get<Registrations>().all) {
+            if (!what.room_resource.empty() && what.room_resource != one.resource) continue;
+            tell(account, one, what);
+        }
+    }
+
+    void tell(Account& account, Registration& one, const Happening& what) {
+        const SteadyTime now = loop().clock().steady_now();
+        const SessionPtr owner = account.find_session(one.resource);
+        const bool here = owner && connected(*owner);
+        if (here && !owner->acknowledges()) return;
+        if (here && owner->last_heard() > one.told) one.unread = 0;
+        ++one.unread;
+        one.told = now;
+        Notice* notice = notice_for(account, one);
+        if (!notice) return;
+        notice->last = what;
+        notice->count = one.unread;
+        if (here)
+            watch(*notice, now);
+        else
+            hasten(*notice, now);
+        notice->news = true;
+        sweep_soon();
+    }
+
+    // The client is connected: it has some time from the first message on that it says nothing to.
+    void watch(Notice& notice, SteadyTime now) const {
+        if (notice.news && !is_there(notice)) return;
+        notice.since = now;
+        if (notice.step == Notice::Step::answer || notice.failures > 0) return;
+        notice.step = Notice::Step::watch;
+        notice.due = now + client_answers_within;
+    }
+
+    void hasten(Notice& notice, SteadyTime now) {
+        notice.since = now;
+        const bool fresh = notice.step == Notice::Step::send && notice.failures == 0;
+        if (fresh || notice.step == Notice::Step::watch) publish(notice);
+    }
+
+    // The client is back: what it has missed it gets itself.
+    Outcome came_back(SessionEvent& event) {
+        Registrations* registrations = event.account->slots().find<Registrations>();
+        if (!registrations) return Outcome::pass();
+        for (Registration& one : registrations->all) {
+            if (one.resource != event.session->jid().resource()) continue;
+            one.unread = 0;
+            drop(key_of(event.account->jid(), one.service, one.node));
+        }
+        return Outcome::pass();
+    }
+
+    Notice* notice_for(const Account& account, const Registration& one) {
+        const std::string key = key_of(account.jid(), one.service, one.node);
+        const auto found = notices().find(key);
+        if (found != notices().end()) return &found->second;
+        if (notices().size() >= max_on_the_way) {
+            full_log_.write(loop().clock().steady_now(), [](std::uint64_t others) {
+                log_warning("push_dropped", {{"reason", "too many notifications are on their way"}, {"others", others}});
+            });
+            return nullptr;
+        }
+        Notice notice;
+        notice.account = account.jid();
+        notice.service = one.service;
+        notice.node = one.node;
+        notice.options = one.options;
+        notice.resource = one.resource;
+        return &notices().emplace(key, std::move(notice)).first->second;
+    }
+
+    // --- to the service (section 7)
+
+    void publish(Notice& notice) {
+        notice.step = Notice::Step::answer;
+        notice.due = loop().clock().steady_now() + service_answers_within;
+        notice.iq_id = "push" + random_token(9);
+        notice.news = false;
+        on_the_way().by_id[notice.iq_id] = key_of(notice.account, notice.service, notice.node);
+        // From a fresh turn: an error may be back before the call returns.
+        loop().post([&way = router(), iq = std::make_shared<Stanza>(publication(notice, options_))] { way.send(std::move(*iq)); });
+    }
+
+    // An answer to the account itself: its clients never asked.
+    Outcome answered(Route& route) {
+        const Stanza& answer = *route.stanza;
+        if (answer.is_request() || !route.to.is_bare() || !answer.id.starts_with("push")) return Outcome::pass();
+        const auto sent = on_the_way().by_id.find(answer.id);
+        if (sent == on_the_way().by_id.end()) return Outcome::pass();
+        const std::string key = sent->second;
+        const auto found = notices().find(key);
+        if (found == notices().end() || found->second.account != route.to || found->second.service != answer.from)
+            return Outcome::pass();
+        Notice& notice = found->second;
+        on_the_way().by_id.erase(sent);
+        if (!answer.is_error()) {
+            notice.failures = 0;
+            notice.step = Notice::Step::rest;
+            notice.due = loop().clock().steady_now() + pause_between;
+            return Outcome::stop();
+        }
+        if (is_transient(answer.child(error_name))) {
+            if (!try_again(notice)) drop(key);
+            return Outcome::stop();
+        }
+        log_info("push_disabled", {{"account", notice.account.str()}, {"service", notice.service.str()}});
+        return disabled_by_service(route.account, notice.service, notice.node);
+    }
+
+    // Section 7.1.
+    Task<Outcome> disabled_by_service(AccountPtr account, Jid service, std::string node) {
+        IqReply done = co_await forget(std::move(account), std::move(service), std::move(node));
+        co_return Outcome::stop();
+    }
+
+    // False: it has been tried often enough; the next message begins anew.
+    bool try_again(Notice& notice) {
+        if (notice.failures == pauses_after_failure.size()) {
+            log_info("push_given_up", {{"account", notice.account.str()}, {"service", notice.service.str()}});
+            return false;
+        }
+        notice.step = Notice::Step::send;
+        notice.news = true;
+        notice.due = loop().clock().steady_now() + pauses_after_failure[notice.failures++];
+        return true;
+    }
+
+    // --- time
+
+    void sweep_soon() {
+        if (!std::exchange(sweeping_, true)) once<&Push::sweep>(Seconds(1));
+    }
+
+    void sweep() {
+        sweeping_ = false;
+        const SteadyTime now = loop().clock().steady_now();
+        std::vector<std::string> due;
+        for (const auto& [key, notice] : notices())
+            if (notice.due <= now) due.push_back(key);
+        for (const std::string& key : due) {
+            const auto found = notices().find(key);
+            if (found != notices().end() && !go_on(found->second)) drop(key);
+        }
+        if (!notices().empty()) sweep_soon();
+    }
+
+    // False: there is nothing more to do.
+    bool go_on(Notice& notice) {
+        if (notice.step == Notice::Step::answer) {
+            on_the_way().by_id.erase(notice.iq_id);
+            return try_again(notice);
+        }
+        if (!notice.news || is_there(notice)) return false;
+        publish(notice);
+        return true;
+    }
+
+    // Has its client said anything since the messages it is to be told of?
+    bool is_there(const Notice& notice) const {
+        const AccountPtr account = shard().find_account(notice.account.str());
+        const SessionPtr owner = account ? account->find_session(notice.resource) : nullptr;
+        return owner && connected(*owner) && owner->last_heard() > notice.since;
+    }
+
+    Outcome account_removed(AccountEvent& event) {
+        std::vector<std::string> gone;
+        for (const auto& [key, notice] : notices())
+            if (notice.account == event.account) gone.push_back(key);
+        for (const std::string& key : gone) drop(key);
+        return Outcome::pass();
+    }
+
+    void drop(const std::string& key) {
+        const auto found = notices().find(key);
+        if (found == notices().end()) return;
+        on_the_way().by_id.erase(found->second.iq_id);
+        notices().erase(found);
+    }
+
+    Notices& on_the_way() const { return host().slots().get<Notices>(); }
+    std::unordered_map<std::string, Notice>& notices() const { return on_the_way().all; }
+
+    PushOptions options_;
+    SparseLog full_log_{Seconds(10)};
+    bool sweeping_ = false;
+};
+
+}  // namespace
+
+template <>
+struct OptionType<IncludedBody> {
+    static constexpr std::string_view type = "true, false or a text";
+    static Result<IncludedBody> read(std::string_view name, const ConfigValue& value) {
+        if (const Result<bool> flag = read_bool(name, value); flag.ok()) return IncludedBody{*flag, {}};
+        Result<std::string> text = read_string(name, value, "New message");
+        if (!text.ok()) return std::move(text).error();
+        if (text->empty()) return IncludedBody{false, {}};
+        return IncludedBody{true, std::move(*text)};
+    }
+    static std::string show(const IncludedBody& body) {
+        return body.instead.empty() ? (body.yes ? "true" : "false") : body.instead;
+    }
+};
+
+extern const ModuleSpec push_module =
+    declare<Push, PushOptions>("push", "Wakes devices that are not connected when a message comes for them")
+        .implements(357, "0.4.1")
+        .option("include_sender", &PushOptions::include_sender, "Tell the push service who wrote")
+        .option("include_body", &PushOptions::include_body,
+                "What the push service is told a message says: its text (true), nothing (false), or always this text")
+        .option("notify_on", &PushOptions::notify_on, "messages: not for calls and invitations",
+                one_of<NotifyOn>({{"all", NotifyOn::all}, {"messages", NotifyOn::messages}}))
+        .option("max_registrations", &PushOptions::max_registrations, "Push services and nodes that one account may name",
+                between(1, 1'000))
+        .ignored("db_type", "data is kept in the server's own database")
+        .ignored("use_cache", "caches are bounded and sized by the server itself")
+        .ignored("cache_size", "caches are bounded and sized by the server itself")
+        .ignored("cache_life_time", "caches are bounded and sized by the server itself")
+        .ignored("cache_missed", "caches are bounded and sized by the server itself");
+
+}  // namespace rookery
