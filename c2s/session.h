@@ -24,6 +24,7 @@ public:
     void close(const StreamError& error) override;
     bool was_handed(std::uint64_t log_id) const override;
     bool acknowledges() const override { return managed(); }
+    void wait_for_client(Seconds patience) override;
     SteadyTime last_heard() const override { return connection_ ? connection_->last_heard() : SteadyTime{}; }
     std::size_t backlog_bytes() const override { return connection_ ? connection_->output_bytes() : 0; }
     bool has_room() const override;
@@ -79,6 +80,7 @@ private:
     void ask();
     void redeliver(const std::shared_ptr<Account>& account, const SentStanza& sent);
     void cancel_timers();
+    void start_waiting();
     std::shared_ptr<C2sSession> self();
 
     C2s& c2s_;

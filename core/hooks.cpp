@@ -21,6 +21,7 @@ std::vector<std::string> Hooks::explain() const {
     add(session_bound);
     add(session_available);
     add(session_outgoing);
+    add(session_hibernates);
     add(session_resumed);
     add(session_closed);
     add(disco_info);

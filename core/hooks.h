@@ -84,6 +84,8 @@ struct Hooks {
     // A stanza is about to be handed to a session that is watched (Session::watch_outgoing). Who stops it has taken it, and
     // may deliver it later. No waiting.
     Hook<OutgoingEvent> session_outgoing{"session_outgoing"};
+    // The client's connection was lost, and the session waits for it to come back (XEP-0198). No waiting here.
+    Hook<SessionEvent> session_hibernates{"session_hibernates"};
     // The client whose connection was lost is back on another one (XEP-0198), and was sent what it had not acknowledged.
     Hook<SessionEvent> session_resumed{"session_resumed"};
     // The binding is over, for whatever reason; the session's presence and slots are as they were.

@@ -63,6 +63,9 @@ public:
     virtual bool acknowledges() const = 0;
     // Has it been handed this message of the account's log, without a word from the client since?
     virtual bool was_handed(std::uint64_t log_id) const = 0;
+    // How long it waits for its client when that has lost its connection, also when it has already (XEP-0198). Nothing to
+    // sessions that cannot be resumed.
+    virtual void wait_for_client(Seconds patience) = 0;
     // When the client was last heard of (any byte), or could have been: while its input is not read, now.
     virtual SteadyTime last_heard() const = 0;
     // Bytes the client has not taken yet.

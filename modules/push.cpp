@@ -296,7 +296,7 @@ private:
             co_return StanzaError(Condition::resource_constraint, ErrorType::modify, "too many registrations");
         all.push_back(std::move(one));
         IqReply reply = co_await keep(iq.account, std::move(all));
-        if (iq.sender) iq.sender->slots().get<WantsPush>();
+        mark(iq);
         co_return reply;
     }
 
@@ -306,7 +306,24 @@ private:
         if (!service) return Condition::jid_malformed;
         std::optional<std::string> node;
         if (const auto given = iq.payload().attr("node")) node = std::string(*given);
-        return forget(iq.account, *service, std::move(node));
+        return forget_for(std::move(iq), *service, std::move(node));
+    }
+
+    Task<IqReply> forget_for(Iq iq, Jid service, std::optional<std::string> node) {
+        IqReply reply = co_await forget(iq.account, std::move(service), std::move(node));
+        mark(iq);
+        co_return reply;
+    }
+
+    // Does its session want to be woken?
+    static void mark(const Iq& iq) {
+        if (!iq.sender) return;
+        const std::string_view resource = iq.sender->jid().resource();
+        const auto& all = iq.account->slots().get<Registrations>().all;
+        if (std::ranges::any_of(all, [&](const Registration& one) { return one.resource == resource; }))
+            iq.sender->slots().get<WantsPush>();
+        else
+            iq.sender->slots().clear<WantsPush>();
     }
 
     // Without a node: all of the service.
