@@ -60,6 +60,7 @@ void Connection::open(C2s& c2s, std::unique_ptr<ParkedTransport> transport, std:
 void Connection::close(const StreamError& error) {
     const auto self = shared_from_this();
     if (error.condition == StreamCondition::connection_timeout) lose_session();
+    if (session_) session_->say_last_count();
     stream_.close(error);
     say_goodbye();
 }
@@ -303,11 +304,17 @@ bool Connection::handle(StreamEvent event) {
         case StreamEvent::registration: answer_registration(stream_.take_stanza()); return true;
         case StreamEvent::bind: hold(); spawn(bind_if_unchanged(shared_from_this())); return true;
         case StreamEvent::stanza: c2s_.shard().router().from_session(session_, stream_.take_stanza()); return transport_ != nullptr;
-        case StreamEvent::answered: (void)session_->issue_ticket(c2s_.loop(), 0); return true;
+        case StreamEvent::answered: answer_at_once(); return transport_ != nullptr;
         case StreamEvent::nonza: on_nonza(stream_.take_nonza()); return transport_ != nullptr;
         case StreamEvent::closed: say_goodbye(); return false;
     }
     return false;
+}
+
+// What the stream could answer counts like all that is sent and received.
+void Connection::answer_at_once() {
+    const TicketPtr ticket = session_->issue_ticket(c2s_.loop(), 0);
+    if (const std::shared_ptr<Stanza> reply = stream_.take_stanza()) session_->deliver(reply, {}, Handover{ticket});
 }
 
 void Connection::write(const Stanza& stanza, const Jid& to) {

@@ -77,6 +77,7 @@ private:
     void login_failed();
     void go_home();
     void resume_after_login();
+    void answer_at_once();
     void answer_registration(std::shared_ptr<Stanza> request);
     Task<void> finish_registration(std::shared_ptr<Connection> self, std::shared_ptr<Stanza> request, Task<IqReply> later);
     void send_registration(const Stanza& request, const IqReply& reply);

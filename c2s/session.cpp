@@ -222,6 +222,11 @@ void C2sSession::input_settled() {
     if (static_cast<std::int32_t>(settled() - managed_->question) >= 0) send_acknowledgement();
 }
 
+// After a restart nobody will know it.
+void C2sSession::say_last_count() {
+    if (managed_) send_acknowledgement();
+}
+
 void C2sSession::send_acknowledgement() {
     c2s_.loop().cancel(std::exchange(managed_->question_timer, 0));
     if (connection_) connection_->write("<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(handled()) + "'/>");

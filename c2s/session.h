@@ -44,6 +44,8 @@ public:
     void answer_question();
 
     bool may_be_resumed();
+    // The stream is about to end, from our side.
+    void say_last_count();
     // The connection is lost. True: the session waits for its client; false: it is to be removed.
     bool hibernate();
     bool hibernating() const { return !connection_; }

@@ -429,7 +429,7 @@ StreamEvent Stream::on_prelogin_iq(xml::Element element) {
     Stanza remains = Stanza::iq(IqType::error, "");
     std::optional<Stanza> stanza = Stanza::from_element(std::move(element), &why, &remains);
     if (!stanza) {
-        refuse(remains, why);
+        if (const auto reply = refusal(remains, why)) write(*reply);
         return StreamEvent::nothing;
     }
     if (!stanza->is_request()) return fail(StreamError(StreamCondition::not_authorized));
@@ -447,7 +447,7 @@ StreamEvent Stream::on_bind_element(xml::Element element) {
     Stanza remains = Stanza::iq(IqType::error, "");
     std::optional<Stanza> request = Stanza::from_element(std::move(element), &why, &remains);
     if (!request) {
-        refuse(remains, why);
+        if (const auto reply = refusal(remains, why)) write(*reply);
         return StreamEvent::nothing;
     }
     if (request->payload().is(session_name)) {
@@ -484,8 +484,9 @@ void Stream::refuse_bind(const StanzaError& error) {
 // --- stanzas ------------------------------------------------------------------------------------------------------
 
 // R2, RFC 6120 8.2.3 and 8.3.1: errors and results are never answered, whatever is wrong with them.
-void Stream::refuse(const Stanza& remains, const StanzaError& why) {
-    if (remains.is_iq() ? remains.is_request() : !remains.is_error()) write(remains.make_error(why));
+std::optional<Stanza> Stream::refusal(const Stanza& remains, const StanzaError& why) {
+    const bool answerable = remains.is_iq() ? remains.is_request() : !remains.is_error();
+    return answerable ? std::optional(remains.make_error(why)) : std::nullopt;
 }
 
 bool Stream::check_from(const Stanza& stanza) const {
@@ -497,17 +498,16 @@ StreamEvent Stream::on_stanza(xml::Element element) {
     StanzaError why(Condition::bad_request);
     Stanza remains = Stanza::message(MessageType::error);
     std::optional<Stanza> stanza = Stanza::from_element(std::move(element), &why, &remains);
-    if (!stanza) {
-        refuse(remains, why);
-        return StreamEvent::answered;
-    }
+    if (!stanza) return answer(refusal(remains, why));
     if (!check_from(*stanza)) return fail(StreamError(StreamCondition::invalid_from));
-    if (stanza->is_request() && stanza->payload().is(session_name)) {
-        write(stanza->make_result());
-        return StreamEvent::answered;
-    }
+    if (stanza->is_request() && stanza->payload().is(session_name)) return answer(stanza->make_result());
     stanza_ = std::make_shared<Stanza>(std::move(*stanza));
     return StreamEvent::stanza;
+}
+
+StreamEvent Stream::answer(std::optional<Stanza> reply) {
+    stanza_ = reply ? std::make_shared<Stanza>(std::move(*reply)) : nullptr;
+    return StreamEvent::answered;
 }
 
 StreamEvent Stream::on_nonza(xml::Element element) {

@@ -63,7 +63,7 @@ enum class StreamEvent : std::uint8_t {
     registration,      // take_stanza(): jabber:iq:register before login; answer with write()
     bind,              // requested_resource(); answer with bound() or refuse_bind()
     stanza,            // take_stanza()
-    answered,          // a stanza that was answered here: it only counts
+    answered,          // take_stanza(): the answer to one that needs no more; null where there is none
     nonza,             // take_nonza(): an element that is no stanza; answer with write(), or close
     closed,            // take the output, close; close_reason() for the log
 };
@@ -149,7 +149,8 @@ private:
     StreamEvent advance_auth(SaslStep step);
     StreamEvent auth_failed(SaslCondition condition, std::string_view why);
     StreamEvent fail(const StreamError& error);
-    void refuse(const Stanza& remains, const StanzaError& why);
+    static std::optional<Stanza> refusal(const Stanza& remains, const StanzaError& why);
+    StreamEvent answer(std::optional<Stanza> reply);
     bool check_from(const Stanza& stanza) const;
 
     void write_header(std::string_view to);

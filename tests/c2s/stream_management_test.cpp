@@ -73,7 +73,8 @@ TEST_P(Resumption, CountsWhatTheClientSent) {
     juliet.receive();
     EXPECT_EQ(juliet.ask(question), answer(3));
     juliet.ask("<message to='not a jid@@'><body>malformed</body></message>");  // answered by the stream itself
-    EXPECT_EQ(juliet.ask(question), answer(4));
+    EXPECT_EQ(juliet.ask(question), answer(3));
+    EXPECT_EQ(juliet.ask(answer(3)), answer(4));  // her presence, the answer, the error
 }
 
 TEST_P(Resumption, AsksForAnAcknowledgementOnceAtATime) {
@@ -183,6 +184,45 @@ TEST_P(Resumption, AfterAFailureTheClientMayBind) {
     TestClient back = TestClient::logged_in(server, "juliet@localhost");
     back.ask(resume("long ago", 0));
     EXPECT_THAT(back.ask("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"), HasSubstr("<jid>"));
+}
+
+// The error must reach her: she forgets what h counts.
+TEST_P(Resumption, ARefusedMessageCountsWhenItsSenderHasTheError) {
+    juliet.receive();
+    juliet.send(chat("nobody@localhost", "1"));
+    EXPECT_THAT(juliet.ask(question), HasSubstr(answer(0)));
+    EXPECT_EQ(juliet.ask(answer(1)), answer(1));
+}
+
+TEST_P(Resumption, ARefusalThatIsLostWithTheSessionIsNotCounted) {
+    juliet.send(chat("romeo@localhost", "1") + chat("nobody@localhost", "2") + chat("romeo@localhost", "3"));
+    juliet.drop();
+    EXPECT_TRUE(server.advance(Seconds(301)));
+    TestClient back = TestClient::logged_in(server, "juliet@localhost");
+    EXPECT_EQ(attribute(returns(back, 0), "h"), "1");
+}
+
+// She is told to have sent one, sends the second again, and is told of two.
+TEST_P(Resumption, GoesOnFromTheCountThatWasTold) {
+    juliet.send(chat("romeo@localhost", "1") + chat("nobody@localhost", "2"));
+    juliet.drop();
+    TestClient back = TestClient::logged_in(server, "juliet@localhost");
+    const std::string got = returns(back, 0);
+    EXPECT_EQ(attribute(got, "h"), "1");
+    EXPECT_THAT(got, Not(HasSubstr("type='error'")));
+    EXPECT_EQ(back.ask(chat("romeo@localhost", "2") + question), answer(2));
+}
+
+TEST_P(Resumption, AServerThatStopsSaysTheCount) {
+    juliet.send(chat("romeo@localhost", "1"));
+    server.stop();
+    EXPECT_THAT(juliet.receive(), HasSubstr(answer(1) + "<stream:error><system-shutdown "));
+}
+
+// What the stream answers itself counts like all it is sent.
+TEST_P(Resumption, AnErrorForAMalformedStanzaIsCounted) {
+    juliet.ask("<message to='not a jid@@'><body>malformed</body></message>");
+    EXPECT_EQ(juliet.ask(answer(1)), answer(1));
 }
 
 TEST_P(Resumption, WhoComesTooLateIsToldTheCount) {
