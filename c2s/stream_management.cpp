@@ -23,6 +23,7 @@ void StreamManagement::push(SentStanza sent) {
     messages_ += sent.stanza->is_message();
     refusals_ += sent.refuses.has_value();
     waiting_.push_back(std::move(sent));
+    news_ = true;
 }
 
 std::vector<SentStanza> StreamManagement::take_unsaved() {
@@ -70,8 +71,9 @@ void StreamManagement::forget(const SentStanza& sent) {
 }
 
 bool StreamManagement::take_question() {
-    if (asked_ || (messages_ == 0 && waiting_.size() < unasked_stanzas)) return false;
+    if (asked_ || !news_ || (messages_ == 0 && waiting_.size() < unasked_stanzas)) return false;
     asked_ = true;
+    news_ = false;
     return true;
 }
 

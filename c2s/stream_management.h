@@ -52,11 +52,12 @@ public:
     void go_on_from(std::uint32_t h, std::uint32_t issued);
 
     // Should the client be asked for an acknowledgement now? At once for messages, for the rest when much has gathered;
-    // never twice at a time. True: the caller asks.
+    // never twice at a time, nor again of the same stanzas: a client that counts too few would be asked for ever (@xmpp/client
+    // 0.14.0, docs/clients.md). True: the caller asks.
     bool take_question();
     bool asked() const { return asked_; }
     // Over to another connection: what was asked there is not answered here.
-    void forget_question() { asked_ = false; }
+    void forget_question() { asked_ = false, news_ = true; }
 
     static constexpr std::size_t unasked_stanzas = 30;
 
@@ -71,6 +72,7 @@ private:
     std::uint16_t messages_ = 0;  // of waiting_
     std::uint16_t refusals_ = 0;  // of these
     bool asked_ = false;
+    bool news_ = false;  // something was sent since the last question
 };
 
 }  // namespace rookery
