@@ -290,7 +290,8 @@ xml::Element fin_of(const ArchivePage& page) {
         set.first = stamped_id_text(page.messages.front().id);
         set.last = stamped_id_text(page.messages.back().id);
     }
-    if (page.first_index) set.first_index = static_cast<std::uint32_t>(*page.first_index);
+    // COMPAT: slixmpp 1.8.3 takes a page at the set's end for its last one, although it pages backwards from there.
+    if (page.first_index == 0U) set.first_index = 0;
     if (page.total) set.count = static_cast<std::uint32_t>(*page.total);
     return fin.add(set.to_xml()).moved();
 }

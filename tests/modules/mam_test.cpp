@@ -218,7 +218,7 @@ TEST(Archive, IsReadFromItsEnd) {
     play.say(5);
     std::string page = play.ask(set("<max>2</max><before/>"));
     EXPECT_THAT(bodies(page), ElementsAre("3", "4"));
-    EXPECT_THAT(fin(page), HasSubstr("<first index='3'>"));
+    EXPECT_THAT(fin(page), Not(HasSubstr("index")));  // slixmpp would go no further back
     page = play.ask(set("<max>2</max><before>" + result_ids(page).front() + "</before>"));
     EXPECT_THAT(bodies(page), ElementsAre("1", "2"));
     page = play.ask(set("<max>2</max><before>" + result_ids(page).front() + "</before>"));
