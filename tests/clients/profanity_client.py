@@ -14,6 +14,7 @@ from checks import ALICE, BOB, report
 
 SCREEN_SECONDS = 15
 ALL_SECONDS = 75  # less than `run` gives us: we must live to end tmux
+LINES = [f"line {number:02} of the talk" for number in range(40)]
 
 
 class Screen:
@@ -43,7 +44,10 @@ class Screen:
 
     def type(self, text):
         self.tmux("send-keys", "-l", text)
-        self.tmux("send-keys", "Enter")
+        self.press("Enter")
+
+    def press(self, key):
+        self.tmux("send-keys", key)
 
     def text(self):
         return self.tmux("capture-pane", "-p")
@@ -104,6 +108,29 @@ def answer(sender, receiver, text):
     receiver.wait_for(text)
 
 
+def talk(sender, receiver):
+    """Both are in the conversation's window: more than fits on a screen, and than profanity asks for at once."""
+    for line in LINES:
+        sender.type(line)
+    receiver.wait_for(LINES[-1])
+
+
+def page_through(screen):
+    """A new profanity knows nothing; it loads a page when the conversation is opened, and more when one scrolls up."""
+    screen.type("/mam on")
+    connect(screen, ALICE, checks.PORT, "force")
+    screen.type(f"/msg {BOB}")
+    screen.wait_for(LINES[-1])
+    end = time.monotonic() + SCREEN_SECONDS
+    seen = set()
+    while len(seen) < len(LINES):
+        text = screen.text()
+        seen |= {line for line in LINES if line in text}
+        assert time.monotonic() < end, f"not on the screens: {sorted(set(LINES) - seen)}"
+        screen.press("PPage")
+        time.sleep(0.3)
+
+
 def ping(screen):
     screen.type("/win 1")
     screen.type("/ping")
@@ -121,7 +148,7 @@ def leave(screen):
     assert not os.path.exists(f"/proc/{screen.pid}"), "profanity does not end"
 
 
-def converse(alice, bob):
+def converse(alice, bob, later):
     if not check("alice connects over STARTTLS, certificate verified", connect, alice, ALICE, checks.PORT, "force"):
         return
     if not check("bob connects over direct TLS", connect, bob, BOB, checks.TLS_PORT, "legacy"):
@@ -130,8 +157,11 @@ def converse(alice, bob):
     check("the answer shows up too", answer, bob, alice, "same to you, with <angles> & more")
     bob.keep()
     alice.keep()
+    check("many lines arrive", talk, alice, bob)
     check("/ping", ping, alice)
-    for screen in (alice, bob):
+    check("a new profanity pages through the archive by scrolling up", page_through, later)
+    later.keep()
+    for screen in (alice, bob, later):
         check(f"{screen.name} disconnects and quits", leave, screen)
 
 
@@ -145,7 +175,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="tmux.")  # socket paths must be short
     screens = []
     try:
-        screens = [Screen("alice", folder), Screen("bob", folder)]
+        screens = [Screen(name, folder) for name in ("alice", "bob", "later")]
         converse(*screens)
     except AssertionError as failure:
         report("profanity", failure)

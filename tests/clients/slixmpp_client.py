@@ -74,7 +74,7 @@ class User(slixmpp.ClientXMPP):
                 await self.news.wait()
             return found
 
-    async def log_in(self, direct=False, presence=True):
+    async def log_in(self, direct=False, presence=True, port=None):
         done = asyncio.get_running_loop().create_future()
 
         def settle(result):
@@ -85,7 +85,7 @@ class User(slixmpp.ClientXMPP):
         self.add_event_handler("failed_all_auth", lambda _: settle("refused"))
         self.add_event_handler("connection_failed", lambda why: settle(f"connection failed: {why}"))
         self.add_event_handler("disconnected", lambda why: settle(f"disconnected: {why}"))
-        port = checks.TLS_PORT if direct else checks.PORT
+        port = port or (checks.TLS_PORT if direct else checks.PORT)
         self.connect((checks.HOST, port), use_ssl=direct, force_starttls=not direct)
         outcome = await done
         if outcome == "in":

@@ -1,6 +1,7 @@
 // @xmpp/client 0.14.0 on Node: the JavaScript client of many bots and web programs. It uses SASL2 and Bind 2 where they
 // are offered, and plain SASL with SCRAM-SHA-1 else. Requests are made by hand, as its users make them.
 import assert from "node:assert/strict"
+import net from "node:net"
 import { client, jid, xml } from "@xmpp/client"
 
 const { HOST, PORT, TLS_PORT, DOMAIN, ALICE, BOB, PASSWORD } = process.env
@@ -34,12 +35,55 @@ async function check(what, trial) {
   return true
 }
 
+/** Hands connections on to the server, until it is told to cut them. */
+class Cable {
+  constructor() {
+    this.ends = new Set()
+    this.plugged = true
+    this.listener = net.createServer((near) => this.join(near))
+  }
+
+  async open() {
+    await new Promise((ready) => this.listener.listen(0, HOST, ready))
+    return this.listener.address().port
+  }
+
+  join(near) {
+    if (!this.plugged) return near.resetAndDestroy()
+    const far = net.connect(PORT, HOST)
+    for (const [end, other] of [[near, far], [far, near]]) {
+      this.ends.add(end)
+      end.on("error", () => {}).on("close", () => this.ends.delete(end) && other.destroy())
+      end.pipe(other)
+    }
+  }
+
+  cut() {
+    this.plugged = false
+    for (const end of this.ends) end.resetAndDestroy()
+  }
+
+  /** What goes out from here is swallowed, as on a link that is gone and has not been missed yet. */
+  swallow() {
+    for (const end of this.ends) end.unpipe().resume()
+  }
+
+  mend() {
+    this.plugged = true
+  }
+
+  close() {
+    this.cut()
+    this.listener.close()
+  }
+}
+
 /** A client that keeps what arrives until somebody asks for it. */
 class User {
-  constructor(username, direct = false, password = PASSWORD) {
+  constructor(username, direct = false, { password = PASSWORD, port = PORT, resource = "js" } = {}) {
     // Over direct TLS it verifies the certificate for the host's name, not for the domain's as RFC 6125 wants.
-    const service = direct ? `xmpps://${DOMAIN}:${TLS_PORT}` : `xmpp://${HOST}:${PORT}`
-    this.xmpp = client({ service, domain: DOMAIN, username, password, resource: "js" })
+    const service = direct ? `xmpps://${DOMAIN}:${TLS_PORT}` : `xmpp://${HOST}:${port}`
+    this.xmpp = client({ service, domain: DOMAIN, username, password, resource })
     this.xmpp.reconnect.stop()
     this.bare = `${username}@${DOMAIN}`
     this.arrived = []
@@ -118,7 +162,7 @@ async function logIn(direct) {
 }
 
 async function wrongPassword() {
-  const user = new User(ALICE, false, "not the password")
+  const user = new User(ALICE, false, { password: "not the password" })
   await assert.rejects(user.xmpp.start(), (error) => error.condition === "not-authorized")
   await user.xmpp.stop()
 }
@@ -187,6 +231,58 @@ async function disco(alice) {
   assert.ok(query.getChildren("feature").some(({ attrs }) => attrs.var === "urn:xmpp:ping"))
 }
 
+/**
+ * XEP-0198: the client comes back by itself; what either side sent meanwhile, or into the dead link, arrives once.
+ * The train makes no requests: this client does not count their answers (docs/clients.md).
+ */
+async function resumeAfterACut(bob) {
+  const cable = new Cable()
+  const train = new User(ALICE, false, { port: await cable.open(), resource: "train" })
+  const { streamManagement } = train.xmpp
+  try {
+    train.address = await train.xmpp.start()
+    await within(until(() => streamManagement.enabled), CHECK_MS, "enabled")
+    await once(bob, train, "before the tunnel")
+    await once(train, bob, "going in")
+
+    cable.swallow()
+    await train.write(bob.bare, "into the wall")
+    await bob.write(train.address, "to the wall")
+    await bob.get(xml("ping", "urn:xmpp:ping"), DOMAIN)
+    const cut = new Promise((lost) => train.xmpp.once("disconnect", lost))
+    cable.cut()
+    await cut
+    await bob.write(train.address, "in the tunnel")
+    await bob.get(xml("ping", "urn:xmpp:ping"), DOMAIN)
+
+    const resumed = new Promise((again) => streamManagement.once("resumed", again))
+    train.xmpp.reconnect.start()
+    cable.mend()
+    train.xmpp.reconnect.scheduleReconnect()
+    await resumed
+    const missed = [await train.expect(isMessage), await train.expect(isMessage)]
+    assert.deepEqual(missed.map((stanza) => stanza.getChildText("body")), ["to the wall", "in the tunnel"])
+    assert.equal((await bob.expect(isMessage)).getChildText("body"), "into the wall")
+    await once(train, bob, "out again")
+    await once(bob, train, "out again, too")
+    for (const user of [train, bob]) assert.deepEqual(user.arrived.filter(isMessage).map(String), [], "it came twice")
+    train.xmpp.reconnect.stop()
+    await train.xmpp.stop()
+  } finally {
+    train.xmpp.reconnect.stop()
+    cable.close()
+  }
+}
+
+async function once(sender, receiver, body) {
+  await sender.write(receiver.address, body)
+  assert.equal((await receiver.expect(isMessage)).getChildText("body"), body)
+}
+
+async function until(holds) {
+  while (!holds()) await new Promise((wake) => setTimeout(wake, 20))
+}
+
 async function main() {
   await check("login over STARTTLS", () => logIn(false))
   await check("login over direct TLS", () => logIn(true))
@@ -196,6 +292,7 @@ async function main() {
   await check("roster: add, remove", () => roster(alice))
   await check("subscribe both ways", () => subscribe(alice, bob))
   await check("message both ways", () => messages(alice, bob))
+  await check("a cut stream is resumed and each message comes once", () => resumeAfterACut(bob))
   await check("block and unblock", () => block(alice, bob))
   await check("vCard", () => vcard(alice, bob))
   await check("disco", () => disco(alice))
