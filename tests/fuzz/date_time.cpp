@@ -1,5 +1,5 @@
-// Any bytes as a date and time (XEP-0082). Oracles: what is read is written in UTC and read back as the same instant; the
-// same instant in another zone is the same; the written form is as long as it must be.
+// Any bytes as a date and time (XEP-0082). Oracles: what is read is written in UTC and read back as the same instant;
+// the same instant in another zone is the same; the written form is as long as it must be.
 #include "xmpp/payload/date_time.h"
 
 #include <cstdint>

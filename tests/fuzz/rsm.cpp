@@ -38,7 +38,8 @@ void check(const RsmResult& result) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const auto set = xml::parse_document(std::string_view(reinterpret_cast<const char*>(data), size), xml::ParserLimits());
+    const auto set =
+        xml::parse_document(std::string_view(reinterpret_cast<const char*>(data), size), xml::ParserLimits());
     if (!set) return 0;
     if (const auto request = RsmRequest::parse(*set)) check(*request);
     if (const auto result = RsmResult::parse(*set)) check(*result);

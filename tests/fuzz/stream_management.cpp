@@ -1,8 +1,9 @@
-// StreamManagement against a naive model: bytes are operations (what is sent, acknowledged, saved, refused, and a return on
-// another connection), in any order. Oracles: what waits is what was pushed and not acknowledged, in order; its bytes add
-// up; h never goes back but by go_on_from, and never counts a stanza whose refusal the client has not acknowledged; nobody
-// is asked twice of the same.
-//   byte 0: how near to 2^32 the count of the client's stanzas begins, so that it wraps; then pairs: operation, argument
+// StreamManagement against a naive model: bytes are operations (what is sent, acknowledged, saved, refused, and a
+// return on another connection), in any order. Oracles: what waits is what was pushed and not acknowledged, in order;
+// its bytes add up; h never goes back but by go_on_from, and never counts a stanza whose refusal the client has not
+// acknowledged; nobody is asked twice of the same.
+//   byte 0: how near to 2^32 the count of the client's stanzas begins, so that it wraps; then pairs: operation,
+//   argument
 #include "c2s/stream_management.h"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ struct Kept {
     StanzaPtr stanza;
     std::size_t bytes;
     std::uint64_t log_id;
-    bool owed;    // a sender waits
+    bool owed;  // a sender waits
     bool saving;
     std::optional<std::uint64_t> refuses;  // the client's stanza of that number, which never wraps
 };
@@ -31,20 +32,40 @@ struct Kept {
 class Play {
 public:
     explicit Play(std::uint8_t before_wrap)
-        : begin_(std::uint32_t{0} - before_wrap), issued_(begin_), settled_(begin_),
+        : begin_(std::uint32_t{0} - before_wrap),
+          issued_(begin_),
+          settled_(begin_),
           counts_(static_cast<std::uint32_t>(begin_)) {}
 
     void act(std::uint8_t operation, std::uint8_t argument) {
         switch (operation % 9) {
-            case 0: push(argument); break;
-            case 1: acknowledge(argument); break;
-            case 2: acknowledge_nonsense(argument); break;
-            case 3: take_unsaved(); break;
-            case 4: note_saved(argument); break;
-            case 5: issued_ += argument % 4; break;
-            case 6: settled_ += std::min<std::uint64_t>(argument, issued_ - settled_); break;
-            case 7: ask(); break;
-            case 8: come_back(); break;
+            case 0:
+                push(argument);
+                break;
+            case 1:
+                acknowledge(argument);
+                break;
+            case 2:
+                acknowledge_nonsense(argument);
+                break;
+            case 3:
+                take_unsaved();
+                break;
+            case 4:
+                note_saved(argument);
+                break;
+            case 5:
+                issued_ += argument % 4;
+                break;
+            case 6:
+                settled_ += std::min<std::uint64_t>(argument, issued_ - settled_);
+                break;
+            case 7:
+                ask();
+                break;
+            case 8:
+                come_back();
+                break;
         }
         check();
     }
@@ -147,7 +168,8 @@ private:
         std::size_t bytes = 0;
         for (std::size_t i = 0; i < model_.size(); ++i) {
             const SentStanza& sent = counts_.waiting()[i];
-            require(sent.stanza == model_[i].stanza && sent.log_id == model_[i].log_id && sent.saving == model_[i].saving);
+            require(sent.stanza == model_[i].stanza && sent.log_id == model_[i].log_id &&
+                    sent.saving == model_[i].saving);
             require(bool(sent.ticket) == model_[i].owed);
             bytes += model_[i].bytes;
         }
