@@ -91,6 +91,7 @@ protected:
 
     // What came for juliet: acknowledgements and refusals.
     void look() {
+        const std::size_t refused_before = refused_.size();
         got_ += juliet_->receive();
         romeo_->receive();
         for (std::size_t at = got_.find("h='"); at != std::string::npos; at = got_.find("h='", at + 1))
@@ -99,6 +100,9 @@ protected:
              at = got_.find("type='error'", at + 1))
             note_refusal(at);
         got_.erase(0, got_.rfind('<') == std::string::npos ? 0 : got_.rfind('<'));
+        // Else they are not counted. She is sent nothing but refusals.
+        if (refused_.size() > refused_before)
+            juliet_->send("<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(refused_.size()) + "'/>");
     }
 
     void note_refusal(std::size_t at) {
