@@ -24,8 +24,9 @@ import dataclasses
 FAULTS = ("lost", "unarchived", "unhanded", "doubled", "ghosts", "disorder", "silent")
 
 
-@dataclasses.dataclass
-class Verdict:
+@dataclasses.dataclass(kw_only=True)
+class Counts:
+    """Messages, by what became of them. Those of FAULTS must be 0."""
     lost: int = 0
     unarchived: int = 0
     unhanded: int = 0
@@ -35,6 +36,14 @@ class Verdict:
     silent: int = 0
     repeated: int = 0
     refused_and_kept: int = 0
+
+    @property
+    def faultless(self):
+        return not any(getattr(self, column) for column in FAULTS)
+
+
+@dataclasses.dataclass
+class Verdict(Counts):
     details: list = dataclasses.field(default_factory=list)
     messages: set = dataclasses.field(default_factory=set)
 
@@ -44,10 +53,6 @@ class Verdict:
             self.messages.add((column, key))
             setattr(self, column, getattr(self, column) + 1)
         self.details.append(f"{column}: {key} {text}".rstrip())
-
-    @property
-    def good(self):
-        return not any(getattr(self, column) for column in FAULTS)
 
 
 def judge(ledger, archives):

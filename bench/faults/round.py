@@ -7,7 +7,7 @@ import shutil
 import time
 import traceback
 
-from faults.checker import FAULTS, judge
+from faults.checker import Counts, judge
 from faults.ledger import Ledger
 from faults.load import Load
 from faults.server import PASSWORD, Server
@@ -15,22 +15,13 @@ from faults.server import PASSWORD, Server
 
 
 @dataclasses.dataclass
-class Result:
+class Result(Counts):
     fault: str
     round: int
     seed: int
     sent: int = 0
     acked: int = 0
     refused: int = 0
-    lost: int = 0
-    unarchived: int = 0
-    unhanded: int = 0
-    doubled: int = 0
-    ghosts: int = 0
-    disorder: int = 0
-    silent: int = 0
-    repeated: int = 0
-    refused_and_kept: int = 0
     restart_ms: float = 0
     seconds: float = 0
     note: str = ""
@@ -40,7 +31,7 @@ class Result:
 
     @property
     def good(self):
-        return not self.problems and not any(getattr(self, column) for column in FAULTS)
+        return not self.problems and self.faultless
 
 
 class Place:
@@ -131,8 +122,8 @@ class Round:
         result, sent = self.result, self.ledger.sent.values()
         result.sent, result.refused = len(sent), sum(bool(message.error) for message in sent)
         result.acked = sum(message.accepted for message in sent)
-        for column in (*FAULTS, "repeated", "refused_and_kept"):
-            setattr(result, column, getattr(verdict, column))
+        for column in dataclasses.fields(Counts):
+            setattr(result, column.name, getattr(verdict, column.name))
         result.details = verdict.details
         for surprise in self.ledger.surprises:
             self.problem(surprise)
