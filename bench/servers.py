@@ -31,6 +31,16 @@ START_SECONDS = 60
 STOP_SECONDS = 15
 
 
+def free_ports(count):
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
 class Failure(Exception):
     pass
 

@@ -3,7 +3,8 @@ Archives and stream management are on, all else is as Debian's packages have it.
 import types
 
 import servers
-from faults.server import PASSWORD, Restartable, Server, account_name, free_ports
+from faults.server import PASSWORD, Restartable, Server, account_name
+from servers import free_ports
 
 ROUNDS = 20
 ACCOUNTS = 12

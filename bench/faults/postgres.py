@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from faults.server import free_ports
+from servers import free_ports
 
 START_SECONDS = 30
 SETTINGS = ("fsync=off",  # its machine stays up: what a killed process has written is in the kernel

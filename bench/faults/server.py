@@ -5,12 +5,12 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
 import servers
 from faults.stream import FAILURES, Stream
+from servers import free_ports
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("ROOKERY", TOP / "build/release/rookery"))
@@ -35,16 +35,6 @@ listen:
 
 class Ended(Exception):
     """The server ended by itself, or would not start."""
-
-
-def free_ports(count):
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def account_name(number):

@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 import servers  # noqa: E402
 
 Certificate = servers.Certificate
+free_ports = servers.free_ports
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("ROOKERY", TOP / "build/release/rookery"))
@@ -38,16 +39,6 @@ listen:
       hosts: {{push.localhost: {{password: "{component_secret}"}}}}}}
 {more}
 """
-
-
-def free_ports(count):
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def new_password():
