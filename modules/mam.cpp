@@ -8,12 +8,14 @@
 #include "base/log.h"
 #include "base/stamped_id.h"
 #include "core/access.h"
+#include "core/archive_preferences.h"
+#include "core/archive_question.h"
+#include "core/archive_sweep.h"
 #include "core/backlog.h"
 #include "core/delivery.h"
 #include "core/message_log.h"
 #include "core/module.h"
 #include "core/worth_keeping.h"
-#include "xmpp/payload/data_form.h"
 #include "xmpp/payload/date_time.h"
 #include "xmpp/payload/forwarded.h"
 #include "xmpp/payload/rsm.h"
@@ -23,31 +25,19 @@
 namespace rookery {
 namespace {
 
-constexpr const char* mam_ns = "urn:xmpp:mam:2";
 constexpr const char* extended_ns = "urn:xmpp:mam:2#extended";
 constexpr const char* groupchat_field_ns = "urn:xmpp:mam:2#groupchat-field";
 constexpr const char* fulltext_ns = "urn:xmpp:fulltext:0";
-constexpr const char* fulltext_field = "{urn:xmpp:fulltext:0}fulltext";
 const xml::Name query_name{mam_ns, "query"};
-const xml::Name flip_page_name{mam_ns, "flip-page"};
 const xml::Name result_name{mam_ns, "result"};
 const xml::Name fin_name{mam_ns, "fin"};
 const xml::Name metadata_name{mam_ns, "metadata"};
 const xml::Name start_name{mam_ns, "start"};
 const xml::Name end_name{mam_ns, "end"};
-const xml::Name prefs_name{mam_ns, "prefs"};
-const xml::Name always_name{mam_ns, "always"};
-const xml::Name never_name{mam_ns, "never"};
-const xml::Name jid_name{mam_ns, "jid"};
 const xml::Name body_name{"jabber:client", "body"};
 const xml::Name pubsub_event_name{"http://jabber.org/protocol/pubsub#event", "event"};
 
 const char* const preferences_key = mam_ns;  // of the account's document
-constexpr std::size_t max_listed = 1'000;    // addresses in one list of the preferences
-constexpr std::size_t max_page = 250;        // messages; also ids asked for
-constexpr std::size_t usual_page = 100;      // where the client does not say
-constexpr std::size_t max_query_id_bytes = 256;  // comes back with each message
-constexpr std::size_t max_search_bytes = 1'024;
 
 constexpr Seconds sweep_period = std::chrono::hours(1);
 constexpr Milliseconds between_slices{100};      // nobody waits for the sweeper, and nobody shall wait because of it
@@ -63,195 +53,10 @@ bool is_worth_archiving(const Route& route) {
     return route.store || !route.stanza->child(pubsub_event_name) || route.stanza->child(body_name);
 }
 
-enum class Policy : std::uint8_t { always, roster, never };
-
-const char* to_string(Policy policy) {
-    switch (policy) {
-        case Policy::always: return "always";
-        case Policy::roster: return "roster";
-        case Policy::never: break;
-    }
-    return "never";
-}
-
-std::optional<Policy> policy_of(std::string_view text) {
-    for (const Policy policy : {Policy::always, Policy::roster, Policy::never})
-        if (text == to_string(policy)) return policy;
-    return std::nullopt;
-}
-
-struct Preferences {
-    Policy policy = Policy::always;
-    std::vector<Jid> always;  // sorted
-    std::vector<Jid> never;
-};
-
-bool lists(const std::vector<Jid>& jids, const Jid& who) { return std::ranges::binary_search(jids, who); }
-
-// XEP-0441 2.3. A full address says more than a bare one, and who wants something not kept is not surprised.
-Policy policy_for(const Preferences& preferences, const Jid& peer) {
-    for (const Jid& listed : {peer, peer.bare()}) {
-        if (lists(preferences.never, listed)) return Policy::never;
-        if (lists(preferences.always, listed)) return Policy::always;
-    }
-    return preferences.policy;
-}
-
-xml::Element list_xml(xml::Name name, const std::vector<Jid>& jids) {
-    xml::Element list(name);
-    for (const Jid& jid : jids) list.add_text_child(jid_name, jid.str());
-    return list;
-}
-
-xml::Element to_xml(const Preferences& preferences) {
-    xml::Element element(prefs_name);
-    element.set("default", to_string(preferences.policy));
-    return element.add(list_xml(always_name, preferences.always)).add(list_xml(never_name, preferences.never)).moved();
-}
-
-std::optional<StanzaError> read_list(xml::View list, std::vector<Jid>& into) {
-    for (const xml::View child : list.children()) {
-        if (!child.is(jid_name)) continue;
-        std::optional<Jid> jid = Jid::parse(child.text());
-        if (!jid) return StanzaError(Condition::jid_malformed);
-        if (into.size() == max_listed) return StanzaError(Condition::resource_constraint, ErrorType::modify, "too many addresses");
-        into.push_back(std::move(*jid));
-    }
-    std::ranges::sort(into);
-    into.erase(std::unique(into.begin(), into.end()), into.end());
-    return std::nullopt;
-}
-
-std::optional<StanzaError> read_preferences(xml::View element, Preferences& into) {
-    const std::optional<Policy> policy = policy_of(element.attr_or("default", ""));
-    if (!policy) return StanzaError(Condition::bad_request, "default must be always, roster or never");
-    into.policy = *policy;
-    if (auto error = read_list(element.child(always_name), into.always)) return error;
-    return read_list(element.child(never_name), into.never);
-}
-
 // On an account: what is stored of its preferences, once they were asked for.
 struct Stored {
-    std::optional<Preferences> preferences;
+    std::optional<ArchivePreferences> preferences;
 };
-
-// --- what is asked for --------------------------------------------------------------------------------------------
-
-struct Question {
-    ArchiveFilter filter;
-    PageRequest page{usual_page};
-    std::vector<std::uint64_t> ids;  // ascending; not empty: just these
-    bool flip = false;
-    std::string query_id;
-
-    bool is_filtered() const {
-        return filter.with || filter.start || filter.end || filter.after_id || filter.before_id || !filter.text.empty();
-    }
-};
-
-using Wrong = std::optional<StanzaError>;
-
-Wrong bad(std::string text) { return StanzaError(Condition::bad_request, std::move(text)); }
-
-// An id that is not even one of ours is of no message (reliability.md M8).
-Wrong read_id(std::string_view text, std::uint64_t& into) {
-    const std::optional<std::uint64_t> id = parse_stamped_id(text);
-    if (!id || *id == 0) return StanzaError(Condition::item_not_found);
-    into = *id;
-    return std::nullopt;
-}
-
-Wrong read_ids(const std::vector<std::string>& texts, std::vector<std::uint64_t>& into) {
-    if (texts.size() > max_page) return bad("too many ids");
-    for (const std::string& text : texts)
-        if (Wrong wrong = read_id(text, into.emplace_back())) return wrong;
-    std::ranges::sort(into);
-    into.erase(std::unique(into.begin(), into.end()), into.end());
-    return std::nullopt;
-}
-
-Wrong read_time(std::string_view text, std::optional<WallTime>& into) {
-    into = parse_date_time(text);
-    return into ? std::nullopt : bad("a time that is none");
-}
-
-Wrong read_peer(std::string_view text, std::optional<Jid>& into) {
-    into = Jid::parse(text);
-    return into ? std::nullopt : bad("an address that is none");
-}
-
-Wrong read_words(const std::string& text, std::string& into) {
-    if (text.size() > max_search_bytes) return bad("too much to search for");
-    into = text;
-    return std::nullopt;
-}
-
-// XEP-0313 4.1. Groupchat is in no account's archive: whether a client wants it makes no difference.
-Wrong read_field(const FormField& field, Question& into) {
-    ArchiveFilter& filter = into.filter;
-    const std::string& value = field.values.front();
-    if (field.var == "with") return read_peer(value, filter.with);
-    if (field.var == "start") return read_time(value, filter.start);
-    if (field.var == "end") return read_time(value, filter.end);
-    if (field.var == "after-id") return read_id(value, filter.after_id);
-    if (field.var == "before-id") return read_id(value, filter.before_id);
-    if (field.var == "ids") return read_ids(field.values, into.ids);
-    if (field.var == fulltext_field) return read_words(value, filter.text);
-    if (field.var == "include-groupchat") return parse_boolean(value) ? std::nullopt : bad("include-groupchat must be true or false");
-    if (field.var == "FORM_TYPE") return std::nullopt;
-    return StanzaError(Condition::feature_not_implemented, "unknown field");
-}
-
-Wrong read_form(xml::View element, Question& into) {
-    if (!element) return std::nullopt;
-    const std::optional<DataForm> form = DataForm::parse(element);
-    if (!form || form->type != FormType::submit || form->form_type() != mam_ns) return bad("not a form of this protocol");
-    for (const FormField& field : form->fields) {
-        if (field.values.empty()) continue;
-        if (Wrong wrong = read_field(field, into)) return wrong;
-    }
-    if (!into.ids.empty() && into.is_filtered()) return bad("ids go alone");
-    return std::nullopt;
-}
-
-// COMPAT: some clients send an empty <after/> for "from the beginning".
-Wrong read_page(xml::View element, PageRequest& into) {
-    if (!element) return std::nullopt;
-    const std::optional<RsmRequest> set = RsmRequest::parse(element);
-    if (!set) return bad("not a result set");
-    if (set->index) return StanzaError(Condition::feature_not_implemented, "no pages by index");
-    into.max = std::min<std::size_t>(set->max.value_or(usual_page), max_page);
-    into.backward = set->before.has_value();
-    if (set->after && !set->after->empty())
-        if (Wrong wrong = read_id(*set->after, into.after)) return wrong;
-    if (set->before && !set->before->empty()) return read_id(*set->before, into.before);
-    return std::nullopt;
-}
-
-// Counting is dearer than a page: it is done for the first one only.
-Wrong read_question(xml::View query, Question& into) {
-    into.query_id = query.attr_or("queryid", "");
-    if (into.query_id.size() > max_query_id_bytes) return bad("queryid is too long");
-    into.flip = static_cast<bool>(query.child(flip_page_name));
-    if (Wrong wrong = read_form(query.child(DataForm::name), into)) return wrong;
-    if (Wrong wrong = read_page(query.child(RsmRequest::name), into.page)) return wrong;
-    into.page.total = into.page.max == 0 || (into.page.after == 0 && into.page.before == 0);
-    return std::nullopt;
-}
-
-// XEP-0313 4.1.5
-xml::Element query_form() {
-    DataForm form(FormType::form, mam_ns);
-    form.add(FormField("with", FieldType::jid_single)).add(FormField("start", FieldType::text_single));
-    form.add(FormField("end", FieldType::text_single)).add(FormField("before-id", FieldType::text_single));
-    form.add(FormField("after-id", FieldType::text_single)).add(FormField("include-groupchat", FieldType::boolean));
-    form.add(FormField(fulltext_field, FieldType::text_single));
-    xml::Element validate("http://jabber.org/protocol/xdata-validate", "validate");
-    validate.set("datatype", "xs:string").add(xml::Element("http://jabber.org/protocol/xdata-validate", "open"));
-    xml::Element ids("jabber:x:data", "field");
-    ids.set("type", "list-multi").set("var", "ids").add(validate);
-    return xml::Element(query_name).add(form.to_xml().add(ids)).moved();
-}
 
 // --- what is answered ---------------------------------------------------------------------------------------------
 
@@ -311,81 +116,10 @@ std::optional<Stanza> result_of(const Account& account, const ArchivedMessage& m
     return stanza;
 }
 
-// --- expiry -------------------------------------------------------------------------------------------------------
-
-// On a host, for its sweeper and for the administrator.
-struct ArchiveBoundsOfHost {
-    std::optional<Seconds> max_age;
-    std::optional<std::uint64_t> max_messages;
-
-    bool any() const { return max_age || max_messages; }
-};
-
-struct Removal {
-    std::uint64_t messages = 0;
-    std::optional<Error> error;
-};
-
-// In small slices, with pauses in which others get at the database.
-Task<Removal> remove_matching(ArchiveStore& archive, Loop& loop, Jid owner, ArchiveFilter filter, Milliseconds rest) {
-    Removal done;
-    for (std::uint64_t after = 0;;) {
-        Result<RemovedSlice> slice = co_await archive.remove(owner, filter, after);
-        if (!slice.ok()) done.error = slice.error();
-        if (!slice.ok()) co_return done;
-        done.messages += slice->removed;
-        after = slice->next;
-        if (after == 0) co_return done;
-        co_await pause(loop, rest);
-    }
-}
-
-Task<Removal> remove_excess(ArchiveStore& archive, Loop& loop, ArchiveSize size, ArchiveBoundsOfHost bounds, Milliseconds rest) {
-    ArchiveFilter filter;
-    if (bounds.max_messages && size.messages > *bounds.max_messages) {
-        Result<std::uint64_t> before = co_await archive.find_excess(size.owner, *bounds.max_messages);
-        if (before.ok()) filter.before_id = *before;
-    }
-    Removal done;
-    if (filter.before_id != 0) {
-        Task<Removal> removing = remove_matching(archive, loop, size.owner, filter, rest);
-        done = co_await removing;
-    }
-    if (done.error || !bounds.max_age) co_return done;
-    filter.before_id = 0;
-    filter.end = loop.clock().wall_now() - *bounds.max_age;
-    Task<Removal> removing = remove_matching(archive, loop, size.owner, filter, rest);
-    Removal old = co_await removing;
-    old.messages += done.messages;
-    co_return old;
-}
-
-// All accounts of one host.
-Task<Removal> sweep(ArchiveStore& archive, Loop& loop, std::string domain, ArchiveBoundsOfHost bounds, Milliseconds rest) {
-    Removal done;
-    if (!bounds.any()) co_return done;
-    for (std::uint64_t after = 0;;) {
-        Result<std::vector<ArchiveSize>> sizes = co_await archive.load_sizes(after, ArchiveStore::max_accounts);
-        if (!sizes.ok()) done.error = sizes.error();
-        if (!sizes.ok() || sizes->empty()) co_return done;
-        for (const ArchiveSize& size : *sizes) {
-            after = size.account;
-            if (size.messages == 0 || size.owner.domain() != domain) continue;
-            Task<Removal> removing = remove_excess(archive, loop, size, bounds, rest);
-            Removal removed = co_await removing;
-            done.messages += removed.messages;
-            done.error = removed.error;
-            if (done.error) co_return done;
-        }
-        if (sizes->size() < ArchiveStore::max_accounts) co_return done;
-        co_await pause(loop, rest);
-    }
-}
-
 // --- the module ---------------------------------------------------------------------------------------------------
 
 struct MamOptions {
-    Policy policy = Policy::always;
+    ArchivePolicy policy = ArchivePolicy::always;
     bool request_activates_archiving = false;
     AccessRule access_preferences;
     Seconds max_age = std::chrono::duration_cast<Seconds>(forever);
@@ -403,21 +137,21 @@ private:
     Outcome decide(Route& route, bool Route::*note, const Jid& peer);
     Task<Outcome> decide_later(Route& route, bool Route::*note, Jid peer);
 
-    Preferences usual() const;
-    Task<Result<Preferences>> load_preferences(AccountPtr account);
-    Task<Result<void>> store_preferences(AccountPtr account, Preferences preferences);
+    ArchivePreferences usual() const;
+    Task<Result<ArchivePreferences>> load_preferences(AccountPtr account);
+    Task<Result<void>> store_preferences(AccountPtr account, ArchivePreferences preferences);
     IqReply get_preferences(Iq iq);
     Task<IqReply> answer_preferences(Iq iq);
     IqReply set_preferences(Iq iq);
-    Task<IqReply> change_preferences(Iq iq, Preferences preferences);
+    Task<IqReply> change_preferences(Iq iq, ArchivePreferences preferences);
 
-    IqReply form(Iq) { return query_form(); }
+    IqReply form(Iq) { return archive_query_form(); }
     IqReply metadata(Iq iq) { return answer_metadata(std::move(iq)); }
     Task<IqReply> answer_metadata(Iq iq);
     IqReply query(Iq iq);
-    Task<IqReply> answer_query(Iq iq, Question question);
+    Task<IqReply> answer_query(Iq iq, ArchiveQuestion question);
     Task<Result<void>> activate(AccountPtr account);
-    Task<Result<ArchivePage>> look_up(Jid owner, Question question);
+    Task<Result<ArchivePage>> look_up(Jid owner, ArchiveQuestion question);
     Task<bool> hand_over(AccountPtr account, SessionPtr session, std::vector<ArchivedMessage> messages, std::string query_id);
 
     void sweep_now();
@@ -434,8 +168,8 @@ Mam::Mam(Host& our_host, const MamOptions& options) : Module(our_host), options_
     iq<&Mam::form>(IqType::get, query_name, At::account, Asker::owner);
     iq<&Mam::query>(IqType::set, query_name, At::account, Asker::owner);
     iq<&Mam::metadata>(IqType::get, metadata_name, At::account, Asker::owner);
-    iq<&Mam::get_preferences>(IqType::get, prefs_name, At::account, Asker::owner);
-    iq<&Mam::set_preferences>(IqType::set, prefs_name, At::account, Asker::owner);
+    iq<&Mam::get_preferences>(IqType::get, ArchivePreferences::name, At::account, Asker::owner);
+    iq<&Mam::set_preferences>(IqType::set, ArchivePreferences::name, At::account, Asker::owner);
     for (const char* ns : {mam_ns, extended_ns, groupchat_field_ns, fulltext_ns}) {
         feature(ns, At::account);
         feature(ns, At::host);  // COMPAT: clients of before 2017 look here
@@ -476,19 +210,19 @@ Outcome Mam::undelivered(Route& route) { return route.log_id != 0 ? Outcome::sto
 Outcome Mam::decide(Route& route, bool Route::*note, const Jid& peer) {
     const Stored* stored = route.account->slots().find<Stored>();
     if (!stored) return decide_later(route, note, peer);
-    const Policy policy = policy_for(stored->preferences ? *stored->preferences : usual(), peer);
+    const ArchivePolicy policy = (stored->preferences ? *stored->preferences : usual()).policy_for(peer);
     const Roster* roster = route.account->roster();
-    if (policy == Policy::roster && !roster) return decide_later(route, note, peer);
-    route.*note = policy == Policy::always || (policy == Policy::roster && find_item(*roster, peer.bare()));
+    if (policy == ArchivePolicy::roster && !roster) return decide_later(route, note, peer);
+    route.*note = policy == ArchivePolicy::always || (policy == ArchivePolicy::roster && find_item(*roster, peer.bare()));
     return Outcome::pass();
 }
 
 Task<Outcome> Mam::decide_later(Route& route, bool Route::*note, Jid peer) {
-    Result<Preferences> preferences = co_await load_preferences(route.account);
+    Result<ArchivePreferences> preferences = co_await load_preferences(route.account);
     if (!preferences.ok()) co_return Outcome::refuse(try_later());
-    const Policy policy = policy_for(*preferences, peer);
-    route.*note = policy == Policy::always;
-    if (policy != Policy::roster) co_return Outcome::pass();
+    const ArchivePolicy policy = preferences->policy_for(peer);
+    route.*note = policy == ArchivePolicy::always;
+    if (policy != ArchivePolicy::roster) co_return Outcome::pass();
     Result<std::shared_ptr<Roster>> roster = co_await route.account->load_roster();
     if (!roster.ok()) co_return Outcome::refuse(try_later());
     route.*note = find_item(**roster, peer.bare()) != nullptr;
@@ -497,13 +231,13 @@ Task<Outcome> Mam::decide_later(Route& route, bool Route::*note, Jid peer) {
 
 // --- preferences
 
-Preferences Mam::usual() const {
-    Preferences preferences;
-    preferences.policy = options_.request_activates_archiving ? Policy::never : options_.policy;
+ArchivePreferences Mam::usual() const {
+    ArchivePreferences preferences;
+    preferences.policy = options_.request_activates_archiving ? ArchivePolicy::never : options_.policy;
     return preferences;
 }
 
-Task<Result<Preferences>> Mam::load_preferences(AccountPtr account) {
+Task<Result<ArchivePreferences>> Mam::load_preferences(AccountPtr account) {
     if (const Stored* known = account->slots().find<Stored>())
         co_return known->preferences ? *known->preferences : usual();
     const std::string key = preferences_key;
@@ -515,15 +249,15 @@ Task<Result<Preferences>> Mam::load_preferences(AccountPtr account) {
     Stored& stored = account->slots().get<Stored>();
     if (document.ok() && !stored.preferences) {
         const std::optional<xml::Element> element = xml::parse_document(document->body);
-        Preferences read;
-        if (element && !read_preferences(*element, read)) stored.preferences = std::move(read);
+        ArchivePreferences read;
+        if (element && !read_archive_preferences(*element, read)) stored.preferences = std::move(read);
     }
     co_return stored.preferences ? *stored.preferences : usual();
 }
 
-Task<Result<void>> Mam::store_preferences(AccountPtr account, Preferences preferences) {
+Task<Result<void>> Mam::store_preferences(AccountPtr account, ArchivePreferences preferences) {
     const std::string key = preferences_key;
-    std::string body = to_xml(preferences).to_string();
+    std::string body = preferences.to_xml().to_string();
     const DocumentLimits limits = host().options().documents;
     Result<std::uint64_t> stored =
         co_await stores().documents.put(account->jid(), key, std::move(body), std::nullopt, limits);
@@ -535,20 +269,20 @@ Task<Result<void>> Mam::store_preferences(AccountPtr account, Preferences prefer
 IqReply Mam::get_preferences(Iq iq) { return answer_preferences(std::move(iq)); }
 
 Task<IqReply> Mam::answer_preferences(Iq iq) {
-    Result<Preferences> preferences = co_await load_preferences(iq.account);
+    Result<ArchivePreferences> preferences = co_await load_preferences(iq.account);
     if (!preferences.ok()) co_return try_later();
-    co_return to_xml(*preferences);
+    co_return preferences->to_xml();
 }
 
 IqReply Mam::set_preferences(Iq iq) {
     if (!host().allows(options_.access_preferences, iq.account->jid())) return Condition::not_allowed;
-    Preferences preferences;
-    if (auto error = read_preferences(iq.payload(), preferences)) return std::move(*error);
+    ArchivePreferences preferences;
+    if (auto error = read_archive_preferences(iq.payload(), preferences)) return std::move(*error);
     return change_preferences(std::move(iq), std::move(preferences));
 }
 
-Task<IqReply> Mam::change_preferences(Iq iq, Preferences preferences) {
-    xml::Element applied = to_xml(preferences);
+Task<IqReply> Mam::change_preferences(Iq iq, ArchivePreferences preferences) {
+    xml::Element applied = preferences.to_xml();
     Result<void> stored = co_await store_preferences(iq.account, std::move(preferences));
     if (!stored.ok()) co_return refusal(stored.error());
     co_return applied;
@@ -571,13 +305,13 @@ Task<IqReply> Mam::answer_metadata(Iq iq) {
 }
 
 IqReply Mam::query(Iq iq) {
-    Question question;
-    if (Wrong wrong = read_question(iq.payload(), question)) return std::move(*wrong);
+    ArchiveQuestion question;
+    if (auto wrong = read_archive_question(iq.payload(), question)) return std::move(*wrong);
     return answer_query(std::move(iq), std::move(question));
 }
 
 // The ledger is loaded first: a message in the page that waits for a session is received with it.
-Task<IqReply> Mam::answer_query(Iq iq, Question question) {
+Task<IqReply> Mam::answer_query(Iq iq, ArchiveQuestion question) {
     Result<void> active = co_await activate(iq.account);
     if (!active.ok()) co_return refusal(active.error());
     const bool loaded = co_await host().message_log().load(iq.account);
@@ -599,16 +333,16 @@ Task<IqReply> Mam::answer_query(Iq iq, Question question) {
 // ejabberd's request_activates_archiving: nothing is kept for an account whose clients never asked.
 Task<Result<void>> Mam::activate(AccountPtr account) {
     if (!options_.request_activates_archiving) co_return Result<void>();
-    Result<Preferences> preferences = co_await load_preferences(account);
+    Result<ArchivePreferences> preferences = co_await load_preferences(account);
     if (!preferences.ok()) co_return std::move(preferences).error();
     if (account->slots().get<Stored>().preferences) co_return Result<void>();
-    Preferences first;
+    ArchivePreferences first;
     first.policy = options_.policy;
     Result<void> stored = co_await store_preferences(account, std::move(first));
     co_return stored;
 }
 
-Task<Result<ArchivePage>> Mam::look_up(Jid owner, Question question) {
+Task<Result<ArchivePage>> Mam::look_up(Jid owner, ArchiveQuestion question) {
     if (question.ids.empty()) {
         Result<ArchivePage> page = co_await stores().archive.query(owner, std::move(question.filter), question.page);
         co_return page;
@@ -643,7 +377,7 @@ void Mam::sweep_now() {
 
 Task<void> Mam::sweep_all() {
     const ArchiveBoundsOfHost bounds = host().slots().get<ArchiveBoundsOfHost>();
-    Task<Removal> sweeping = sweep(stores().archive, loop(), host().domain(), bounds, between_slices);
+    Task<Removal> sweeping = sweep_archives(stores().archive, loop(), host().domain(), bounds, between_slices);
     const Removal done = co_await sweeping;
     if (done.error) log_warning("archive_not_swept", {{"domain", host().domain()}, {"reason", done.error->message}});
     if (done.messages > 0) log_info("archive_swept", {{"domain", host().domain()}, {"messages", done.messages}});
@@ -676,7 +410,8 @@ Task<Result<Value>> remove_for_user(CommandContext context, Jid who, ArchiveFilt
     Result<std::uint64_t> exists = co_await context.stores.archive.count(who);
     if (!exists.ok()) co_return std::move(exists).error();
     Loop& loop = context.shards.at(0).loop();
-    Task<Removal> removing = remove_matching(context.stores.archive, loop, who, std::move(filter), between_slices_asked);
+    Task<Removal> removing =
+        remove_from_archive(context.stores.archive, loop, who, std::move(filter), between_slices_asked);
     const Removal done = co_await removing;
     co_return removed(done);
 }
@@ -707,18 +442,12 @@ Task<Result<Value>> delete_old_mam_messages(CommandContext context, Arguments ar
         co_return Error(ErrorCode::invalid, "'type' must be chat, groupchat or all");
     const std::int64_t days = args.integer("days");
     if (days < 0 || days > 100'000) co_return Error(ErrorCode::invalid, "'days' must be a number from 0 to 100000");
-    Removal done;
-    if (type == "groupchat") co_return removed(done);  // rooms have no archives
+    if (type == "groupchat") co_return removed(Removal());  // rooms have no archives
     Loop& loop = context.shards.at(0).loop();
     const WallTime before = loop.clock().wall_now() - std::chrono::hours(24 * days);
-    for (std::uint64_t after = 0;;) {
-        Result<RemovedSlice> slice = co_await context.stores.archive.remove_older(before, after);
-        if (!slice.ok()) co_return std::move(slice).error();
-        done.messages += slice->removed;
-        after = slice->next;
-        if (after == 0) co_return removed(done);
-        co_await pause(loop, between_slices_asked);
-    }
+    Task<Removal> removing = remove_older_from_archives(context.stores.archive, loop, before, between_slices_asked);
+    const Removal done = co_await removing;
+    co_return removed(done);
 }
 
 Task<Result<Value>> delete_expired_messages(CommandContext context, Arguments) {
@@ -728,7 +457,8 @@ Task<Result<Value>> delete_expired_messages(CommandContext context, Arguments) {
     for (const std::unique_ptr<Host>& host : shard.hosts())
         if (host->has_module("mam")) hosts.emplace_back(host->domain(), host->slots().get<ArchiveBoundsOfHost>());
     for (const auto& [domain, bounds] : hosts) {
-        Task<Removal> sweeping = sweep(context.stores.archive, shard.loop(), domain, bounds, between_slices_asked);
+        Task<Removal> sweeping =
+            sweep_archives(context.stores.archive, shard.loop(), domain, bounds, between_slices_asked);
         const Removal done = co_await sweeping;
         all.messages += done.messages;
         all.error = done.error;
@@ -748,7 +478,9 @@ extern const ModuleSpec mam_module =
         .implements(431, "0.2.0")
         .implements(441, "0.2.0")
         .option("default", &MamOptions::policy, "Whose messages are kept, where a user has not said otherwise",
-                one_of<Policy>({{"always", Policy::always}, {"roster", Policy::roster}, {"never", Policy::never}}))
+                one_of<ArchivePolicy>({{"always", ArchivePolicy::always},
+                                       {"roster", ArchivePolicy::roster},
+                                       {"never", ArchivePolicy::never}}))
         .option("request_activates_archiving", &MamOptions::request_activates_archiving,
                 "Keep nothing for a user before one of his clients asked the archive for the first time")
         .option("access_preferences", &MamOptions::access_preferences, "Who may change what is kept for him")
