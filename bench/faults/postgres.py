@@ -10,8 +10,8 @@ import time
 from servers import free_ports
 
 START_SECONDS = 30
-SETTINGS = ("fsync=off",  # its machine stays up: what a killed process has written is in the kernel
-            "max_connections=60", "shared_buffers=32MB")
+# fsync: the machine stays up here, and what a killed process has written is in the kernel.
+SETTINGS = ("shared_buffers=32MB", "fsync=off")
 
 
 class Missing(Exception):
@@ -41,8 +41,9 @@ def identity():
 class Cluster:
     user, password = "rookery", "rookery"
 
-    def __init__(self, folder):
+    def __init__(self, folder, settings=SETTINGS):
         """The folder must be reachable by other users."""
+        self.settings = ("max_connections=60", *settings)
         self.folder, self.programs, self.port = pathlib.Path(folder), programs(), free_ports(1)[0]
         self.data, self.process = self.folder / "data", None
         self._databases = 0
@@ -68,7 +69,7 @@ class Cluster:
 
     def _spawn(self):
         settings = [word for one in (f"unix_socket_directories={self.folder}", "listen_addresses=127.0.0.1",
-                                     f"port={self.port}", *SETTINGS) for word in ("-c", one)]
+                                     f"port={self.port}", *self.settings) for word in ("-c", one)]
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen([self.programs / "postgres", "-D", self.data, *settings], stdout=log,
                                             stderr=log, stdin=subprocess.DEVNULL, cwd="/", **identity())
@@ -80,14 +81,14 @@ class Cluster:
             self.process.wait()
 
     def freeze(self):
-        for process in self._processes():
+        for process in self.processes():
             os.kill(process, signal.SIGSTOP)
 
     def thaw(self):
-        for process in self._processes():
+        for process in self.processes():
             os.kill(process, signal.SIGCONT)
 
-    def _processes(self):
+    def processes(self):
         pid = self.process.pid
         children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [pid, *map(int, children)]

@@ -5,6 +5,7 @@ namespace rookery::bench {
 namespace {
 
 constexpr std::chrono::milliseconds kTurn{20};
+constexpr std::chrono::milliseconds kPacedTurn{1};  // with a rate: how late a message may be sent
 constexpr std::chrono::seconds kLogOutPatience{10};
 constexpr std::size_t kQuotedBytes = 500;  // of a stray stanza, in the report
 
@@ -63,7 +64,7 @@ Result<void> Fleet::run_until(const std::function<bool()>& done, const char* wha
     while (!done()) {
         if (!failure_.empty()) return Error(ErrorCode::unavailable, std::string(what) + ": " + failure_);
         if (Clock::now() > deadline_) return Error(ErrorCode::limit, std::string(what) + ": the deadline is over");
-        loop_.turn(kTurn);
+        loop_.turn(options_.rate > 0 ? kPacedTurn : kTurn);
     }
     return {};
 }
@@ -85,6 +86,10 @@ void Fleet::on_message(Peer& peer, UserNumber from, std::string_view text) {
 
 void Fleet::on_stray(Peer&, std::string_view what) {
     if (strays_++ == 0) first_stray_ = what.substr(0, kQuotedBytes);
+}
+
+void Fleet::on_acknowledged(Peer& peer, std::uint32_t messages) {
+    if (sink_ != nullptr) sink_->on_acknowledged(peer, messages);
 }
 
 void Fleet::on_down(Peer& peer, const std::string& why) {

@@ -22,6 +22,8 @@ public:
         // False: this message should not have come; it is counted as a stray.
         virtual bool on_message(Peer& peer, UserNumber from, std::string_view text) = 0;
 
+        virtual void on_acknowledged(Peer&, std::uint32_t /*messages*/) {}
+
     protected:
         ~Sink() = default;
     };
@@ -47,6 +49,7 @@ private:
     void on_ready(Peer& peer) override;
     void on_message(Peer& peer, UserNumber from, std::string_view text) override;
     void on_stray(Peer& peer, std::string_view what) override;
+    void on_acknowledged(Peer& peer, std::uint32_t messages) override;
     void on_down(Peer& peer, const std::string& why) override;
     void on_logged_out(Peer& peer) override;
     void start_logins();

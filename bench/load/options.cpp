@@ -42,16 +42,20 @@ bool read_server(Options& options, std::string_view text) {
            read_number(text.substr(colon + 1), options.port);
 }
 
-bool read_pids(Options& options, std::string_view text) {
+bool read_pid_list(std::vector<int>& pids, std::string_view text) {
     while (!text.empty()) {
         const std::size_t comma = std::min(text.find(','), text.size());
         int pid = 0;
         if (!read_number(text.substr(0, comma), pid) || pid <= 0) return false;
-        options.server_pids.push_back(pid);
+        pids.push_back(pid);
         if (comma == text.size()) return true;
         text.remove_prefix(comma + 1);
     }
     return false;
+}
+
+Setter pids(std::vector<int> Options::*member) {
+    return [member](Options& options, std::string_view text) { return read_pid_list(options.*member, text); };
 }
 
 template <class Number>
@@ -108,7 +112,8 @@ const std::vector<Flag>& flags() {
         {"--tls-version", "1.3|1.2", "exactly this version (1.3)",
          choice(&Options::tls_1_2, Choices2<bool>{{{"1.3", false}, {"1.2", true}}})},
         {"--ciphersuites", "LIST", "of TLS 1.3, in OpenSSL's form", text(&Options::ciphersuites)},
-        {"--server-pid", "PID[,PID]", "whose CPU and memory to measure", read_pids},
+        {"--server-pid", "PID[,PID]", "whose CPU and memory to measure", pids(&Options::server_pids)},
+        {"--database-pid", "PID[,PID]", "chat: whose CPU to tell beside it", pids(&Options::database_pids)},
         {"--user-prefix", "TEXT", "users are TEXT0, TEXT1, ... (u)", text(&Options::user_prefix)},
         {"--password", "TEXT", "of all users (secret)", text(&Options::password)},
         {"--auth", "plain|scram-sha-1|scram-sha-256", "SASL mechanism (plain)",
@@ -128,6 +133,10 @@ const std::vector<Flag>& flags() {
         {"--settle", "MS", "idle: wait before memory is read (5000)", duration(&Options::settle)},
         {"--pairs", "N", "chat: pairs (250)", number<std::uint32_t>(&Options::pairs, 1)},
         {"--window", "N", "chat: messages under way in each pair (1)", number<std::uint32_t>(&Options::window, 1)},
+        {"--rate", "N", "chat: messages a second from all, whatever comes back (0: closed loop)",
+         number(&Options::rate)},
+        {"--acks", "yes|no", "chat: stream management (XEP-0198), both ways (no)",
+         choice(&Options::acks, Choices2<bool>{{{"yes", true}, {"no", false}}})},
         {"--messages", "N", "chat: measured deliveries (100000)", number<std::uint64_t>(&Options::messages, 1)},
         {"--warm-up-messages", "N", "chat: deliveries before (10000)",
          number<std::uint64_t>(&Options::warm_up_messages, 1)},
@@ -177,6 +186,9 @@ Result<Options> parse_options(int count, char** arguments) {
         if (!flag->set(options, value)) {
             return Error(ErrorCode::invalid, std::string(flag->name) + " " + value + ": must be " + flag->value);
         }
+    }
+    if (options.acks && options.protocol != Protocol::xmpp) {
+        return Error(ErrorCode::invalid, "--acks yes: the relay has no acknowledgements");
     }
     return options;
 }

@@ -27,6 +27,7 @@ struct Options {
     bool tls_1_2 = false;
     std::string ciphersuites = "TLS_AES_128_GCM_SHA256";
     std::vector<int> server_pids;
+    std::vector<int> database_pids;
 
     // The users: PREFIX0, PREFIX1, ... of the domain, with one password
     std::string user_prefix = "u";
@@ -48,6 +49,8 @@ struct Options {
     std::uint32_t window = 1;
     std::uint64_t messages = 100'000;
     std::uint64_t warm_up_messages = 10'000;
+    std::uint32_t rate = 0;  // messages a second from all; 0: whoever receives one answers
+    bool acks = false;       // XEP-0198 both ways, the server asked behind every message
     std::uint32_t message_bytes = 300;
     std::chrono::seconds silence{10};  // without any delivery: the run is over
 

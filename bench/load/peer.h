@@ -20,6 +20,8 @@ public:
         virtual void on_message(Peer& peer, UserNumber from, std::string_view text) = 0;
         // Something a user must not get during the run: an error message, an unexpected stanza. For the report.
         virtual void on_stray(Peer& peer, std::string_view what) = 0;
+        // The server answers for `messages` more of those sent (XEP-0198). Only with Options::acks.
+        virtual void on_acknowledged(Peer& peer, std::uint32_t messages) = 0;
         virtual void on_down(Peer& peer, const std::string& why) = 0;  // not asked for by log_out()
         virtual void on_logged_out(Peer& peer) = 0;
 

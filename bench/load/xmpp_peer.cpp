@@ -43,6 +43,7 @@ void XmppPeer::log_in() {
     state_ = State::connecting;
     secured_ = authenticated_ = false;
     scanner_ = {};
+    acks_ = {};
     const std::uint32_t source = options.source_address == 0 ? 0 : options.source_address + turn;
     if (!connection_.connect(options.address, options.port, source)) leave_loop(std::strerror(errno));
 }
@@ -56,6 +57,16 @@ void XmppPeer::log_out() {
 void XmppPeer::send(UserNumber to, std::string_view id, std::string_view text) {
     std::string stanza = message_head(user_name(to), shared_.options.domain, id);
     stanza.append(text).append(message_tail(id));
+    if (shared_.options.acks) {
+        acks_.sent(true);
+        stanza.append(Acknowledgements::kRequest);
+    }
+    connection_.write(stanza);
+}
+
+// Anything but a message.
+void XmppPeer::send_stanza(std::string_view stanza) {
+    if (shared_.options.acks) acks_.sent(false);
     connection_.write(stanza);
 }
 
@@ -180,17 +191,20 @@ void XmppPeer::on_bound(std::string_view iq) {
     if (attribute(iq, "id") != "bind") return;
     if (attribute(iq, "type") != "result") return leave_loop("bind refused: " + std::string(iq));
     state_ = State::entering;
-    std::string text;
+    if (shared_.options.acks) connection_.write(Acknowledgements::kEnable);
     if (legacy_session_) {
-        text += "<iq type='set' id='session'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>";
+        send_stanza("<iq type='set' id='session'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>");
     }
-    if (shared_.options.roster) text += "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>";
-    text += "<presence/>";
-    text.append("<iq type='get' id='").append(kPingId).append("' to='").append(shared_.options.domain);
-    connection_.write(text + "'><ping xmlns='urn:xmpp:ping'/></iq>");
+    if (shared_.options.roster) send_stanza("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>");
+    send_stanza("<presence/>");
+    std::string ping = "<iq type='get' id='";
+    ping.append(kPingId).append("' to='").append(shared_.options.domain);
+    send_stanza(ping + "'><ping xmlns='urn:xmpp:ping'/></iq>");
 }
 
 void XmppPeer::on_session_stanza(std::string_view stanza) {
+    if (attribute(stanza, "xmlns") == "urn:xmpp:sm:3") return on_stream_management(stanza);
+    acks_.received();
     if (stanza.starts_with("<message")) return on_message(stanza);
     if (!stanza.starts_with("<iq")) return;
     const std::string_view type = attribute(stanza, "type");
@@ -200,6 +214,16 @@ void XmppPeer::on_session_stanza(std::string_view stanza) {
         state_ = State::ready;
         observer().on_ready(*this);
     }
+}
+
+void XmppPeer::on_stream_management(std::string_view element) {
+    const std::string_view name = element_name(element);
+    if (name == "r") return connection_.write(acks_.answer());
+    if (name == "failed") return leave_loop("the server keeps no acknowledgements: " + std::string(element));
+    if (name != "a") return;
+    const auto messages = acks_.accept(element);
+    if (!messages) return leave_loop("acknowledged what was not sent: " + std::string(element));
+    if (*messages > 0) observer().on_acknowledged(*this, *messages);
 }
 
 void XmppPeer::on_message(std::string_view message) {
@@ -213,8 +237,8 @@ void XmppPeer::answer_request(std::string_view iq) {
     const std::string_view from = attribute(iq, "from");
     std::string answer = "<iq id='" + std::string(attribute(iq, "id")) + "'";
     if (!from.empty()) answer += " to='" + std::string(from) + "'";
-    if (has_element(iq, "ping")) return connection_.write(answer + " type='result'/>");
-    connection_.write(answer +
+    if (has_element(iq, "ping")) return send_stanza(answer + " type='result'/>");
+    send_stanza(answer +
                       " type='error'><error type='cancel'><service-unavailable "
                       "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>");
 }

@@ -8,6 +8,7 @@
 
 #include <memory>
 
+#include "bench/load/acknowledgements.h"
 #include "bench/load/options.h"
 #include "bench/load/peer.h"
 #include "bench/load/sasl_client.h"
@@ -61,9 +62,11 @@ private:
     void on_sasl(std::string_view element);
     void on_bound(std::string_view iq);
     void on_session_stanza(std::string_view stanza);
+    void on_stream_management(std::string_view element);
     void on_message(std::string_view message);
     void answer_request(std::string_view iq);
 
+    void send_stanza(std::string_view stanza);
     void open_stream();
     void authenticate(std::string_view features);
     void leave_loop(const std::string& why);
@@ -74,6 +77,7 @@ private:
     XmppShared& shared_;
     Connection connection_;
     XmlScanner scanner_;
+    Acknowledgements acks_;
     std::unique_ptr<SaslClient> sasl_;  // during authentication only
     State state_ = State::idle;
     bool secured_ = false;
