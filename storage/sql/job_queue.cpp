@@ -1,6 +1,7 @@
 #include "storage/sql/job_queue.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 namespace rookery {
@@ -74,6 +75,14 @@ std::vector<Job> JobQueue::take(std::size_t max_calls, std::size_t max_bytes) {
     }
     bytes_ -= taken_bytes;
     return taken;
+}
+
+std::vector<Job> JobQueue::take_group(std::size_t max_calls, std::size_t max_bytes) {
+    if (crowded_) std::this_thread::sleep_until(group_began_ + groups_apart);
+    std::vector<Job> group = take(max_calls, max_bytes);
+    group_began_ = SteadyTime::clock::now();
+    crowded_ = group.size() >= crowd;
+    return group;
 }
 
 void JobQueue::close() {

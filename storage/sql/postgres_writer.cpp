@@ -189,7 +189,7 @@ Result<void> PostgresWriter::start_ids(PostgresConnection& connection) {
 
 void PostgresWriter::run(JobQueue& queue) {
     for (;;) {
-        std::vector<Job> batch = queue.take(max_batch_calls, max_batch_bytes);
+        std::vector<Job> batch = queue.take_group(max_batch_calls, max_batch_bytes);
         if (batch.empty()) return;
         commit(std::move(batch));
     }

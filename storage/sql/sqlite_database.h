@@ -1,5 +1,5 @@
-// SQLite behind Database: one writer thread that commits, without a timer, whatever queued up during the previous
-// commit (docs/storage.md), and a few reader threads with connections of their own (WAL: they never wait for it).
+// SQLite behind Database: one writer thread that commits whatever queued up during the previous commit, or in a crowd
+// during 4 ms (docs/storage.md), and a few reader threads with connections of their own (WAL: they never wait for it).
 //
 // When the disk is full or fails, calls answer ErrorCode::storage, reads go on, and writing resumes with the first
 // commit that succeeds; after an I/O error the connection is closed and opened again before the next commit.

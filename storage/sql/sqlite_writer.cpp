@@ -41,7 +41,7 @@ Answer run_call(SqliteConnection& connection, const std::vector<Statement>& stat
 
 void SqliteWriter::run(JobQueue& queue) {
     for (;;) {
-        std::vector<Job> batch = queue.take(max_batch_calls, max_batch_bytes);
+        std::vector<Job> batch = queue.take_group(max_batch_calls, max_batch_bytes);
         if (batch.empty()) return;
         commit(std::move(batch));
     }
