@@ -62,7 +62,7 @@ def check_relay(load, relay):
     process = subprocess.Popen([relay, str(port), str(tls_port), str(SECONDS)], stdout=subprocess.PIPE)
     try:
         process.stdout.readline()
-        for options in ([port], [tls_port, "--tls", "direct"], [tls_port, "--tls", "direct", "--tls-version", "1.2"]):
+        for options in ([port], [port, "--rate", "4000"], [tls_port, "--tls", "direct"], [tls_port, "--tls", "direct", "--tls-version", "1.2"]):
             code, result = run(load, *options, "--server-pid", str(process.pid), "--pairs", "20", "--window", "3",
                                "--messages", "2000", "--warm-up-messages", "100")
             check("relay", code == 0 and result["ok"] and result["delivered"] >= 2100, result)

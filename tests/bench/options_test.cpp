@@ -42,6 +42,7 @@ TEST(Options, refuses_what_makes_no_sense) {
                                                                    {"chat", "--pairs", "-1"},
                                                                    {"chat", "--messages", "5x"},
                                                                    {"chat", "--server-pid", "1,"},
+                                                                   {"chat", "--protocol", "relay", "--acks", "yes"},
                                                                    {"chat", "--server", "127.0.0.1"}}) {
         EXPECT_FALSE(parse(words).ok()) << ::testing::PrintToString(words);
     }
