@@ -184,13 +184,15 @@ Statement page_statement(const Jid& owner, const ArchiveFilter& filter, const Pa
         return of_filter(select, owner, range, filter.with, rows, ArchiveStore::max_page_bytes);
     }
     const Sql& select = page.backward ? select_last_match : select_first_match;
-    return of_filter(select, owner, range, filter.with, rows, ArchiveStore::max_page_bytes, words);
+    return of_filter(select, owner, range, filter.with, rows, ArchiveStore::max_page_bytes, words)
+        .within(ArchiveStore::search_limit);
 }
 
 Statement total_statement(const Jid& owner, const ArchiveFilter& filter, const std::string& words) {
     const std::size_t rows = ArchiveStore::max_counted + 1;
     if (words.empty()) return of_filter(count_bounded, owner, range_of(filter), filter.with, rows);
-    return of_filter(count_matches, owner, range_of(filter), filter.with, rows, words);
+    return of_filter(count_matches, owner, range_of(filter), filter.with, rows, words)
+        .within(ArchiveStore::search_limit);
 }
 
 std::vector<std::uint64_t> must_exist(const ArchiveFilter& filter, const PageRequest& page) {

@@ -78,7 +78,7 @@ public:
 
     // Empty also when the owner does not exist. At most max_page messages and max_page_bytes, but at least one if there
     // is any; its cost is the number of the owner's messages passed over by `with`, at 0.1 us each, and a page.
-    // invalid: a text without words, or with more than max_words.
+    // invalid: a text without words, or with more than max_words; unavailable: the search took too long.
     Task<Result<ArchivePage>> query(Jid owner, ArchiveFilter filter, PageRequest page);
     // Those with these ids, oldest first; not_found: one of them does not exist; invalid: more than max_ids.
     Task<Result<std::vector<ArchivedMessage>>> load(Jid owner, std::vector<std::uint64_t> ids);
@@ -102,6 +102,7 @@ public:
     static constexpr std::size_t max_counted = 10'000;
     static constexpr std::size_t max_ids = 500;
     static constexpr std::size_t max_words = 16;
+    static constexpr Milliseconds search_limit{500};  // for the page and for the total, each
     static constexpr std::size_t max_accounts = 100;
     static constexpr std::size_t index_slice = 200;  // messages; a search indexes at most index_slices of them first
     static constexpr std::size_t index_slices = 20;

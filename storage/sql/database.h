@@ -9,7 +9,8 @@
 //   conflict     a unique key exists already
 //   not_found    a row refers to one that is gone (foreign key)
 //   invalid      a text value holds a NUL, or a value breaks a check
-//   unavailable  the queue is full (nothing was done), or another process holds the database; try later
+//   unavailable  the queue is full (nothing was done), or another process holds the database, or a read took longer
+//                than it may (Statement::within); try later
 //   storage      the disk or the database failed: the call is not known to be done, never reported as done
 #pragma once
 

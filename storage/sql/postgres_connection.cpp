@@ -131,6 +131,7 @@ ErrorCode error_code(std::string_view state) {
     if (state == "23505") return ErrorCode::conflict;        // unique_violation
     if (state == "23503") return ErrorCode::not_found;       // foreign_key_violation
     if (state == "55P03") return ErrorCode::unavailable;     // lock_not_available
+    if (state == "57014") return ErrorCode::unavailable;     // query_canceled: Statement::within
     if (state.starts_with("23")) return ErrorCode::invalid;  // another constraint
     if (state.starts_with("22")) return ErrorCode::invalid;  // data exception: not UTF-8, out of range
     if (state.starts_with("54")) return ErrorCode::invalid;  // larger than a row or an index entry can be

@@ -227,6 +227,14 @@ Result<PostgresConnection*> PostgresWriter::usable(SteadyTime until) {
 
 namespace {
 
+// The longest one asked for; each statement of the transaction has as much time. It ends with the transaction.
+std::optional<Statement> time_limit(const std::vector<Statement>& statements) {
+    Milliseconds longest{0};
+    for (const Statement& statement : statements) longest = std::max(longest, statement.limit().value_or(longest));
+    if (longest == Milliseconds(0)) return std::nullopt;
+    return Statement(Sql("SELECT set_config('statement_timeout', ?1, true)"), std::to_string(longest.count()));
+}
+
 Answer checked(Pipelined done, const std::vector<Statement>& statements) {
     if (done.failed) return std::move(*done.failed);
     for (std::size_t i = 0; i < statements.size(); ++i)
@@ -238,16 +246,19 @@ Answer checked(Pipelined done, const std::vector<Statement>& statements) {
 }  // namespace
 
 Answer run_read(PostgresConnection& connection, const std::vector<Statement>& statements) {
+    const std::optional<Statement> limit = time_limit(statements);
     Work work;
+    if (limit || statements.size() > 1) work.push_back(&begin_read);
+    if (limit) work.push_back(&*limit);
+    const auto ahead = static_cast<std::ptrdiff_t>(work.size());
     for (const Statement& statement : statements) work.push_back(&statement);
-    if (statements.size() == 1) return checked(connection.run_all(work), statements);
-    work.insert(work.begin(), &begin_read);
+    if (ahead == 0) return checked(connection.run_all(work), statements);
     work.push_back(&commit_all);
     Pipelined done = connection.run_all(work);
     if (done.failed && !connection.broken()) (void)connection.run(roll_back);
     if (!done.failed) {
         done.outcomes.pop_back();
-        done.outcomes.erase(done.outcomes.begin());
+        done.outcomes.erase(done.outcomes.begin(), done.outcomes.begin() + ahead);
     }
     return checked(std::move(done), statements);
 }

@@ -68,6 +68,7 @@ ErrorCode error_code(int extended) {
             return ErrorCode::invalid;
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
+        case SQLITE_INTERRUPT:  // TimeLimit
             return ErrorCode::unavailable;
         default:
             return ErrorCode::storage;
@@ -111,6 +112,29 @@ private:
     std::condition_variable changed_;
     bool cancelled_ = false;
     std::thread thread_;
+};
+
+// Ends what runs on a connection meanwhile once the time is up (Statement::within). Costs a look at the clock now and
+// then, and no thread.
+class TimeLimit {
+public:
+    TimeLimit(sqlite3* handle, std::optional<Milliseconds> limit) : handle_(limit ? handle : nullptr) {
+        if (!handle_) return;
+        until_ = SteadyTime::clock::now() + *limit;
+        sqlite3_progress_handler(handle_, steps_between_looks, &is_over, this);
+    }
+    ~TimeLimit() {
+        if (handle_) sqlite3_progress_handler(handle_, 0, nullptr, nullptr);
+    }
+    TimeLimit(const TimeLimit&) = delete;
+    TimeLimit& operator=(const TimeLimit&) = delete;
+
+private:
+    static constexpr int steps_between_looks = 1'000;  // of SQLite's machine: some 20 us
+    static int is_over(void* self) { return SteadyTime::clock::now() >= static_cast<TimeLimit*>(self)->until_ ? 1 : 0; }
+
+    sqlite3* handle_;
+    SteadyTime until_;
 };
 
 }  // namespace
@@ -248,6 +272,7 @@ Result<WriteOutcome> SqliteConnection::run(const Statement& statement) {
     } reset{*prepared};
 
     if (Result<void> bound = bind(*prepared, statement); !bound) return std::move(bound).error();
+    const TimeLimit limit(handle_.get(), statement.limit());
     Result<Rows> rows = step_all(*prepared);
     if (!rows) return std::move(rows).error();
     WriteOutcome outcome;

@@ -91,6 +91,12 @@ public:
         return std::move(*this);
     }
 
+    // In a read: if it takes longer, it ends, and the call answers with unavailable.
+    Statement&& within(Milliseconds limit) && {
+        limit_ = limit;
+        return std::move(*this);
+    }
+
     void add(SqlValue value) { values_.push_back(std::move(value)); }  // one more
 
     struct Otherwise {
@@ -101,12 +107,14 @@ public:
     const Sql& sql() const { return sql_; }
     const std::vector<SqlValue>& values() const { return values_; }
     const std::optional<Otherwise>& otherwise() const { return otherwise_; }
+    std::optional<Milliseconds> limit() const { return limit_; }
     std::size_t size_bytes() const;  // of its values
 
 private:
     Sql sql_;
     std::vector<SqlValue> values_;
     std::optional<Otherwise> otherwise_;
+    std::optional<Milliseconds> limit_;
 };
 
 // What several statements of one call are put into. A braced list inside co_await would hit GCC 12 (docs/traps.md).

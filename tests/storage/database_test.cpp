@@ -79,6 +79,21 @@ TEST_P(DatabaseTest, ReadsCannotWrite) {
     }
 }
 
+// reliability.md M14: what may take long has a limit, and the connection is as good as before.
+TEST_P(DatabaseTest, EndsAReadThatTakesTooLong) {
+    constexpr Sql endless =
+        "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10000000000) "
+        "SELECT count(*) FROM numbers";
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(error_of(database().query(Statement(endless).within(Milliseconds(20)))), ErrorCode::unavailable);
+        std::vector<Statement> work = together(Statement(count_all), Statement(endless).within(Milliseconds(20)));
+        EXPECT_EQ(error_of(database().read(std::move(work))), ErrorCode::unavailable);
+        EXPECT_GT(accounts_there(), 0);
+    }
+    const Result<Rows> in_time = wait(database().query(Statement(count_all).within(Milliseconds(10'000))));
+    EXPECT_TRUE(in_time.ok());
+}
+
 TEST_P(DatabaseTest, RefusesNul) {
     const std::string nul("a\0b", 3);
     EXPECT_EQ(error_of(database().change(insert_named(nul))), ErrorCode::invalid);
