@@ -36,6 +36,7 @@ const xml::Name start_name{mam_ns, "start"};
 const xml::Name end_name{mam_ns, "end"};
 const xml::Name body_name{"jabber:client", "body"};
 const xml::Name pubsub_event_name{"http://jabber.org/protocol/pubsub#event", "event"};
+const xml::Name no_permanent_store_name{"urn:xmpp:hints", "no-permanent-store"};
 
 const char* const preferences_key = mam_ns;  // of the account's document
 
@@ -47,9 +48,10 @@ StanzaError try_later() { return StanzaError(Condition::internal_server_error, E
 
 // --- what is kept -------------------------------------------------------------------------------------------------
 
-// Besides what nobody keeps: notifications without words are news of the moment, and their service has them.
+// Besides what nobody keeps: what may wait for a login, but not for good (XEP-0334 4.1); and notifications without words:
+// they are news of the moment, and their service has them.
 bool is_worth_archiving(const Route& route) {
-    if (!worth_keeping(route).keep()) return false;
+    if (!worth_keeping(route).keep() || route.stanza->child(no_permanent_store_name)) return false;
     return route.store || !route.stanza->child(pubsub_event_name) || route.stanza->child(body_name);
 }
 
