@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t backlog_for_more = 1024 * 1024;
 constexpr Milliseconds look_at_output{100};
-constexpr Milliseconds acknowledgement_before_saving{200};
+constexpr Milliseconds look_at_unsaved{100};  // and what is still there at the next look is saved
 constexpr Seconds before_saving_again{1};  // storage failed
 constexpr Seconds settling_patience{1};  // before <r/> is answered by what is settled so far
 constexpr Seconds between_questions{1};  // to the client, unless somebody waits for the answer
@@ -120,7 +120,7 @@ bool C2sSession::refuses_ours(const Stanza& stanza, const Handover& handover) co
 
 // The client's acknowledgement is the cheaper way for a message to be safe; its sender waits for one of the two.
 void C2sSession::save_soon() {
-    save_after(connection_ ? acknowledgement_before_saving : Milliseconds(1));
+    save_after(connection_ ? look_at_unsaved : Milliseconds(1));
 }
 
 void C2sSession::save_after(Duration delay) {
@@ -134,7 +134,10 @@ void C2sSession::save_after(Duration delay) {
 void C2sSession::save_unsaved() {
     const AccountPtr account = c2s_.shard().find_account(jid().bare_str());
     if (!account) return;
-    for (SentStanza& sent : managed_->counts.take_unsaved()) account->enqueue(save(self(), account, std::move(sent)));
+    StreamManagement& counts = managed_->counts;
+    for (SentStanza& sent : connection_ ? counts.take_overdue() : counts.take_unsaved())
+        account->enqueue(save(self(), account, std::move(sent)));
+    if (counts.has_unsaved()) save_soon();
 }
 
 // Several sessions may have the message: it is saved once.

@@ -30,10 +30,21 @@ void StreamManagement::push(SentStanza sent) {
 std::vector<SentStanza> StreamManagement::take_unsaved() {
     std::vector<SentStanza> unsaved;
     for (SentStanza& sent : waiting_) {
-        if (!sent.ticket || std::exchange(sent.saving, true)) continue;
+        if (!is_unsaved(sent)) continue;
+        sent.saving = true;
         unsaved.push_back(sent);
     }
     return unsaved;
+}
+
+std::vector<SentStanza> StreamManagement::take_overdue() {
+    std::vector<SentStanza> overdue;
+    for (SentStanza& sent : waiting_) {
+        if (!is_unsaved(sent) || !std::exchange(sent.looked_at, true)) continue;
+        sent.saving = true;
+        overdue.push_back(sent);
+    }
+    return overdue;
 }
 
 bool StreamManagement::note_saved(const StanzaPtr& stanza, std::uint64_t log_id) {

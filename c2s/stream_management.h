@@ -2,6 +2,7 @@
 // session, so that another connection can go on where one was lost.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -24,6 +25,7 @@ struct SentStanza {
     std::size_t bytes = 0;     // about
     WallTime at;
     std::optional<std::uint32_t> refuses = {};  // a stanza of the client's, by its ticket's number
+    bool looked_at = false;                     // by take_overdue()
     bool saving = false;                        // on its way to the log
 };
 
@@ -39,6 +41,9 @@ public:
     const std::vector<SentStanza>& waiting() const { return waiting_; }
     // Those whose senders wait and that are not on their way to the log: they are from now on.
     std::vector<SentStanza> take_unsaved();
+    // Of these, what was there at the last call already.
+    std::vector<SentStanza> take_overdue();
+    bool has_unsaved() const { return std::ranges::any_of(waiting_, is_unsaved); }
     // One of them is in the log now, or not after all (0). False: it has been acknowledged meanwhile.
     bool note_saved(const StanzaPtr& stanza, std::uint64_t log_id);
     std::size_t waiting_bytes() const { return waiting_bytes_; }
@@ -67,6 +72,7 @@ public:
 private:
     std::uint32_t count(std::uint32_t number) const { return number - received_before_; }
     void forget(const SentStanza& sent);
+    static bool is_unsaved(const SentStanza& sent) { return sent.ticket && !sent.saving; }
     static bool is_awaited(const SentStanza& sent) { return sent.ticket || sent.refuses; }
 
     std::vector<SentStanza> waiting_;

@@ -25,6 +25,7 @@ struct Kept {
     std::uint64_t log_id;
     bool owed;  // a sender waits
     bool saving;
+    bool looked_at = false;
     std::optional<std::uint64_t> refuses;  // the client's stanza of that number, which never wraps
 };
 
@@ -38,7 +39,7 @@ public:
           counts_(static_cast<std::uint32_t>(begin_)) {}
 
     void act(std::uint8_t operation, std::uint8_t argument) {
-        switch (operation % 9) {
+        switch (operation % 10) {
             case 0:
                 push(argument);
                 break;
@@ -47,6 +48,9 @@ public:
                 break;
             case 2:
                 acknowledge_nonsense(argument);
+                break;
+            case 9:
+                take_overdue();
                 break;
             case 3:
                 take_unsaved();
@@ -117,6 +121,18 @@ private:
         std::size_t next = 0;
         for (Kept& kept : model_) {
             if (!kept.owed || kept.saving) continue;
+            require(next < taken.size() && taken[next].stanza == kept.stanza);
+            ++next;
+            kept.saving = true;
+        }
+        require(next == taken.size());
+    }
+
+    void take_overdue() {
+        const std::vector<SentStanza> taken = counts_.take_overdue();
+        std::size_t next = 0;
+        for (Kept& kept : model_) {
+            if (!kept.owed || kept.saving || !std::exchange(kept.looked_at, true)) continue;
             require(next < taken.size() && taken[next].stanza == kept.stanza);
             ++next;
             kept.saving = true;
