@@ -41,6 +41,11 @@ std::size_t WorkPool::queued() const {
     return jobs_.size();
 }
 
+QueueCounts WorkPool::counts() const {
+    const std::lock_guard lock(mutex_);
+    return counts_;
+}
+
 bool WorkPool::submit(Job job) {
     if (threads_.empty()) {
         job(false);
@@ -48,7 +53,12 @@ bool WorkPool::submit(Job job) {
     }
     {
         const std::lock_guard lock(mutex_);
-        if (stopping_ || jobs_.size() >= max_queued_) return false;
+        if (stopping_) return false;
+        if (jobs_.size() >= max_queued_) {
+            ++counts_.refused;
+            return false;
+        }
+        ++counts_.in;
         jobs_.push_back(std::move(job));
     }
     wake_.notify_one();
@@ -62,6 +72,7 @@ void WorkPool::work_until_stopped() {
         if (jobs_.empty()) return;
         const Job job = std::move(jobs_.front());
         jobs_.pop_front();
+        ++counts_.out;
         lock.unlock();
         job(false);
         lock.lock();

@@ -16,6 +16,7 @@
 
 #include "base/callback.h"
 #include "base/loop.h"
+#include "base/queue_board.h"
 #include "base/result.h"
 #include "base/task.h"
 
@@ -100,6 +101,8 @@ public:
     }
 
     std::size_t queued() const;  // waiting, without those being worked on; any thread
+    std::size_t max_queued() const { return max_queued_; }
+    QueueCounts counts() const;  // any thread
 
 private:
     using Job = std::function<void(bool stopping)>;
@@ -125,6 +128,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<Job> jobs_;
+    QueueCounts counts_;
     bool stopping_ = false;
     std::vector<std::thread> threads_;
 };

@@ -59,6 +59,9 @@ public:
 
     std::size_t length(unsigned from, unsigned to) const { return rings_[index(from, to)].length(); }  // any thread
     std::size_t capacity() const { return capacity_; }
+    // Since the start; any thread, each a little late.
+    std::size_t sent(unsigned from, unsigned to) const { return rings_[index(from, to)].tail.load(std::memory_order_relaxed); }
+    std::size_t taken(unsigned from, unsigned to) const { return rings_[index(from, to)].head.load(std::memory_order_relaxed); }
 
 private:
     struct alignas(64) Ring {

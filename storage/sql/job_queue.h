@@ -75,6 +75,8 @@ public:
     std::vector<Job> take_group(std::size_t max_calls, std::size_t max_bytes);
     void close();
 
+    std::size_t max_calls() const { return max_calls_; }
+    std::size_t max_bytes() const { return max_bytes_; }
     std::size_t calls() const;
     std::size_t bytes() const;
     std::optional<SteadyTime> oldest() const;

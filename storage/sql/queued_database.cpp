@@ -48,6 +48,8 @@ DatabaseGauges QueuedDatabase::gauges() const {
     all.writes_waiting = writes_.calls();
     all.write_bytes_waiting = writes_.bytes();
     all.reads_waiting = reads_.calls();
+    all.max_waiting = writes_.max_calls();
+    all.max_write_bytes = writes_.max_bytes();
     if (const std::optional<SteadyTime> oldest = writes_.oldest()) {
         all.oldest_wait = std::max(Duration(0), SteadyTime::clock::now() - *oldest);
     }

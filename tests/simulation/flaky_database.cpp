@@ -9,6 +9,15 @@ namespace {
 
 Error disk_failed() { return Error(ErrorCode::storage, "the disk failed"); }
 
+// One that waits, also when its task is destroyed.
+struct Waiting {
+    explicit Waiting(std::size_t& counter) : count(counter) { ++count; }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    ~Waiting() { --count; }
+    std::size_t& count;
+};
+
 }  // namespace
 
 // `queue`: until when those before are busy; nobody overtakes them.
@@ -30,6 +39,19 @@ Task<Result<std::vector<Rows>>> FlakyDatabase::read(std::vector<Statement> state
 }
 
 Task<Result<std::vector<WriteOutcome>>> FlakyDatabase::write(std::vector<Statement> statements) {
+    const Waiting here(writes_waiting_);
+    Result<std::vector<WriteOutcome>> outcomes = co_await write_moody(std::move(statements));
+    co_return outcomes;
+}
+
+DatabaseGauges FlakyDatabase::gauges() const {
+    DatabaseGauges all = real_->gauges();
+    all.writes_waiting = writes_waiting_;
+    all.max_waiting = max_waiting;
+    return all;
+}
+
+Task<Result<std::vector<WriteOutcome>>> FlakyDatabase::write_moody(std::vector<Statement> statements) {
     co_await dawdle(commits_until_);
     if (mood_ == Mood::dead || mood_ == Mood::refusing) co_return disk_failed();
     Result<std::vector<WriteOutcome>> outcomes = co_await real_->write(std::move(statements));

@@ -21,15 +21,18 @@ class FlakyDatabase final : public Database {
 public:
     FlakyDatabase(std::unique_ptr<Database> real, Dice& dice) : real_(std::move(real)), dice_(dice) {}
 
+    static constexpr std::size_t max_waiting = 100;  // as gauges() has it; nobody is turned away
+
     void set_mood(Mood mood) { mood_ = mood; }
     Mood mood() const { return mood_; }
 
     Task<Result<std::vector<Rows>>> read(std::vector<Statement> statements) override;
     Task<Result<std::vector<WriteOutcome>>> write(std::vector<Statement> statements) override;
-    DatabaseGauges gauges() const override { return real_->gauges(); }
+    DatabaseGauges gauges() const override;
     std::optional<StorageTrouble> trouble() const override { return real_->trouble(); }
 
 private:
+    Task<Result<std::vector<WriteOutcome>>> write_moody(std::vector<Statement> statements);
     Task<void> dawdle(SteadyTime& queue);
 
     std::unique_ptr<Database> real_;
@@ -37,6 +40,7 @@ private:
     Mood mood_ = Mood::well;
     SteadyTime commits_until_;  // one writer: who calls first is committed first
     SteadyTime answers_until_;
+    std::size_t writes_waiting_ = 0;
 };
 
 }  // namespace rookery::test

@@ -29,6 +29,7 @@ public:
     void forget(std::string_view account);
 
     std::size_t size() const { return entries_.size(); }
+    std::size_t max_size() const { return max_entries_; }
 
 private:
     struct Entry {

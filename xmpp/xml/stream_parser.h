@@ -128,6 +128,7 @@ public:
     void give_back(Lease parser, bool clean);
 
     std::size_t lent() const { return lent_; }
+    std::size_t max_lent() const { return max_lent_; }
     std::size_t kept() const { return clean_.size(); }
 
 private:
