@@ -41,8 +41,10 @@ void Account::remove_session(const SessionPtr& session) {
 
 void Account::receive(RoutePtr route) {
     if (!must_queue()) return start(Waiting{std::move(route), {}});
-    if (waiting_ && waiting_->size() >= host_.options().max_waiting)
+    if (waiting_ && waiting_->size() >= host_.options().max_waiting) {
+        ++host_.shard().flows().waiting.refused;
         return host_.router().refuse(*route, StanzaError(Condition::resource_constraint, ErrorType::wait));
+    }
     queue(Waiting{std::move(route), {}});
 }
 
@@ -53,7 +55,15 @@ void Account::enqueue(Task<void> work) {
 
 void Account::queue(Waiting item) {
     if (!waiting_) waiting_ = std::make_unique<std::deque<Waiting>>();
+    item.since = host_.shard().loop().clock().steady_now();
     waiting_->push_back(std::move(item));
+    ++host_.shard().flows().waiting.in;
+}
+
+QueueMember Account::waiting(SteadyTime now) const {
+    const std::size_t bound = host_.options().max_waiting;
+    if (!waiting_ || waiting_->empty()) return {0, bound, {}};
+    return {waiting_->size(), bound, now - waiting_->front().since};
 }
 
 // Runs one item; when it must wait, the account is busy until it is through, and the queue behind it then follows.
@@ -112,6 +122,7 @@ void Account::run_next() {
         if (waiting_->front().work && commits_ > 0) break;
         Waiting item = std::move(waiting_->front());
         waiting_->pop_front();
+        ++host_.shard().flows().waiting.out;
         start(std::move(item));
     }
     draining_ = false;

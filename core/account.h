@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/queue_board.h"
 #include "base/result.h"
 #include "base/task.h"
 #include "core/jid_set.h"
@@ -75,6 +76,9 @@ public:
     // REQUIRES: committing(), and the caller runs in the account's queue.
     Task<void> commits_done();
 
+    // The stanzas and the work that wait in the queue, for gauges.
+    QueueMember waiting(SteadyTime now) const;
+
     // Bookkeeping of the shard's cache.
     bool in_idle_list() const { return in_idle_list_; }
     void set_in_idle_list(bool in) { in_idle_list_ = in; }
@@ -87,6 +91,7 @@ private:
     struct Waiting {
         RoutePtr route;   // one of the two
         Task<void> work;
+        SteadyTime since = {};  // it is in the queue
     };
     bool must_queue() const { return busy_ || draining_ || waiting_; }
     void queue(Waiting item);

@@ -179,20 +179,32 @@ void Router::arrive(RoutePtr route) {
     if (needs_somebody_online(*route->stanza)) return;  // and nobody is, who is not in memory
     Jid bare = route->to.bare();
     loading_[bare.str()].push_back(std::move(route));
+    ++shard_.flows().waiting.in;
     spawn(load_and_receive(std::move(bare)));
 }
 
 void Router::wait_for_load(std::vector<RoutePtr>& waiting, RoutePtr route) {
     const Host* host = shard_.find_host(route->to.domain());
-    if (!host || waiting.size() >= host->options().max_waiting)
+    if (!host || waiting.size() >= host->options().max_waiting) {
+        ++shard_.flows().waiting.refused;
         return refuse(*route, StanzaError(Condition::resource_constraint, ErrorType::wait));
+    }
     waiting.push_back(std::move(route));
+    ++shard_.flows().waiting.in;
+}
+
+void Router::look_at_loading(QueueLook& look) const {
+    for (const auto& [bare, waiting] : loading_) {
+        const Host* host = shard_.find_host(waiting.front()->to.domain());
+        look.add({waiting.size(), host ? host->options().max_waiting : 0, {}}, bare);
+    }
 }
 
 // What came for the account meanwhile follows in its order, even where it has logged in by now.
 Task<void> Router::load_and_receive(Jid bare) {
     Result<AccountPtr> account = co_await shard_.load_account(bare);
     std::vector<RoutePtr> waiting = std::move(loading_.extract(bare.str()).mapped());
+    shard_.flows().waiting.out += waiting.size();
     for (RoutePtr& route : waiting) {
         if (account.ok())
             (*account)->receive(std::move(route));

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/queue_board.h"
 #include "base/task.h"
 #include "core/features.h"
 #include "core/hook.h"
@@ -42,6 +43,8 @@ public:
 
     // For the shard: a stanza has reached the home shard of its recipient.
     void arrive(RoutePtr route);
+    // What waits for accounts that are being looked up, for gauges.
+    void look_at_loading(QueueLook& look) const;
 
     // A message whose session is gone before its client acknowledged it. Its hooks have run. Those it reached otherwise
     // are not bothered again; else it is delivered, kept or refused like a new one.

@@ -11,7 +11,9 @@ namespace rookery {
 
 Shard::Shard(Shards& all, unsigned index, Loop& loop, Stores& stores, ShardOptions options)
     : all_(all), index_(index), loop_(loop), stores_(stores), options_(options), started_(loop.clock().steady_now()),
-      stamped_ids_(loop.clock(), index) {}
+      queues_("shard " + std::to_string(index)), stamped_ids_(loop.clock(), index) {
+    declare_queues();
+}
 
 Shard::~Shard() = default;
 
@@ -157,6 +159,7 @@ void Shard::send(unsigned to, Parcel parcel) {
     if (parked_[to].empty()) all_.link().on_room(index_, to, [this, to] { flush_parked(to); });
     parked_[to].push_back(std::move(parcel));
     ++parked_count_;
+    ++flows_.parked.in;
 }
 
 void Shard::flush_parked(unsigned to) {
@@ -164,6 +167,7 @@ void Shard::flush_parked(unsigned to) {
     while (!parked.empty() && all_.link().try_send(index_, to, parked.front())) {
         parked.pop_front();
         --parked_count_;
+        ++flows_.parked.out;
     }
     if (!parked.empty()) return all_.link().on_room(index_, to, [this, to] { flush_parked(to); });
     if (parked_count_ > 0) return;

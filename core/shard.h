@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/loop.h"
+#include "base/queue_board.h"
 #include "base/result.h"
 #include "base/stamped_id.h"
 #include "base/task.h"
@@ -56,6 +57,13 @@ struct ShardCounters {
     std::uint64_t logins = 0;
 };
 
+// What went through those of its queues that are many behind one name.
+struct ShardFlows {
+    QueueCounts waiting;         // stanzas, for an account's storage or its module
+    QueueCounts parked;          // parcels, for room in a ring
+    QueueCounts unacknowledged;  // stanzas, for a client's word (XEP-0198)
+};
+
 class Shard {
 public:
     Shard(Shards& all, unsigned index, Loop& loop, Stores& stores, ShardOptions options = {});
@@ -69,6 +77,11 @@ public:
     Shards& all() const { return all_; }
     Router& router() { return router_; }
     ShardCounters& counters() { return counters_; }
+    ShardFlows& flows() { return flows_; }
+    // What can fill up here. Everybody who lives as long as the shard declares what he has.
+    QueueBoard& queues() { return queues_; }
+    // Reads the counters once a second from now on, so that rates are known when somebody asks. Once.
+    void watch_queues();
     SteadyTime started() const { return started_; }
 
     Host* find_host(std::string_view domain) const;
@@ -104,6 +117,10 @@ public:
     void close_sessions(const StreamError& error);
 
 private:
+    void declare_queues();
+    QueueLook look_at_waiting() const;
+    QueueLook look_at_unsettled() const;
+    QueueLook look_at_undelivered() const;
     void flush_parked(unsigned to);
     void trim_accounts();
     void drop_account(const Account& account);
@@ -118,6 +135,8 @@ private:
     SteadyTime started_;
     Router router_{*this};
     ShardCounters counters_;
+    ShardFlows flows_;
+    QueueBoard queues_;
     std::vector<std::unique_ptr<Host>> hosts_;
     std::vector<std::unique_ptr<Host>> removed_hosts_;  // out of service; strangers and waits may still point at them
     std::unordered_map<std::string_view, AccountPtr> accounts_;  // key: the account's own text
