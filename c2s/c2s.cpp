@@ -6,7 +6,9 @@
 
 namespace rookery {
 
-C2s::C2s(Shard& shard, WorkPool& work, C2sLimits limits) : shard_(shard), work_(work), limits_(limits), peers_{this} {}
+C2s::C2s(Shard& shard, WorkPool& work, C2sLimits limits) : shard_(shard), work_(work), limits_(limits), peers_{this} {
+    declare_queues();
+}
 C2s::~C2s() = default;
 
 bool C2s::admits(const IpAddress& address) const {

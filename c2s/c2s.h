@@ -75,6 +75,8 @@ public:
     void count_connection(int change) { connections_ += static_cast<std::size_t>(change); }
 
 private:
+    void declare_queues();
+
     Shard& shard_;
     WorkPool& work_;
     C2sLimits limits_;

@@ -202,6 +202,12 @@ void Connection::keep_while_behind(const TicketPtr& ticket) {
     if (now - behind_->since < patience_with_reader) behind_->tickets.push_back(ticket);
 }
 
+QueueMember Connection::output() const {
+    const std::size_t bound = policy_->max_output_bytes;
+    if (!behind_) return {output_bytes(), bound};
+    return {output_bytes(), bound, c2s_.loop().clock().steady_now() - behind_->since};
+}
+
 void Connection::end_behind() {
     if (!behind_) return;
     c2s_.loop().cancel(behind_->timer);

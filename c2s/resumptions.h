@@ -27,6 +27,8 @@ public:
     void remember(const std::string& id, const Jid& account, std::uint32_t handled);
     std::optional<std::uint32_t> last_count(const std::string& id, const Jid& account) const;
 
+    std::size_t remembered() const { return ended_.size(); }
+
     static constexpr std::size_t max_remembered = 10'000;  // the oldest is forgotten
 
 private:

@@ -107,6 +107,7 @@ void C2sSession::keep(const StanzaPtr& stanza, const Jid& to, const Handover& ha
     SentStanza sent{stanza, to, handover.log_id, must_be_saved ? handover.ticket : nullptr, bytes, c2s_.loop().clock().wall_now(), {}};
     if (refuses_ours(*stanza, handover)) sent.refuses = handover.ticket->number();
     managed_->counts.push(std::move(sent));
+    ++c2s_.shard().flows().unacknowledged.in;
     if (must_be_saved) save_soon();
     const StreamManagement& counts = managed_->counts;
     if (counts.waiting().size() > managed_->max_stanzas || counts.waiting_bytes() > managed_->max_bytes) give_up();
@@ -154,6 +155,7 @@ Task<void> C2sSession::save([[maybe_unused]] std::shared_ptr<C2sSession> self, A
 // From a fresh turn: whoever delivers is not prepared to lose the session under his hands.
 void C2sSession::give_up() {
     if (std::exchange(managed_->giving_up, true)) return;
+    ++c2s_.shard().flows().unacknowledged.refused;
     c2s_.loop().post([weak = weak_from_this()] {
         if (const SessionPtr session = weak.lock())
             session->close(StreamError(StreamCondition::policy_violation, "too much was not acknowledged"));
@@ -189,11 +191,27 @@ std::uint32_t C2sSession::sent() const {
     return managed_->counts.acknowledged() + static_cast<std::uint32_t>(managed_->counts.waiting().size());
 }
 
+QueueMember C2sSession::unacknowledged() const {
+    if (!managed_) return {};
+    const std::vector<SentStanza>& waiting = managed_->counts.waiting();
+    if (waiting.empty()) return {0, managed_->max_stanzas};
+    const auto age = std::chrono::duration_cast<Duration>(c2s_.loop().clock().wall_now() - waiting.front().at);
+    return {waiting.size(), managed_->max_stanzas, std::max(Duration(0), age)};
+}
+
+QueueMember C2sSession::unacknowledged_bytes() const {
+    if (!managed_) return {};
+    return {managed_->counts.waiting_bytes(), managed_->max_bytes};
+}
+
+QueueMember C2sSession::output() const { return connection_ ? connection_->output() : QueueMember(); }
+
 std::uint32_t C2sSession::acknowledged() const { return managed_->counts.acknowledged(); }
 
 bool C2sSession::acknowledge(std::uint32_t h) {
     const auto done = managed_->counts.acknowledge(h);
     if (!done) return false;
+    c2s_.shard().flows().unacknowledged.out += done->size();
     for (const SentStanza& sent : *done)
         if (sent.log_id != 0) received(sent.log_id);
     if (std::ranges::any_of(*done, [](const SentStanza& sent) { return sent.refuses.has_value(); })) send_acknowledgement();
@@ -340,6 +358,7 @@ void C2sSession::end() {
     }
     const AccountPtr account = c2s_.shard().find_account(jid().bare_str());
     if (!account) return;
+    if (alive()) c2s_.shard().flows().unacknowledged.out += unacknowledged.size();
     account->remove_session(keep_alive);
     for (const SentStanza& sent : unacknowledged) redeliver(account, sent);
 }

@@ -35,6 +35,11 @@ public:
     bool managed() const { return managed_ != nullptr; }
     bool resumable() const;
     const std::string& resumption_id() const;
+    // What its client has not acknowledged, for gauges: stanzas, and their bytes. Empty where it is not managed.
+    QueueMember unacknowledged() const;
+    QueueMember unacknowledged_bytes() const;
+    // What its client has not taken: bytes.
+    QueueMember output() const;
     std::uint32_t handled() const;  // our h
     // False: it was not sent so many.
     bool acknowledge(std::uint32_t h);

@@ -284,6 +284,8 @@ void ComponentConnection::log_closed(std::string_view reason) const {
         components_.log_refused(name, address, reason);
 }
 
+QueueMember ComponentConnection::output() const { return {transport_->output_bytes(), policy_->max_output_bytes}; }
+
 RemotePeer ComponentConnection::describe() const {
     RemotePeer peer;
     peer.domain = domain().str();

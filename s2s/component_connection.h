@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/loop.h"
+#include "base/queue_board.h"
 #include "core/remote_router.h"
 #include "core/shaper.h"
 #include "core/ticket.h"
@@ -30,6 +31,7 @@ public:
 
     const Jid& domain() const { return stream_->domain(); }
     RemotePeer describe() const;
+    QueueMember output() const;  // bytes it has not taken
 
     static constexpr std::size_t max_open = 10'000;             // stanzas of the component that are not settled
     static constexpr std::size_t max_open_bytes = 4u << 20;

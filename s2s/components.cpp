@@ -7,7 +7,15 @@
 
 namespace rookery {
 
-Components::Components(Shard& shard) : shard_(shard), peers_{this} { shard_.router().set_remote(this); }
+Components::Components(Shard& shard) : shard_(shard), peers_{this} {
+    shard_.router().set_remote(this);
+    shard_.queues().add({.name = "component_output", .unit = "bytes", .kind = QueueKind::queue, .where = {}, .counts = nullptr,
+                         .look = [this] {
+                             QueueLook look;
+                             for (const auto& [domain, connection] : here_) look.add(connection->output(), domain);
+                             return look;
+                         }});
+}
 Components::~Components() { shard_.router().set_remote(nullptr); }
 
 void Components::configure(const std::vector<std::shared_ptr<const ComponentPolicy>>& policies) {
