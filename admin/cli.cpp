@@ -1,5 +1,6 @@
 #include "admin/cli.h"
 
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -55,7 +56,17 @@ std::string harmless(std::string_view text) {
     return shown;
 }
 
+std::string_view first_characters(std::string_view line, std::size_t count) {
+    std::size_t end = 0;
+    for (std::size_t seen = 0; end < line.size(); ++end) {
+        const bool begins = (static_cast<unsigned char>(line[end]) & 0xC0) != 0x80;  // else a further byte of one
+        if (begins && seen++ == count) break;
+    }
+    return line.substr(0, end);
+}
+
 std::string cell(const Value& value) {
+    if (value.is_null()) return "-";
     return harmless(value.as_string() ? *value.as_string() : to_json(value));
 }
 
@@ -145,6 +156,25 @@ std::string to_table(const Value& value) {
         return out;
     }
     return value.is_null() ? std::string() : cell(value) + "\n";
+}
+
+std::string cut_to(const std::string& text, std::size_t rows, std::size_t columns) {
+    std::string shown;
+    std::string_view rest = text;
+    for (std::size_t row = 0; row < rows && !rest.empty(); ++row) {
+        const std::string_view line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        shown.append(first_characters(line, columns)).push_back('\n');
+    }
+    return shown;
+}
+
+std::string on_screen(const std::string& text) {
+    winsize size{};
+    if (!::isatty(STDOUT_FILENO) || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return text + "\n";
+    const std::size_t rows = size.ws_row > 1 ? size.ws_row - 1u : 24u;
+    const std::size_t columns = size.ws_col > 0 ? size.ws_col : 80u;
+    return "\x1b[H\x1b[2J" + cut_to(text, rows, columns);
 }
 
 }  // namespace rookery

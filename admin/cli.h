@@ -21,4 +21,9 @@ std::string command_overview(const CommandTable& table);
 // Strings as they are, lists one item a line, lists of objects as columns, objects as `name: value` lines.
 std::string to_table(const Value& value);
 
+// In place of what a terminal shows now, no more than fits. Where standard output is none: as it is, and an empty line.
+std::string on_screen(const std::string& text);
+// The first `rows` lines, each cut to `columns` characters.
+std::string cut_to(const std::string& text, std::size_t rows, std::size_t columns);
+
 }  // namespace rookery

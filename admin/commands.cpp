@@ -13,6 +13,7 @@ CommandTable make_command_table() {
     add_message_commands(table);
     add_component_commands(table);
     add_server_commands(table);
+    add_queue_commands(table);
     for (const ModuleSpec* spec : all_modules())
         for (const Command& command : spec->commands) table.add(command);
     return table;

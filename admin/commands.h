@@ -15,6 +15,7 @@ void add_roster_commands(CommandTable& table);
 void add_message_commands(CommandTable& table);
 void add_component_commands(CommandTable& table);
 void add_server_commands(CommandTable& table);
+void add_queue_commands(CommandTable& table);
 
 // Ok, or not_found: no such account.
 Task<Result<void>> check_exists(CommandContext context, Jid account);

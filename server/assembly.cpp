@@ -1,7 +1,6 @@
 #include "server/assembly.h"
 
 namespace rookery {
-
 Assembly::Assembly(std::vector<Loop*> loops, Stores stores, WorkPool& work, AssemblyOptions options)
     : stores_(stores), rings_(loops, options.ring_capacity) {
     for (unsigned i = 0; i < loops.size(); ++i)
@@ -18,9 +17,29 @@ Assembly::Assembly(std::vector<Loop*> loops, Stores stores, WorkPool& work, Asse
     }
     for (const std::unique_ptr<C2s>& service : c2s_) service->set_peers(peers);
     for (const std::unique_ptr<Components>& service : components_) service->set_peers(component_peers);
+    declare_queues(work);
     sweeper_ = std::make_unique<LogSweeper>(stores_.log, *loops.front());
 }
 
 Assembly::~Assembly() = default;
+
+void Assembly::declare_queues(WorkPool& work) {
+    for (unsigned to = 0; to < shards_.count(); ++to) {
+        for (unsigned from = 0; from < shards_.count(); ++from) {
+            if (from == to) continue;
+            shards_.at(to).queues().add({.name = "ring", .unit = "stanzas", .kind = QueueKind::queue,
+                                         .where = "shard " + std::to_string(from) + " to " + std::to_string(to),
+                                         .counts = [this, from, to] { return QueueCounts{rings_.sent(from, to), rings_.taken(from, to)}; },
+                                         .look = [this, from, to] { return QueueMember{rings_.length(from, to), rings_.capacity()}; }});
+        }
+    }
+    shards_.at(0).queues().add({.name = "work_pool", .unit = "jobs", .kind = QueueKind::queue, .where = "process",
+                                .counts = [&work] { return work.counts(); },
+                                .look = [&work] { return QueueMember{work.queued(), work.max_queued()}; }});
+}
+
+void Assembly::watch_queues() {
+    for (unsigned i = 0; i < shards_.count(); ++i) shards_.at(i).watch_queues();
+}
 
 }  // namespace rookery

@@ -32,9 +32,13 @@ public:
     Stores& stores() { return stores_; }
     C2s& c2s(unsigned shard) { return *c2s_[shard]; }
     Components& components(unsigned shard) { return *components_[shard]; }
+    // Rates of queues are known from now on (QueueBoard). Before the loops run, once.
+    void watch_queues();
     std::size_t ring_length(unsigned from, unsigned to) const { return rings_.length(from, to); }
 
 private:
+    void declare_queues(WorkPool& work);
+
     class Link final : public ShardLink {
     public:
         explicit Link(Mailboxes<Parcel>& rings) : rings_(rings) {}

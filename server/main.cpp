@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iostream>
 #include <optional>
+#include <thread>
 
 #include "admin/cli.h"
 #include "admin/commands.h"
@@ -48,7 +49,25 @@ int check(const ServerOptions& options) {
     return 0;
 }
 
-int run_verb(const CommandTable& table, const std::string& data, bool json, const std::vector<std::string>& words) {
+// Again every second, until Ctrl-C or the server's end. Not for verbs that change something.
+int watch_verb(const std::string& path, const Command& command, const Value& args) {
+    const std::string name = command.name;
+    if (name != "queues" && name != "stats" && name != "status") {
+        std::cerr << "rookery: '" << name << "' cannot be watched with --live; queues, stats and status can\n";
+        return exit_usage;
+    }
+    while (true) {
+        const Result<Value> result = ask_server(path, name, args);
+        if (!result.ok()) {
+            std::cerr << "rookery: " << result.error().message << "\n";
+            return exit_failed;
+        }
+        std::cout << on_screen(to_table(*result)) << std::flush;
+        std::this_thread::sleep_for(Seconds(1));
+    }
+}
+
+int run_verb(const CommandTable& table, const std::string& data, bool json, bool live, const std::vector<std::string>& words) {
     const Command* command = table.find(words.front());
     if (!command) {
         std::cerr << "rookery: " << table.unknown(words.front()) << " ('rookery --help' lists them)\n";
@@ -60,6 +79,7 @@ int run_verb(const CommandTable& table, const std::string& data, bool json, cons
         return exit_usage;
     }
     const std::string path = (std::filesystem::path(data) / "control").string();
+    if (live) return watch_verb(path, *command, *args);
     const Result<Value> result = ask_server(path, command->name, std::move(*args));
     if (!result.ok()) {
         std::cerr << "rookery: " << result.error().message << "\n";
@@ -99,10 +119,12 @@ int run(int argc, char** argv) {
     app.allow_extras();
     ServerOptions options{"", default_data()};
     bool json = false;
+    bool live = false;
     std::string target = ".";
     std::string file, engine;
     app.add_option("--data", options.data, "Folder of the server's data")->capture_default_str();
     app.add_flag("--json", json, "Answers as JSON");
+    app.add_flag("--live", live, "queues, stats, status: anew every second, until Ctrl-C");
     CLI::App* serving = app.add_subcommand("serve", "Run the server in the foreground");
     CLI::App* checking = app.add_subcommand("check", "Check the configuration, the certificates and the database");
     CLI::App* explaining = app.add_subcommand("explain", "Print in which order modules see stanzas");
@@ -140,7 +162,7 @@ int run(int argc, char** argv) {
         std::cout << app.help();
         return exit_usage;
     }
-    return run_verb(table, options.data, json, words);
+    return run_verb(table, options.data, json, live, words);
 }
 
 }  // namespace

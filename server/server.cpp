@@ -3,6 +3,7 @@
 #include <csignal>
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "server/storage_choice.h"
+#include "server/storage_queues.h"
 #include "storage/sql/database.h"
 #include "xmpp/payload/date_time.h"
 #include "xmpp/sasl/credentials.h"
@@ -62,6 +64,22 @@ std::string storage_state(const Database& database) {
     return trouble ? "failing since " + format_date_time(trouble->since) + ": " + trouble->error : "ok";
 }
 
+void declare_handshakes(QueueBoard& board, const ShardLoop& loop) {
+    const auto open = [](const ShardLoop::Gauges& now) { return now.handshakes_running + now.handshakes_waiting; };
+    board.add({.name = "handshakes", .unit = "connections", .kind = QueueKind::queue, .where = {},
+               .counts = [&loop, open] {
+                   const ShardLoop::Gauges now = loop.gauges();
+                   const std::uint64_t done = now.handshakes + now.handshakes_failed;
+                   return QueueCounts{done + open(now), done};
+               },
+               .look = [&loop, open] { return QueueMember{open(loop.gauges()), ShardLoopOptions().max_handshakes}; }});
+}
+
+std::size_t max_descriptors() {
+    rlimit limit{};
+    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
 }  // namespace
 
 Server::Server(ServerOptions options) : options_(std::move(options)), commands_(make_command_table()) {
@@ -102,11 +120,21 @@ void Server::start(const Plan& plan) {
         assembly_->shards().at(i).apply(plan.config.hosts);
         assembly_->components(i).configure(component_policies(plan));
     }
+    declare_queues();
+    assembly_->watch_queues();
     for (unsigned i = 0; i < count; ++i) open_listeners(plan, i);
     CommandContext context{assembly_->shards(), assembly_->stores(), *this};
     auto control = serve_control(*runtimes_[0].loop, plan.control_path, commands_, context);
     if (!control.ok()) throw std::runtime_error(control.error().message);
     control_ = std::move(*control);
+}
+
+void Server::declare_queues() {
+    declare_storage_queues(assembly_->shards().at(0).queues(), storage_->database());
+    for (unsigned i = 0; i < runtimes_.size(); ++i) declare_handshakes(assembly_->shards().at(i).queues(), *runtimes_[i].loop);
+    assembly_->shards().at(0).queues().add({.name = "sockets", .unit = "sockets", .kind = QueueKind::pool, .where = "process",
+                                            .counts = nullptr,
+                                            .look = [this] { return QueueMember{connections_left(), max_descriptors()}; }});
 }
 
 void Server::open_listeners(const Plan& plan, unsigned shard) {

@@ -61,6 +61,7 @@ private:
     using PlanPtr = std::shared_ptr<const Plan>;
 
     void start(const Plan& plan);
+    void declare_queues();
     void open_listeners(const Plan& plan, unsigned shard);
     Listener::Admit admission(const Listening& listening, unsigned shard);
     Listener::OnSocket acceptance(const Listening& listening, unsigned shard);

@@ -7,6 +7,7 @@
 #include "admin/commands.h"
 #include "core/access.h"
 #include "server/config.h"
+#include "server/storage_queues.h"
 #include "tests/support/config_merge.h"
 #include "xmpp/sasl/credentials.h"
 
@@ -110,6 +111,7 @@ TestServer::TestServer(TestServerOptions options)
 void TestServer::start() {
     assembly_ = std::make_unique<Assembly>(loops_.all(), storage_->stores(), work_);
     assembly_->shards().set_hasher(*this);
+    declare_storage_queues(assembly_->shards().at(0).queues(), storage_->database());
     const std::vector<std::shared_ptr<const HostOptions>> hosts = wanted_hosts(options_);
     for (unsigned i = 0; i < options_.shards; ++i)
         loops_.at(i).run_here([this, i, &hosts] { assembly_->shards().at(i).apply(hosts); });
