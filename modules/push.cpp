@@ -7,7 +7,8 @@
 // What for: wakes() below. For each registration at most one notification is on its way; what comes meanwhile is counted.
 //
 // Registrations are one document of the account, kept in a slot with it. What is on its way is in memory only: after a
-// restart the next message wakes the device.
+// restart the next message wakes the device, or wake_waiting() does (push_keepalive's wake_on_start): the messages that
+// nobody received are in the log.
 #include <algorithm>
 #include <array>
 #include <unordered_map>
@@ -52,6 +53,8 @@ constexpr std::size_t max_on_the_way = 10'000;  // registrations with something 
 constexpr std::size_t max_node_bytes = 1'023;
 constexpr std::size_t max_form_bytes = 8'192;
 constexpr std::size_t max_body_bytes = 1'024;   // of a message, where its text is told
+constexpr std::size_t max_looked_at = 100;      // of the messages that wait for one account, at a start
+constexpr Milliseconds between_slices{100};     // of accounts, at a start
 
 // false, true, or a text that stands for every body.
 struct IncludedBody {
@@ -144,12 +147,11 @@ bool is_in_cipher(const Stanza& message) {
            message.child(pgp_name) || message.child(openpgp_name);
 }
 
-Wakes wakes(const Route& route, NotifyOn on) {
-    const Stanza& message = *route.stanza;
+Wakes wakes(const Stanza& message, bool no_store, const Jid& account, NotifyOn on) {
     if (message.is_error() || message.message_type() == MessageType::headline) return {false, to_string(message.message_type())};
-    if (message.from.same_bare(route.account->jid())) return {false, "from another device of the account"};
+    if (message.from.same_bare(account)) return {false, "from another device of the account"};
     if (message.child(propose_name)) return {on == NotifyOn::all, "call"};
-    if (route.no_store) return {false, "no-store hint"};
+    if (no_store) return {false, "no-store hint"};
     if (!message.child(body_name).text().empty()) return {true, "body"};
     if (is_in_cipher(message)) return {true, "in cipher"};
     if (is_invitation(message)) return {on == NotifyOn::all, "invitation"};
@@ -164,12 +166,11 @@ std::string beginning(std::string text, std::size_t bytes) {
     return text;
 }
 
-Happening what_happened(const Route& route) {
+Happening what_happened(const Stanza& message, const Jid& to) {
     Happening what;
-    const Stanza& message = *route.stanza;
     what.sender = message.from.str();
     what.body = beginning(message.child(body_name).text(), max_body_bytes);
-    if (message.message_type() == MessageType::groupchat) what.room_resource = route.to.resource();
+    if (message.message_type() == MessageType::groupchat) what.room_resource = to.resource();
     return what;
 }
 
@@ -263,7 +264,9 @@ public:
         on<&Push::came_back>(our_host.hooks.session_resumed, Stage::deliver);
         on<&Push::account_removed>(our_host.hooks.account_removed, Stage::deliver);
         if (!notices().empty()) sweep_soon();
+        our_host.slots().get<PushService>().wake_waiting = [this] { run(wake_all()); };
     }
+    ~Push() override { host().slots().get<PushService>().wake_waiting = nullptr; }
 
 private:
     // --- enabling (section 5) and disabling (section 6); both run in the account's queue
@@ -367,15 +370,15 @@ private:
 
     Outcome message(Route& route) {
         if (!route.account->exists()) return Outcome::pass();
-        const Wakes verdict = wakes(route, options_.notify_on);
+        const Wakes verdict = wakes(*route.stanza, route.no_store, route.account->jid(), options_.notify_on);
         log_debug("push", {{"account", route.account->jid().str()}, {"wakes", verdict.yes}, {"why", verdict.why}});
         if (!verdict.yes || !is_taken(route)) return Outcome::pass();
         Registrations& registrations = route.account->slots().get<Registrations>();
         if (registrations.loaded) {
-            tell_all(*route.account, what_happened(route));
+            tell_all(*route.account, what_happened(*route.stanza, route.to));
             return Outcome::pass();
         }
-        if (registrations.early.size() < Registrations::max_early) registrations.early.push_back(what_happened(route));
+        if (registrations.early.size() < Registrations::max_early) registrations.early.push_back(what_happened(*route.stanza, route.to));
         if (!std::exchange(registrations.loading, true)) run(load_and_tell(route.account));
         return Outcome::pass();
     }
@@ -420,6 +423,45 @@ private:
             hasten(*notice, now);
         notice->news = true;
         sweep_soon();
+    }
+
+    // --- after a start
+
+    // All accounts with registrations that are at home here.
+    Task<void> wake_all() {
+        const std::string key = document_key;
+        for (std::uint64_t after = 0;;) {
+            Result<std::vector<DocumentOwner>> owners =
+                co_await stores().documents.find_owners(key, after, DocumentStore::max_owners);
+            if (!owners.ok()) log_warning("push_not_woken", {{"domain", host().domain()}, {"reason", owners.error().message}});
+            if (!owners.ok() || owners->empty()) co_return;
+            for (const DocumentOwner& one : *owners) {
+                after = one.account;
+                if (one.owner.domain() != host().domain() || &shard().all().home(one.owner) != &shard()) continue;
+                Task<void> waking = wake(one.owner);
+                co_await waking;
+            }
+            co_await pause(loop(), between_slices);
+        }
+    }
+
+    // Once for all that waits, as for the last of it.
+    Task<void> wake(Jid jid) {
+        Result<std::vector<WaitingMessage>> waiting = co_await stores().log.load_waiting(jid, 0, max_looked_at);
+        if (!waiting.ok()) co_return;
+        std::vector<Happening> happened;
+        for (const WaitingMessage& one : *waiting) {
+            const std::optional<Stanza> message = parse_stanza(one.stanza_xml);
+            if (message && wakes(*message, false, jid, options_.notify_on).yes) happened.push_back(what_happened(*message, message->to));
+        }
+        if (happened.empty()) co_return;
+        Result<AccountPtr> account = co_await shard().load_account(jid);
+        if (!account.ok()) co_return;
+        const bool known = co_await load(*account);
+        if (!known) co_return;
+        for (Registration& one : (*account)->slots().get<Registrations>().all)
+            one.unread = static_cast<unsigned>(happened.size()) - 1;
+        tell_all(**account, happened.back());
     }
 
     // The client is connected: it has some time from the first message on that it says nothing to.

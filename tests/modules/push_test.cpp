@@ -359,6 +359,61 @@ TEST_P(PushTest, GoesWithTheAccount) {
     EXPECT_EQ(service_.receive(), "");
 }
 
+// --- after a start ------------------------------------------------------------------------------------------------------
+
+class PushAfterStart : public testing::TestWithParam<unsigned> {
+protected:
+    static TestServerOptions options(bool wake) {
+        TestServerOptions wanted{.shards = GetParam(), .components = {{"push.localhost", "secret"}}};
+        wanted.modules = {{"push_keepalive", wake ? "wake_on_start: true" : ""}};
+        return wanted;
+    }
+    // Messages come for a phone whose service is away; then the server is started again, and the service is back.
+    static std::string told_after_restart(bool wake, const std::vector<std::string>& messages) {
+        TestServer server(options(wake));
+        TestClient phone(server, "juliet@localhost/phone");
+        phone.ask(enable);
+        phone.leave();
+        TestClient romeo(server, "romeo@localhost/orchard");
+        for (const std::string& message : messages) romeo.send(message);
+        server.restart();
+        TestComponent service(server, "push.localhost");
+        EXPECT_TRUE(server.advance(Seconds(8)).ok());
+        EXPECT_EQ(service.receive(), "");
+        EXPECT_TRUE(server.advance(Seconds(8)).ok());
+        return service.receive();
+    }
+};
+
+TEST_P(PushAfterStart, WakesOnceWhomMessagesWaitFor) {
+    const std::string told = told_after_restart(true, {chat(hello), chat(hello), chat("<received xmlns='urn:xmpp:receipts' id='m'/>")});
+    EXPECT_EQ(count(told, "<iq "), 1u);
+    EXPECT_THAT(told, AllOf(HasSubstr("node='n1'"), HasSubstr("<field var='message-count'><value>2</value></field>"),
+                            HasSubstr("<value>New message</value>")));
+}
+
+TEST_P(PushAfterStart, NotWhomNothingToReadWaitsFor) {
+    EXPECT_EQ(told_after_restart(true, {}), "");
+    EXPECT_EQ(told_after_restart(true, {chat("<received xmlns='urn:xmpp:receipts' id='m'/>")}), "");
+}
+
+TEST_P(PushAfterStart, NotUnlessItIsAskedFor) { EXPECT_EQ(told_after_restart(false, {chat(hello)}), ""); }
+
+TEST_P(PushAfterStart, NotWhoIsBackByThen) {
+    TestServer server(options(true));
+    TestClient romeo(server, "romeo@localhost/orchard");
+    TestClient(server, "juliet@localhost/phone").ask(enable);
+    romeo.send(chat(hello));
+    server.restart();
+    TestComponent service(server, "push.localhost");
+    TestClient phone(server, "juliet@localhost/phone");
+    EXPECT_THAT(phone.ask("<presence/>"), HasSubstr("hello"));
+    EXPECT_TRUE(server.advance(Seconds(40)).ok());
+    EXPECT_EQ(service.receive(), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(shards, PushAfterStart, testing::Values(1u, 2u));
+
 // --- options ------------------------------------------------------------------------------------------------------------
 
 class PushOptionsTest : public PushTest {
