@@ -19,7 +19,6 @@ constexpr Milliseconds look_at_output{100};
 constexpr Milliseconds look_at_unsaved{100};  // and what is still there at the next look is saved
 constexpr Seconds before_saving_again{1};  // storage failed
 constexpr Seconds settling_patience{1};  // before <r/> is answered by what is settled so far
-constexpr Seconds between_questions{1};  // to the client, unless somebody waits for the answer
 constexpr Seconds late{3};               // from here on what is sent again says when it was sent first
 
 bool has_delay(const Stanza& stanza) { return bool(stanza.child(Delay::name)); }
@@ -36,8 +35,6 @@ struct C2sSession::Managed {
     std::size_t max_stanzas = 0;
     std::size_t max_bytes = 0;
     SteadyTime lost_at;
-    SteadyTime asked_at;
-    TimerId ask_timer = 0;       // until the client is asked again
     TimerId ack_timer = 0;       // while the client owes an <a/>
     TimerId question_timer = 0;  // while we owe one
     TimerId away_timer = 0;      // while the client is away
@@ -58,7 +55,7 @@ void C2sSession::deliver(const StanzaPtr& stanza, const Jid& to, const Handover&
     connection_->write(*stanza, to);
     if (handover.ticket) connection_->keep_while_behind(handover.ticket);
     if (!managed_ && handover.log_id != 0) note_handed(handover.log_id);
-    if (managed_) ask_when_due();
+    if (managed_ && managed_->counts.take_question()) ask();
 }
 
 bool C2sSession::is_taken_by_others(const StanzaPtr& stanza, const Jid& to, const Handover& handover) {
@@ -216,7 +213,7 @@ bool C2sSession::acknowledge(std::uint32_t h) {
         if (sent.log_id != 0) received(sent.log_id);
     if (std::ranges::any_of(*done, [](const SentStanza& sent) { return sent.refuses.has_value(); })) send_acknowledgement();
     c2s_.loop().cancel(std::exchange(managed_->ack_timer, 0));
-    if (connection_) ask_when_due();
+    if (connection_ && managed_->counts.take_question()) ask();
     return true;
 }
 
@@ -225,22 +222,7 @@ void C2sSession::received(std::uint64_t log_id) {
     if (account) account->host().message_log().received(*account, log_id);
 }
 
-// A question and its answer cost as much as the message: a client that is told much is asked once in a while.
-void C2sSession::ask_when_due() {
-    if (!managed_->counts.may_ask()) return;
-    const SteadyTime due = managed_->asked_at + between_questions;
-    const SteadyTime now = c2s_.loop().clock().steady_now();
-    if (managed_->counts.is_urgent() || now >= due) return ask(now);
-    if (managed_->ask_timer != 0) return;
-    managed_->ask_timer = c2s_.loop().after(due - now, [this] {
-        managed_->ask_timer = 0;
-        ask_when_due();
-    });
-}
-
-void C2sSession::ask(SteadyTime now) {
-    managed_->counts.note_asked();
-    managed_->asked_at = now;
+void C2sSession::ask() {
     connection_->write("<r xmlns='urn:xmpp:sm:3'/>");
     managed_->ack_timer = c2s_.loop().after(managed_->ack_timeout, [this] {
         managed_->ack_timer = 0;
@@ -342,8 +324,7 @@ void C2sSession::resend() {
             connection_->write(copy, sent.to);
         }
     }
-    managed_->asked_at = {};
-    ask_when_due();
+    if (managed_->counts.take_question()) ask();
 }
 
 // The session is over. What its client never acknowledged goes to others, waits for the next one, or its senders hear.
@@ -373,8 +354,7 @@ void C2sSession::redeliver(const AccountPtr& account, const SentStanza& sent) {
 }
 
 void C2sSession::cancel_timers() {
-    for (TimerId* timer : {&managed_->ask_timer, &managed_->ack_timer, &managed_->question_timer, &managed_->away_timer,
-                           &managed_->save_timer})
+    for (TimerId* timer : {&managed_->ack_timer, &managed_->question_timer, &managed_->away_timer, &managed_->save_timer})
         c2s_.loop().cancel(std::exchange(*timer, 0));
 }
 

@@ -84,8 +84,7 @@ private:
     void save_after(Duration delay);
     void save_unsaved();
     Task<void> save(std::shared_ptr<C2sSession> self, std::shared_ptr<Account> account, SentStanza sent);
-    void ask_when_due();
-    void ask(SteadyTime now);
+    void ask();
     void redeliver(const std::shared_ptr<Account>& account, const SentStanza& sent);
     void cancel_timers();
     void start_waiting();

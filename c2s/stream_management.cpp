@@ -22,7 +22,6 @@ void StreamManagement::push(SentStanza sent) {
     waiting_bytes_ += sent.bytes;
     messages_ += sent.stanza->is_message();
     refusals_ += sent.refuses.has_value();
-    awaited_ += is_awaited(sent);
     waiting_.push_back(std::move(sent));
     news_ = true;
 }
@@ -52,10 +51,7 @@ bool StreamManagement::note_saved(const StanzaPtr& stanza, std::uint64_t log_id)
     if (at == waiting_.end()) return false;
     at->saving = false;
     at->log_id = log_id;
-    if (log_id == 0) return true;
-    awaited_ -= is_awaited(*at);
-    at->ticket.reset();
-    awaited_ += is_awaited(*at);
+    if (log_id != 0) at->ticket.reset();
     return true;
 }
 
@@ -83,11 +79,13 @@ void StreamManagement::forget(const SentStanza& sent) {
     waiting_bytes_ -= sent.bytes;
     messages_ -= sent.stanza->is_message();
     refusals_ -= sent.refuses.has_value();
-    awaited_ -= is_awaited(sent);
 }
 
-bool StreamManagement::may_ask() const {
-    return !asked_ && news_ && (messages_ > 0 || waiting_.size() >= unasked_stanzas);
+bool StreamManagement::take_question() {
+    if (asked_ || !news_ || (messages_ == 0 && waiting_.size() < unasked_stanzas)) return false;
+    asked_ = true;
+    news_ = false;
+    return true;
 }
 
 }  // namespace rookery

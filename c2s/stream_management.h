@@ -56,13 +56,10 @@ public:
     // comes after; refusals of that are dropped.
     void go_on_from(std::uint32_t h, std::uint32_t issued);
 
-    // Should the client be asked for an acknowledgement? For messages, and for the rest when much has gathered; never twice
-    // at a time, nor again of the same stanzas: a client that counts too few would be asked for ever (@xmpp/client 0.14.0,
-    // docs/clients.md).
-    bool may_ask() const;
-    // Somebody waits for the answer, or much has gathered: it is to be asked at once.
-    bool is_urgent() const { return awaited_ > 0 || waiting_.size() >= unasked_stanzas; }
-    void note_asked() { asked_ = true, news_ = false; }
+    // Should the client be asked for an acknowledgement now? At once for messages, for the rest when much has gathered;
+    // never twice at a time, nor again of the same stanzas: a client that counts too few would be asked for ever (@xmpp/client
+    // 0.14.0, docs/clients.md). True: the caller asks.
+    bool take_question();
     bool asked() const { return asked_; }
     // Over to another connection: what was asked there is not answered here.
     void forget_question() { asked_ = false, news_ = true; }
@@ -72,8 +69,8 @@ public:
 private:
     std::uint32_t count(std::uint32_t number) const { return number - received_before_; }
     void forget(const SentStanza& sent);
+    void forget(const SentStanza& sent);
     static bool is_unsaved(const SentStanza& sent) { return sent.ticket && !sent.saving; }
-    static bool is_awaited(const SentStanza& sent) { return sent.ticket || sent.refuses; }
 
     std::vector<SentStanza> waiting_;
     std::size_t waiting_bytes_ = 0;
@@ -81,7 +78,6 @@ private:
     std::uint32_t received_before_;
     std::uint16_t messages_ = 0;  // of waiting_
     std::uint16_t refusals_ = 0;  // of these
-    std::uint16_t awaited_ = 0;   // of all
     bool asked_ = false;
     bool news_ = false;  // something was sent since the last question
 };

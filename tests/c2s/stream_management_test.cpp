@@ -79,34 +79,16 @@ TEST_P(Resumption, CountsWhatTheClientSent) {
 TEST_P(Resumption, AsksForAnAcknowledgementOnceAtATime) {
     romeo.send(chat("juliet@localhost", "1") + chat("juliet@localhost", "2") + chat("juliet@localhost", "3"));
     EXPECT_EQ(count_of(juliet.receive(), question), 1u);
-    EXPECT_EQ(juliet.ask(answer(1)), "");
-    EXPECT_TRUE(server.advance(Seconds(1)));
-    EXPECT_EQ(juliet.receive(), question);
-    EXPECT_EQ(juliet.ask(answer(3)), "");
-    EXPECT_TRUE(server.advance(Seconds(2)));
-    EXPECT_EQ(juliet.receive(), "");
-}
-
-TEST_P(Resumption, AsksAtOnceWhenASenderWaits) {
-    romeo.ask(enable);
-    romeo.send(chat("juliet@localhost", "1") + chat("juliet@localhost", "2"));
-    EXPECT_EQ(count_of(juliet.receive(), question), 1u);
     EXPECT_EQ(juliet.ask(answer(1)), question);
-    EXPECT_EQ(juliet.ask(answer(2)), "");
-    romeo.send(chat("juliet@localhost", "3"));
-    EXPECT_EQ(count_of(juliet.receive(), question), 1u);
+    EXPECT_EQ(juliet.ask(answer(3)), "");
 }
 
 // @xmpp/client 0.14.0 does not count answers to its requests: it would be asked as fast as it answers.
 TEST_P(Resumption, AClientThatCountsTooFewIsNotAskedForEver) {
     romeo.send(chat("juliet@localhost", "1") + chat("juliet@localhost", "2"));
     EXPECT_EQ(count_of(juliet.receive(), question), 1u);
-    EXPECT_EQ(juliet.ask(answer(0)), "");
-    EXPECT_TRUE(server.advance(Seconds(1)));
-    EXPECT_EQ(juliet.receive(), question);  // of the second
+    EXPECT_EQ(juliet.ask(answer(0)), question);  // of the second
     EXPECT_EQ(juliet.ask(answer(1)), "");
-    EXPECT_TRUE(server.advance(Seconds(1)));
-    EXPECT_EQ(juliet.receive(), "");
     romeo.send(chat("juliet@localhost", "3"));
     EXPECT_EQ(count_of(juliet.receive(), question), 1u);
 }
