@@ -69,7 +69,6 @@ public:
 private:
     std::uint32_t count(std::uint32_t number) const { return number - received_before_; }
     void forget(const SentStanza& sent);
-    void forget(const SentStanza& sent);
     static bool is_unsaved(const SentStanza& sent) { return sent.ticket && !sent.saving; }
 
     std::vector<SentStanza> waiting_;

@@ -7,7 +7,7 @@ SHORT, LONG = 20, 200
 
 async def play(round):
     round.use(round.stage.big_server())
-    await round.begin(accounts=12, rate=500)
+    await round.begin(rate=500)
     await round.pause(0.1, 0.7)
     round.killed()
     await round.restart()

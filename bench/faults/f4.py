@@ -9,7 +9,6 @@ from faults.server import PASSWORD, account_name
 
 NAME = "PostgreSQL restarted, killed, its connections ended, standing still; kill -9 with it"
 SHORT, LONG = 5, 40
-ACCOUNTS = 12
 BACK_SECONDS = 3
 AWAY_SHORT, AWAY_LONG = 0.7, 5
 STILL_SHORT, STILL_LONG = 1.5, 30
@@ -32,8 +31,8 @@ async def play(round):
     server = round.make_server(template=None, more=cluster.config(database))
     server.spawn()
     server._wait_for_port(server.port)
-    server.after_start([(account_name(i), PASSWORD) for i in range(ACCOUNTS)])
-    await round.begin(accounts=ACCOUNTS, rate=300, patience=90)
+    server.after_start([(account_name(i), PASSWORD) for i in range(round.accounts)])
+    await round.begin(rate=300, patience=90)
     await round.pause(0.2, 0.4)
     sessions = {client.name: client.session for client in round.load.steady}
     fault = FAULTS[round.number % len(FAULTS)]

@@ -6,6 +6,7 @@ import time
 from faults.client import Client
 from faults.server import account_name
 
+ACCOUNTS_SHORT, ACCOUNTS_LONG = 12, 100
 WINDOW = 60           # messages a client has under way
 SETTLE_SECONDS = 20   # until everything is accepted or refused ...
 HAND_SECONDS = 6      # ... and then in the hands of its recipients
@@ -13,7 +14,7 @@ EXTRA_SECONDS = 0.1   # for what comes once too often
 
 
 class Load:
-    def __init__(self, place, ledger, seed, accounts=12, rate=400, patience=3.0, mark=lambda event: None,
+    def __init__(self, place, ledger, seed, accounts, rate=400, patience=3.0, mark=lambda event: None,
                  settle_seconds=SETTLE_SECONDS):
         """`rate`: messages per second of all together."""
         self.settle_seconds = settle_seconds

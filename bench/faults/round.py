@@ -9,9 +9,8 @@ import traceback
 
 from faults.checker import Counts, judge
 from faults.ledger import Ledger
-from faults.load import Load
+from faults.load import ACCOUNTS_LONG, ACCOUNTS_SHORT, Load
 from faults.server import PASSWORD, Server
-
 
 
 @dataclasses.dataclass
@@ -82,13 +81,19 @@ class Round:
     def use(self, server):
         self.server = server
 
-    async def begin(self, place=None, **load):
+    @property
+    def accounts(self):
+        """How many talk."""
+        return self.scaled(ACCOUNTS_SHORT, ACCOUNTS_LONG)
+
+    async def begin(self, place=None, accounts=None, **load):
         """Starts the server unless it runs, and the talk."""
         if not self.server.alive:
             self.server.spawn()
             await self.server.serving()
         self.place = place or Place(self.server.ip, self.server.port)
-        self.load = Load(self.place, self.ledger, f"{self.result.seed} {self.number}", mark=self.mark, **load)
+        self.load = Load(self.place, self.ledger, f"{self.result.seed} {self.number}", accounts or self.accounts,
+                         mark=self.mark, **load)
         await self.load.everybody_in()
         self.load.begin()
 

@@ -7,10 +7,10 @@ import tempfile
 
 import servers
 from faults import filling, full_log, shim
+from faults.load import ACCOUNTS_LONG
 from faults.postgres import Cluster
 from faults.server import Ended, Server, make_template
 
-ACCOUNTS = 60
 CACHE = pathlib.Path(tempfile.gettempdir())
 
 
@@ -37,7 +37,7 @@ class Stage:
         return folder
 
     def _make_accounts(self, folder):
-        make_template(folder.parent, self.certificate, ACCOUNTS)
+        make_template(folder.parent, self.certificate, ACCOUNTS_LONG)
         (folder / "control").unlink(missing_ok=True)
 
     def _make_full_log(self, folder):
@@ -45,9 +45,9 @@ class Stage:
         full_log.fill(folder)
 
     def _make_million(self, folder):
-        """Made once for all commands whose server has the same tables: it takes ten seconds."""
+        """Made once for all commands whose server has the same tables and accounts: it takes ten seconds."""
         accounts = self.template("accounts")
-        tables = hashlib.sha256(filling.tables_of(accounts).encode()).hexdigest()[:12]
+        tables = hashlib.sha256(filling.tables_of(accounts).encode()).hexdigest()[:12] + f"-{ACCOUNTS_LONG}"
         shutil.copytree(filling.cached(CACHE / f"rookery-million-{os.getuid()}-{tables}", accounts), folder)
 
     def shim(self, folder):
