@@ -28,6 +28,7 @@ namespace {
 constexpr const char* extended_ns = "urn:xmpp:mam:2#extended";
 constexpr const char* groupchat_field_ns = "urn:xmpp:mam:2#groupchat-field";
 constexpr const char* fulltext_ns = "urn:xmpp:fulltext:0";
+constexpr const char* rsm_ns = "http://jabber.org/protocol/rsm";
 const xml::Name query_name{mam_ns, "query"};
 const xml::Name result_name{mam_ns, "result"};
 const xml::Name fin_name{mam_ns, "fin"};
@@ -172,7 +173,7 @@ Mam::Mam(Host& our_host, const MamOptions& options) : Module(our_host), options_
     iq<&Mam::metadata>(IqType::get, metadata_name, At::account, Asker::owner);
     iq<&Mam::get_preferences>(IqType::get, ArchivePreferences::name, At::account, Asker::owner);
     iq<&Mam::set_preferences>(IqType::set, ArchivePreferences::name, At::account, Asker::owner);
-    for (const char* ns : {mam_ns, extended_ns, groupchat_field_ns, fulltext_ns}) {
+    for (const char* ns : {mam_ns, extended_ns, groupchat_field_ns, fulltext_ns, rsm_ns}) {
         feature(ns, At::account);
         feature(ns, At::host);  // COMPAT: clients of before 2017 look here
     }
