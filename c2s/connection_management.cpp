@@ -83,6 +83,7 @@ void Connection::enable_management(xml::View request) {
     xml::Element answer = nonza("enabled");
     if (resumable)
         answer.set("id", session_->resumption_id()).set("resume", "true").set("max", std::to_string(wait.count()));
+    if (resumable && !options->location.empty()) answer.set("location", options->location);
     stream_.write(answer);
 }
 

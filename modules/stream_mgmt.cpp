@@ -9,6 +9,7 @@ struct StreamMgmtOptions {
     Seconds resume_timeout{300};
     std::optional<Seconds> max_resume_timeout;
     Seconds ack_timeout{60};
+    std::optional<std::string> location;
     std::size_t max_ack_queue = 1'000;
     ByteSize max_ack_size = 4_MB;
 };
@@ -21,6 +22,7 @@ public:
         offered.resume_timeout = options.resume_timeout;
         offered.max_resume_timeout = options.max_resume_timeout.value_or(options.resume_timeout);
         offered.ack_timeout = options.ack_timeout;
+        offered.location = options.location.value_or("");
         offered.max_ack_queue = options.max_ack_queue;
         offered.max_ack_bytes = static_cast<std::size_t>(options.max_ack_size.bytes);
         stream_feature(xml::Element("urn:xmpp:sm:3", "sm"), StreamPhase::logged_in);
@@ -39,6 +41,8 @@ extern const ModuleSpec stream_mgmt_module =
                 "The longest a client may ask for (as resume_timeout where it is not set)")
         .option("ack_timeout", &StreamMgmtOptions::ack_timeout,
                 "A client that owes an acknowledgement for so long has lost its connection", at_least(Seconds(1)))
+        .option("location", &StreamMgmtOptions::location,
+                "Where a client that lost its connection tries first to come back, as name:port or [address]:port (as it came where it is not set)")
         .option("max_ack_queue", &StreamMgmtOptions::max_ack_queue,
                 "Stanzas sent to a client and not acknowledged; past that its session ends and its messages wait for the next",
                 at_least(std::size_t{1}))
