@@ -268,6 +268,7 @@ TEST(Config, ComponentListeners) {
     EXPECT_EQ(good(listen(", password: x, access: all")).global.listen.at(0).password, "x");
     EXPECT_TRUE(contains(error_of(listen("")), "needs 'hosts'"));
     EXPECT_TRUE(contains(error_of(listen(", hosts: {}")), "needs 'hosts'"));
+    // D10
     EXPECT_TRUE(contains(error_of(listen(", hosts: {a.org: {password: ''}}")), "'password' must not be empty"));
     EXPECT_TRUE(contains(error_of(listen(", password: ''")), "'password' must not be empty"));
     EXPECT_TRUE(contains(error_of(listen(", hosts: {a.org: {}}")), "'password' is missing"));
