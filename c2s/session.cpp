@@ -66,7 +66,17 @@ bool C2sSession::is_taken_by_others(const StanzaPtr& stanza, const Jid& to, cons
 
 bool C2sSession::was_handed(std::uint64_t log_id) const {
     if (std::ranges::find(handed_, log_id, &Handed::log_id) != handed_.end()) return true;
-    return managed_ && std::ranges::find(managed_->counts.waiting(), log_id, &SentStanza::log_id) != managed_->counts.waiting().end();
+    return managed_ && managed_->counts.has(log_id);
+}
+
+// Who does not say what he has got it if he was there.
+bool C2sSession::was_handed(const StanzaPtr& stanza, WallTime at) const {
+    return managed_ ? managed_->counts.has(stanza) : since() < at;
+}
+
+void C2sSession::received_elsewhere(const StanzaPtr& stanza) {
+    const std::uint64_t log_id = managed_ ? managed_->counts.note_received_elsewhere(stanza) : 0;
+    if (log_id != 0) received(log_id);
 }
 
 // Without stream management the client never says what it has: what its kernel has acknowledged is the best there is.
@@ -209,12 +219,21 @@ bool C2sSession::acknowledge(std::uint32_t h) {
     const auto done = managed_->counts.acknowledge(h);
     if (!done) return false;
     c2s_.shard().flows().unacknowledged.out += done->size();
-    for (const SentStanza& sent : *done)
-        if (sent.log_id != 0) received(sent.log_id);
+    for (const SentStanza& sent : *done) received(sent);
     if (std::ranges::any_of(*done, [](const SentStanza& sent) { return sent.refuses.has_value(); })) send_acknowledgement();
     c2s_.loop().cancel(std::exchange(managed_->ack_timer, 0));
     if (connection_ && managed_->counts.take_question()) ask();
     return true;
+}
+
+// What is in no log the other sessions know of from here only.
+void C2sSession::received(const SentStanza& sent) {
+    if (sent.log_id != 0) return received(sent.log_id);
+    if (!sent.stanza->is_message()) return;
+    const AccountPtr account = c2s_.shard().find_account(jid().bare_str());
+    if (!account || account->sessions().size() < 2) return;
+    for (const SessionPtr& session : account->sessions())
+        if (session.get() != this) session->received_elsewhere(sent.stanza);
 }
 
 void C2sSession::received(std::uint64_t log_id) {
@@ -346,11 +365,12 @@ void C2sSession::end() {
 
 // What the account itself said (copies, pages of the archive) was for this session alone.
 void C2sSession::redeliver(const AccountPtr& account, const SentStanza& sent) {
+    if (sent.received_elsewhere) return;
     if (!sent.stanza->is_message() || sent.stanza->is_error() || sent.stanza->from == account->jid()) return;
     auto route = std::make_unique<Route>(std::make_shared<Stanza>(*sent.stanza), sent.to.empty() ? sent.stanza->to : sent.to);
     route->log_id = sent.log_id;
     route->ticket = sent.ticket;
-    c2s_.shard().router().redeliver(account, std::move(route));
+    c2s_.shard().router().redeliver(account, std::move(route), sent.stanza, sent.at);
 }
 
 void C2sSession::cancel_timers() {

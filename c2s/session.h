@@ -23,6 +23,8 @@ public:
     void deliver(const StanzaPtr& stanza, const Jid& to, const Handover& handover) override;
     void close(const StreamError& error) override;
     bool was_handed(std::uint64_t log_id) const override;
+    bool was_handed(const StanzaPtr& stanza, WallTime at) const override;
+    void received_elsewhere(const StanzaPtr& stanza) override;
     bool acknowledges() const override { return managed(); }
     void wait_for_client(Seconds patience) override;
     SteadyTime last_heard() const override { return connection_ ? connection_->last_heard() : SteadyTime{}; }
@@ -78,6 +80,7 @@ private:
     bool refuses_ours(const Stanza& stanza, const Handover& handover) const;
     void give_up();
     void received(std::uint64_t log_id);
+    void received(const SentStanza& sent);
     void note_handed(std::uint64_t log_id);
     void look_again_later();
     void save_soon();

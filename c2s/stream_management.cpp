@@ -52,7 +52,22 @@ bool StreamManagement::note_saved(const StanzaPtr& stanza, std::uint64_t log_id)
     at->saving = false;
     at->log_id = log_id;
     if (log_id != 0) at->ticket.reset();
-    return true;
+    return !at->received_elsewhere;
+}
+
+std::uint64_t StreamManagement::note_received_elsewhere(const StanzaPtr& stanza) {
+    const auto at = std::ranges::find(waiting_, stanza, &SentStanza::stanza);
+    if (at == waiting_.end()) return 0;
+    at->received_elsewhere = true;
+    at->ticket.reset();
+    return at->log_id;
+}
+
+// Also under an id that another session saved it as.
+bool StreamManagement::has(std::uint64_t log_id) const {
+    return std::ranges::any_of(waiting_, [log_id](const SentStanza& sent) {
+        return sent.log_id == log_id || (sent.ticket && sent.ticket->saved_as() == log_id);
+    });
 }
 
 std::uint32_t StreamManagement::handled(std::uint32_t settled) const {

@@ -25,6 +25,7 @@ struct SentStanza {
     std::size_t bytes = 0;     // about
     WallTime at;
     std::optional<std::uint32_t> refuses = {};  // a stanza of the client's, by its ticket's number
+    bool received_elsewhere = false;            // another session's client has it
     bool looked_at = false;                     // by take_overdue()
     bool saving = false;                        // on its way to the log
 };
@@ -44,8 +45,12 @@ public:
     // Of these, what was there at the last call already.
     std::vector<SentStanza> take_overdue();
     bool has_unsaved() const { return std::ranges::any_of(waiting_, is_unsaved); }
-    // One of them is in the log now, or not after all (0). False: it has been acknowledged meanwhile.
+    // One of them is in the log now, or not after all (0). False: it has been acknowledged meanwhile, here or elsewhere.
     bool note_saved(const StanzaPtr& stanza, std::uint64_t log_id);
+    // Its sender need not wait for it here. Its id in the log, or 0.
+    std::uint64_t note_received_elsewhere(const StanzaPtr& stanza);
+    bool has(std::uint64_t log_id) const;
+    bool has(const StanzaPtr& stanza) const { return std::ranges::find(waiting_, stanza, &SentStanza::stanza) != waiting_.end(); }
     std::size_t waiting_bytes() const { return waiting_bytes_; }
     std::uint32_t acknowledged() const { return acknowledged_; }  // the client's last h
 

@@ -49,12 +49,13 @@ bool was_received(Account& account, const Route& route) {
     return route.log_id != 0 && ledger.loaded() && !ledger.waits(route.log_id);
 }
 
-// In their hands, unacknowledged. What was for all clients all of them got.
-bool others_have(const Account& account, const Route& route) {
+// In their hands, unacknowledged.
+bool others_have(const Account& account, const Route& route, const StanzaPtr& handed, WallTime at) {
     const Delivery delivery = decide_delivery(account, *route.stanza, route.to);
     if (delivery.verdict != Delivery::Verdict::sessions) return false;
-    return route.to.is_bare() || std::ranges::any_of(delivery.sessions, [&route](const SessionPtr& session) {
-        return route.log_id != 0 && session->was_handed(route.log_id);
+    return std::ranges::any_of(delivery.sessions, [&](const SessionPtr& session) {
+        const bool may_have_it = route.to.is_bare() || session->acknowledges();  // the others know nothing but who was there
+        return (may_have_it && session->was_handed(handed, at)) || (route.log_id != 0 && session->was_handed(route.log_id));
     });
 }
 
@@ -270,14 +271,14 @@ Task<void> Router::deliver(const AccountPtr& account, RoutePtr route) {
     return {};
 }
 
-void Router::redeliver(const AccountPtr& account, RoutePtr route) {
+void Router::redeliver(const AccountPtr& account, RoutePtr route, StanzaPtr handed, WallTime at) {
     route->account = account;
-    account->enqueue(deliver_again(account, std::move(route)));
+    account->enqueue(deliver_again(account, std::move(route), std::move(handed), at));
 }
 
-Task<void> Router::deliver_again(AccountPtr account, RoutePtr route) {
+Task<void> Router::deliver_again(AccountPtr account, RoutePtr route, StanzaPtr handed, WallTime at) {
     if (route->log_id == 0 && route->ticket) route->log_id = route->ticket->saved_as();  // while this waited for its turn
-    if (was_received(*account, *route) || others_have(*account, *route)) co_return;
+    if (was_received(*account, *route) || others_have(*account, *route, handed, at)) co_return;
     Task<void> rest = deliver(account, std::move(route));
     if (rest) co_await rest;
 }

@@ -48,7 +48,8 @@ public:
 
     // A message whose session is gone before its client acknowledged it. Its hooks have run. Those it reached otherwise
     // are not bothered again; else it is delivered, kept or refused like a new one.
-    void redeliver(const std::shared_ptr<Account>& account, RoutePtr route);
+    // `handed`: the stanza as it was handed to them all then, `at`.
+    void redeliver(const std::shared_ptr<Account>& account, RoutePtr route, StanzaPtr handed, WallTime at);
 
     // For domains that are not ours; null: remote-server-not-found. Outlives its use here.
     void set_remote(RemoteRouter* remote) { remote_ = remote; }
@@ -76,7 +77,7 @@ private:
 
     Task<void> deliver(const std::shared_ptr<Account>& account, RoutePtr route);
     Task<void> deliver_behind(std::shared_ptr<Account> account, RoutePtr route);
-    Task<void> deliver_again(std::shared_ptr<Account> account, RoutePtr route);
+    Task<void> deliver_again(std::shared_ptr<Account> account, RoutePtr route, StanzaPtr handed, WallTime at);
     Task<void> finish_received(std::shared_ptr<Account> account, RoutePtr route, Task<Outcome> waiting);
     Task<void> undelivered(const std::shared_ptr<Account>& account, RoutePtr route);
     Task<void> settle(RoutePtr route, Hook<Route>& hook);

@@ -63,6 +63,10 @@ public:
     virtual bool acknowledges() const = 0;
     // Has it been handed this message of the account's log, without a word from the client since?
     virtual bool was_handed(std::uint64_t log_id) const = 0;
+    // The same of one that is in no log; `at`: about when it was handed to everybody who was there.
+    virtual bool was_handed(const StanzaPtr& stanza, WallTime at) const = 0;
+    // Another of the account's sessions received it: nobody waits any more for this one to do so.
+    virtual void received_elsewhere(const StanzaPtr& stanza) = 0;
     // How long it waits for its client when that has lost its connection, also when it has already (XEP-0198). Nothing to
     // sessions that cannot be resumed.
     virtual void wait_for_client(Seconds patience) = 0;

@@ -265,6 +265,7 @@ TEST_P(Resumption, WhatNobodyCameBackForWaitsForTheNextSession) {
 TEST_P(Resumption, AnotherSessionThatHadItIsNotBothered) {
     TestClient other(server, "juliet@localhost/chamber");
     other.become_available();
+    EXPECT_TRUE(server.advance(Milliseconds(1)));  // it was there before
     romeo.send(chat("juliet@localhost", "to all"));
     EXPECT_THAT(other.receive(), HasSubstr("to all"));
     romeo.send(chat("juliet@localhost/balcony", "to the one"));
@@ -273,6 +274,30 @@ TEST_P(Resumption, AnotherSessionThatHadItIsNotBothered) {
     const std::string got = other.receive();
     EXPECT_THAT(got, Not(HasSubstr("to all")));
     EXPECT_THAT(got, HasSubstr("to the one"));
+}
+
+// The second was not there yet when the first was handed it, and no log has it.
+TEST_P(Resumption, AnotherSessionThatCameLaterGetsIt) {
+    romeo.ask(enable);
+    TestClient other(server, "juliet@localhost/chamber");
+    romeo.send(chat("juliet@localhost", "to all"));
+    other.become_available();
+    EXPECT_THAT(other.receive(), Not(HasSubstr("to all")));
+    juliet.leave();
+    EXPECT_THAT(other.receive(), HasSubstr("to all"));
+}
+
+TEST_P(Resumption, WhatAnotherSessionAcknowledgedComesToNobodyAgain) {
+    romeo.ask(enable);
+    TestClient other(server, "juliet@localhost/chamber");
+    other.become_available();
+    other.ask(enable);
+    romeo.send(chat("juliet@localhost", "to all"));
+    EXPECT_THAT(other.receive(), HasSubstr("to all"));
+    other.ask(answer(1));
+    EXPECT_EQ(romeo.ask(question), answer(1));
+    juliet.leave();
+    EXPECT_THAT(other.receive(), Not(HasSubstr("to all")));
 }
 
 TEST_P(Resumption, AClosedStreamIsNotResumed) {

@@ -1,7 +1,6 @@
 #include "tests/simulation/history.h"
 
 #include <algorithm>
-#include <set>
 
 namespace rookery::test {
 namespace {
@@ -10,8 +9,8 @@ std::string name(std::size_t message) { return "message " + std::to_string(messa
 
 }  // namespace
 
-std::size_t History::say(unsigned sender, unsigned account, std::string address) {
-    said_.push_back({sender, account, std::move(address), false, false});
+std::size_t History::say(unsigned sender, unsigned account, std::string address, bool promised) {
+    said_.push_back({sender, account, std::move(address), false, false, promised});
     receipts_.emplace_back();
     archived_.emplace_back();
     return said_.size() - 1;
@@ -24,6 +23,14 @@ void History::receive(std::size_t message, unsigned account, Receipt receipt) {
     const bool known = std::ranges::any_of(all, [&](const Receipt& one) { return one.client == receipt.client; });
     if (!known && !receipt.asked_for) first_received_[receipt.client].push_back(message);
     all.push_back(std::move(receipt));
+}
+
+void History::copy(std::size_t message, unsigned client, unsigned account, bool sent) {
+    if (message >= said_.size()) return complain("ghost in a carbon: " + name(message));
+    const Said& said = said_[message];
+    if (sent && said.sender == client) complain("a carbon of " + name(message) + " came to who sent it");
+    if (!sent && said.account != account) complain("ghost: a carbon of " + name(message) + " was not for its recipient");
+    if (!sent) copied_.insert(message);
 }
 
 void History::archive(std::size_t message, unsigned account, std::string stanza_id) {
@@ -44,9 +51,10 @@ std::vector<std::string> History::faults(const Rules& rules) const {
 void History::find_lost(const Rules& rules, std::vector<std::string>& faults) const {
     for (std::size_t message = 0; message < said_.size(); ++message) {
         const Said& said = said_[message];
-        if (!said.accepted && !said.refused) faults.push_back("silence: nobody answered for " + name(message));
+        if (said.promised && !said.accepted && !said.refused) faults.push_back("silence: nobody answered for " + name(message));
         if (!said.accepted || said.refused) continue;
-        if (receipts_[message].empty()) faults.push_back("lost: " + name(message) + " was accepted and never received");
+        const bool received = !receipts_[message].empty() || copied_.contains(message);
+        if (!received && !untrusted_.contains(said.account)) faults.push_back("lost: " + name(message) + " was accepted and never received");
         if (rules.archived && archived_[message].empty()) faults.push_back("lost: " + name(message) + " is in no archive");
     }
 }

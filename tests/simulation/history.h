@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iostream>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct Said {
     std::string address;   // bare, or of one of his clients
     bool accepted = false; // our h counts it
     bool refused = false;  // an error came back
+    bool promised = true;  // its sender is told whether it is safe
 };
 
 struct Receipt {
@@ -28,11 +30,15 @@ struct Receipt {
 class History {
 public:
     // Gives the message's number.
-    std::size_t say(unsigned sender, unsigned account, std::string address);
+    std::size_t say(unsigned sender, unsigned account, std::string address, bool promised = true);
+    // One of the account's clients never says what it has: what was handed to it may be lost with its connection.
+    void do_not_trust(unsigned account) { untrusted_.insert(account); }
     Said& said(std::size_t message) { return said_[message]; }
     std::size_t count() const { return said_.size(); }
 
     void receive(std::size_t message, unsigned account, Receipt receipt);
+    // A carbon: of what another client of the account received, or sent. The account has the message then.
+    void copy(std::size_t message, unsigned client, unsigned account, bool sent);
     void archive(std::size_t message, unsigned account, std::string stanza_id);
     void complain(std::string what) { faults_.push_back(std::move(what)); }
     // For people who look for the cause: everything that happens, to standard error.
@@ -59,6 +65,8 @@ private:
     std::vector<std::vector<std::string>> archived_;       // its stanza ids in the recipient's archive
     std::map<unsigned, std::vector<std::size_t>> first_received_;  // by client: messages in the order in which it was sent them first
     std::map<unsigned, std::vector<std::size_t>> archive_order_;   // by account
+    std::set<unsigned> untrusted_;                                 // accounts
+    std::set<std::size_t> copied_;                                 // messages
     std::vector<std::string> faults_;
     bool talks_ = false;
 };

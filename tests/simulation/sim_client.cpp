@@ -14,6 +14,8 @@ const xml::Name body_name{"jabber:client", "body"};
 const xml::Name result_name{archive_ns, "result"};
 const xml::Name forwarded_name{"urn:xmpp:forward:0", "forwarded"};
 const xml::Name message_name{"jabber:client", "message"};
+const xml::Name copy_received_name{"urn:xmpp:carbons:2", "received"};
+const xml::Name copy_sent_name{"urn:xmpp:carbons:2", "sent"};
 const xml::Name management_feature{management_ns, "sm"};
 
 std::uint32_t number(std::string_view text) { return static_cast<std::uint32_t>(std::stoul(std::string(text))); }
@@ -139,7 +141,7 @@ void SimClient::bound() {
         if (sent_.back().is_message) waiting_.push_front(std::move(sent_.back()));
         sent_.pop_back();
     }
-    write("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+    if (habits_.acknowledges) write("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
     if (habits_.asks_archive_first) return sync();
     enter();
 }
@@ -155,6 +157,9 @@ void SimClient::enter() {
     phase_ = Phase::ready;
     entered_ = true;
     send("<presence/>");
+    if (habits_.copies) send("<iq type='set' id='copies'><enable xmlns='urn:xmpp:carbons:2'/></iq>");
+    if (!habits_.woken_through.empty())
+        send("<iq type='set' id='push'><enable xmlns='urn:xmpp:push:0' jid='" + habits_.woken_through + "' node='app'/></iq>");
     send_waiting();
 }
 
@@ -174,13 +179,13 @@ bool SimClient::has_unaccepted() const {
 
 void SimClient::send(std::string xml) {
     write(xml);
-    sent_.push_back({std::move(xml), false, 0});
+    if (habits_.acknowledges) sent_.push_back({std::move(xml), false, 0});
 }
 
 void SimClient::send_waiting() {
     for (; !waiting_.empty(); waiting_.pop_front()) {
         write(waiting_.front().xml);
-        sent_.push_back(std::move(waiting_.front()));
+        if (habits_.acknowledges) sent_.push_back(std::move(waiting_.front()));
     }
 }
 
@@ -210,7 +215,13 @@ void SimClient::count(std::string_view h) {
 }
 
 void SimClient::ask_for_count() {
-    if (ready()) write("<r xmlns='urn:xmpp:sm:3'/>");
+    if (ready() && habits_.acknowledges) write("<r xmlns='urn:xmpp:sm:3'/>");
+}
+
+void SimClient::rest_or_wake() {
+    if (!ready()) return;
+    resting_ = !resting_;
+    write(resting_ ? "<inactive xmlns='urn:xmpp:csi:0'/>" : "<active xmlns='urn:xmpp:csi:0'/>");
 }
 
 void SimClient::acknowledge() {
@@ -221,7 +232,7 @@ void SimClient::acknowledge() {
 // --- stanzas ------------------------------------------------------------------------------------------------------
 
 void SimClient::say(unsigned account, const Jid& to) {
-    const std::string id = std::to_string(history_.say(habits_.number, account, to.str()));
+    const std::string id = std::to_string(history_.say(habits_.number, account, to.str(), habits_.acknowledges));
     const std::string xml = "<message type='chat' id='" + id + "' to='" + to.str() + "'><body>" + id +
                             "</body><origin-id xmlns='urn:xmpp:sid:0' id='o" + id + "'/></message>";
     waiting_.push_back({xml, true, history_.count() - 1});
@@ -240,6 +251,8 @@ void SimClient::on_message(xml::View message) {
         history_.said(number(message.attr_or("id", "0"))).refused = true;
         return;
     }
+    for (const xml::Name name : {copy_received_name, copy_sent_name})
+        if (const xml::View carbon = message.child(name)) return on_carbon(carbon);
     if (const xml::View result = message.child(result_name)) {
         receive(result.child(forwarded_name).child(message_name), std::string(result.attr_or("id", "")), true);
     } else if (const auto id = StanzaId::parse(message.child(StanzaId::name))) {
@@ -249,6 +262,12 @@ void SimClient::on_message(xml::View message) {
     }
 }
 
+void SimClient::on_carbon(xml::View carbon) {
+    if (!habits_.copies) return history_.complain("a carbon nobody wanted");
+    const std::size_t message = number(carbon.child(forwarded_name).child(message_name).child(body_name).text());
+    history_.copy(message, habits_.number, habits_.account, carbon.is(copy_sent_name));
+}
+
 void SimClient::receive(xml::View message, std::string stanza_id, bool asked_for) {
     newest_known_ = std::max(newest_known_, stanza_id);
     const std::optional<Jid> from = Jid::parse(message.attr_or("from", ""));
@@ -256,7 +275,12 @@ void SimClient::receive(xml::View message, std::string stanza_id, bool asked_for
     history_.receive(number(message.child(body_name).text()), habits_.account, {habits_.number, session_, std::move(stanza_id), asked_for});
 }
 
+void SimClient::answer(xml::View iq) {
+    send("<iq type='result' id='" + std::string(iq.attr_or("id", "")) + "' to='" + std::string(iq.attr_or("from", "")) + "'/>");
+}
+
 void SimClient::on_answer(xml::View iq) {
+    if (iq.attr_or("type", "") == "set") return answer(iq);
     if (phase_ != Phase::syncing || iq.attr_or("id", "") != "sync") return;
     const bool more = iq.attr_or("type", "") == "result" && iq.first_child().attr_or("complete", "") != "true";
     if (more) return sync();

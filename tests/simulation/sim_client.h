@@ -20,6 +20,10 @@ struct SimClientHabits {
     unsigned account = 0;
     bool asks_archive_first = false;  // before its presence, as clients that sync do
     bool answers_late = false;        // acknowledges when it likes
+    bool acknowledges = true;         // has stream management at all
+    bool copies = false;              // gets carbons (XEP-0280)
+    bool rests = false;               // is inactive at times (XEP-0352)
+    std::string woken_through;        // its app server (XEP-0357), another client; empty: none
 };
 
 class SimClient {
@@ -37,6 +41,8 @@ public:
     void say(unsigned account, const Jid& to);
     void ask_for_count();
     void acknowledge();
+    bool rests() const { return habits_.rests; }
+    void rest_or_wake();
     // The connection is lost. `noticed`: by the server, too.
     void lose(bool noticed);
     void leave();  // in good order
@@ -63,6 +69,8 @@ private:
     void on_stanza(xml::View stanza);
     void on_message(xml::View message);
     void on_answer(xml::View iq);
+    void on_carbon(xml::View carbon);
+    void answer(xml::View iq);
     void receive(xml::View message, std::string stanza_id, bool asked_for);
     void count(std::string_view h);
     void send(std::string xml);  // a stanza that is no message
@@ -82,6 +90,7 @@ private:
     std::deque<Sent> waiting_;  // messages this stream has not carried yet
     std::deque<Sent> sent_;     // and stanzas that it has, which the server does not count yet
     bool entered_ = false;      // its session has sent its presence
+    bool resting_ = false;
     bool asked_ = false;            // the server waits for an <a/>
     std::uint32_t accepted_ = 0;    // the server's h
     std::uint32_t received_ = 0;    // ours

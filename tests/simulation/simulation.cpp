@@ -31,6 +31,7 @@ SimulationPlan SimulationPlan::draw(Dice& dice) {
     plan.connections_break = !dice.once_in(5);
     plan.database_fails = dice.once_in(3);
     plan.server_restarts = dice.once_in(2);
+    plan.clients_differ = dice.once_in(2);
     return plan;
 }
 
@@ -38,7 +39,7 @@ std::string SimulationPlan::describe() const {
     return std::to_string(shards) + " shards, " + std::to_string(accounts) + " accounts with " + std::to_string(devices) +
            " devices, " + std::to_string(steps) + " steps" + (archive ? ", archive" : "") +
            (connections_break ? ", connections break" : "") + (database_fails ? ", the database fails" : "") +
-           (server_restarts ? ", restarts" : "");
+           (server_restarts ? ", restarts" : "") + (clients_differ ? ", clients differ" : "");
 }
 
 Simulation::Simulation(std::uint64_t seed, bool talk) : dice_(seed), plan_(SimulationPlan::draw(dice_)) {
@@ -60,15 +61,26 @@ void Simulation::make_clients() {
         const Jid bare = account_name(account);
         (void)server_->make_account(bare.local(), bare.domain(), "secret");
         for (unsigned device = 0; device < plan_.devices; ++device) {
-            SimClientHabits habits;
-            habits.number = static_cast<unsigned>(clients_.size());
-            habits.account = account;
-            habits.asks_archive_first = plan_.archive && dice_.once_in(3);
-            habits.answers_late = dice_.once_in(3);
             const Jid full = bare.with_resource("device" + std::to_string(device)).value();
+            const SimClientHabits habits = draw_habits(account);
+            if (!habits.acknowledges) history_.do_not_trust(account);
             clients_.push_back(std::make_unique<SimClient>(*server_, full, habits, history_, dice_));
         }
     }
+}
+
+SimClientHabits Simulation::draw_habits(unsigned account) {
+    SimClientHabits habits;
+    habits.number = static_cast<unsigned>(clients_.size());
+    habits.account = account;
+    habits.asks_archive_first = plan_.archive && dice_.once_in(3);
+    habits.answers_late = dice_.once_in(3);
+    if (!plan_.clients_differ) return habits;
+    habits.acknowledges = !dice_.once_in(5);
+    habits.copies = dice_.once_in(2);
+    habits.rests = dice_.once_in(2);
+    if (dice_.once_in(3)) habits.woken_through = account_name((account + 1) % plan_.accounts).str() + "/device0";
+    return habits;
 }
 
 std::vector<std::string> Simulation::run() {
@@ -109,6 +121,7 @@ void Simulation::act_on(SimClient& client) {
     if (dice_.once_in(25)) return client.leave();
     if (dice_.once_in(6)) return client.ask_for_count();
     if (dice_.once_in(6)) return client.acknowledge();
+    if (client.rests() && dice_.once_in(8)) return client.rest_or_wake();
     say(client);
 }
 

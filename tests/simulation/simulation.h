@@ -24,6 +24,7 @@ struct SimulationPlan {
     bool connections_break = true;
     bool database_fails = false;  // and is slow
     bool server_restarts = false;
+    bool clients_differ = false;  // some copy, some rest, some are woken by push, some do not acknowledge
 
     static SimulationPlan draw(Dice& dice);
     std::string describe() const;
@@ -40,6 +41,7 @@ public:
 
 private:
     void make_clients();
+    SimClientHabits draw_habits(unsigned account);
     void step();
     void act();
     void act_on(SimClient& client);
