@@ -6,6 +6,7 @@
 
 #include "base/callback.h"
 #include "base/clock.h"
+#include "base/queue_counts.h"
 #include "base/task.h"
 
 namespace rookery {
@@ -30,6 +31,14 @@ public:
     virtual void at_turn_end(Callback work) = 0;
 
     virtual const Clock& clock() const = 0;
+
+    // For gauges. Any thread; each a little late.
+    struct Queues {
+        QueueMember posted;   // callbacks
+        QueueCounts posts;
+        QueueCounts output;   // bytes written to connections of this loop, and those that left
+    };
+    virtual Queues queues() const { return {}; }
 
     // The loop whose thread this is; nullptr on threads without one.
     static Loop* current();

@@ -14,22 +14,61 @@ void QueueLook::add(const QueueMember& member, std::string_view name) {
     if (member.bound > 0)
         fullness = std::max(fullness, static_cast<double>(member.length) / static_cast<double>(member.bound));
     if (member.oldest && (!oldest || *member.oldest > *oldest)) oldest = member.oldest;
-    if (member.length == 0 || name.empty()) return;
-    if (longest.size() == max_longest && longest.back().length >= member.length) return;
-    const auto at = std::ranges::find_if(longest, [&](const Long& other) { return other.length < member.length; });
-    longest.insert(at, Long{member.length, std::string(name)});
+    if (member.length > 0 && !name.empty()) name_long_one(member.length, name);
+}
+
+void QueueLook::add(const QueueLook& other) {
+    length += other.length;
+    bound = std::max(bound, other.bound);
+    fullness = std::max(fullness, other.fullness);
+    if (other.oldest && (!oldest || *other.oldest > *oldest)) oldest = other.oldest;
+    for (const Long& one : other.longest) name_long_one(one.length, one.name);
+}
+
+void QueueLook::name_long_one(std::size_t long_length, std::string_view name) {
+    if (longest.size() == max_longest && longest.back().length >= long_length) return;
+    const auto at = std::ranges::find_if(longest, [&](const Long& other) { return other.length < long_length; });
+    longest.insert(at, Long{long_length, std::string(name)});
     if (longest.size() > max_longest) longest.pop_back();
 }
 
-void QueueBoard::add(QueueSpec spec) {
-    if (spec.where.empty()) spec.where = where_;
-    entries_.push_back(Entry{std::move(spec), {}, 0});
+QueueBoard::Entry& QueueBoard::entry_for(const QueueSpec& spec) {
+    const std::string& where = spec.where.empty() ? where_ : spec.where;
+    const auto is_same = [&](const Entry& entry) { return entry.name == spec.name && entry.where == where; };
+    if (const auto at = std::ranges::find_if(entries_, is_same); at != entries_.end()) return *at;
+    entries_.push_back(Entry{spec.name, spec.unit, where, spec.kind, {}, {}});
+    return entries_.back();
+}
+
+QueueBoard::Id QueueBoard::add(QueueSpec spec) {
+    entry_for(spec).parts.push_back(Part{++last_id_, std::move(spec.counts), std::move(spec.look)});
+    return last_id_;
+}
+
+void QueueBoard::remove(Id id) {
+    for (Entry& entry : entries_) std::erase_if(entry.parts, [id](const Part& part) { return part.id == id; });
+    std::erase_if(entries_, [](const Entry& entry) { return entry.parts.empty(); });
+}
+
+bool QueueBoard::Entry::counted() const {
+    return std::ranges::all_of(parts, [](const Part& part) { return bool(part.counts); });
+}
+
+QueueCounts QueueBoard::Entry::counts() const {
+    QueueCounts sum;
+    for (const Part& part : parts) {
+        const QueueCounts counts = part.counts();
+        sum.in += counts.in;
+        sum.out += counts.out;
+        sum.refused += counts.refused;
+    }
+    return sum;
 }
 
 void QueueBoard::sample(SteadyTime now) {
     for (Entry& entry : entries_) {
-        if (!entry.spec.counts) continue;
-        const QueueCounts counts = entry.spec.counts();
+        if (!entry.counted()) continue;
+        const QueueCounts counts = entry.counts();
         entry.flow.sample(now, counts.in, counts.out);
         entry.refused = counts.refused;
     }
@@ -43,14 +82,15 @@ std::vector<QueueReport> QueueBoard::report(SteadyTime now) {
 }
 
 QueueReport QueueBoard::describe(const Entry& entry) {
-    QueueLook look = entry.spec.look();
+    QueueLook look;
+    for (const Part& part : entry.parts) look.add(part.look());
     const std::size_t length = look.length;
-    return {.name = entry.spec.name,
-            .unit = entry.spec.unit,
-            .kind = entry.spec.kind,
-            .where = entry.spec.where,
+    return {.name = entry.name,
+            .unit = entry.unit,
+            .kind = entry.kind,
+            .where = entry.where,
             .now = std::move(look),
-            .counted = bool(entry.spec.counts),
+            .counted = entry.counted(),
             .in = entry.flow.in(),
             .out = entry.flow.out(),
             .time_to_drain = entry.flow.time_to_drain(length),

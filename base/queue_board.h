@@ -8,28 +8,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/flow.h"
+#include "base/queue_counts.h"
 
 namespace rookery {
 
 // A cache that is full is at work; a queue or a pool that is full is in trouble.
 enum class QueueKind { queue, pool, cache };
-
-// Since the start. Whoever is on the path of a message does no more than count here.
-struct QueueCounts {
-    std::uint64_t in = 0;
-    std::uint64_t out = 0;
-    std::uint64_t refused = 0;  // found it full
-};
-
-// One of the many behind a name: an account's queue, a session's.
-struct QueueMember {
-    std::size_t length = 0;
-    std::size_t bound = 0;  // 0: none
-    std::optional<Duration> oldest = {};
-};
 
 struct QueueLook {
     std::size_t length = 0;  // of all members together
@@ -48,8 +36,13 @@ struct QueueLook {
     QueueLook(const QueueMember& only);
     // Empty ones count, but are not named.
     void add(const QueueMember& member, std::string_view name);
+    void add(const QueueLook& other);
+
+private:
+    void name_long_one(std::size_t long_length, std::string_view name);
 };
 
+// What stands under one name at one place is one queue: several hosts may each add their part.
 struct QueueSpec {
     std::string name;
     std::string unit;                       // of its length: stanzas, bytes, ...
@@ -74,27 +67,62 @@ struct QueueReport {
     bool stuck() const { return counted && kind == QueueKind::queue && !time_to_drain; }
 };
 
-// All calls on the shard's thread. Owners outlive the last of them.
+// All calls on the shard's thread, or before it runs.
 class QueueBoard {
 public:
     explicit QueueBoard(std::string where) : where_(std::move(where)) {}
     QueueBoard(const QueueBoard&) = delete;
     QueueBoard& operator=(const QueueBoard&) = delete;
 
-    void add(QueueSpec spec);
+    using Id = std::uint64_t;
+    // Who adds a queue outlives the board's use, or removes it before (QueuePlace, Module::queue).
+    Id add(QueueSpec spec);
+    void remove(Id id);  // ids that are gone are ignored
     void sample(SteadyTime now);
     std::vector<QueueReport> report(SteadyTime now);  // samples first
 
 private:
+    struct Part {
+        Id id;
+        std::function<QueueCounts()> counts;
+        std::function<QueueLook()> look;
+    };
     struct Entry {
-        QueueSpec spec;
+        std::string name, unit, where;
+        QueueKind kind;
+        std::vector<Part> parts;  // never empty
         Flow flow;
         std::uint64_t refused = 0;
+
+        bool counted() const;
+        QueueCounts counts() const;
     };
+    Entry& entry_for(const QueueSpec& spec);
     static QueueReport describe(const Entry& entry);
 
     std::string where_;
     std::vector<Entry> entries_;
+    Id last_id_ = 0;
+};
+
+// A queue on a board for as long as this lives; the board outlives it.
+class QueuePlace {
+public:
+    QueuePlace() = default;
+    QueuePlace(QueueBoard& board, QueueSpec spec) : board_(&board), id_(board.add(std::move(spec))) {}
+    QueuePlace(QueuePlace&& other) noexcept : board_(std::exchange(other.board_, nullptr)), id_(other.id_) {}
+    QueuePlace& operator=(QueuePlace&& other) noexcept {
+        std::swap(board_, other.board_);
+        std::swap(id_, other.id_);
+        return *this;
+    }
+    ~QueuePlace() {
+        if (board_) board_->remove(id_);
+    }
+
+private:
+    QueueBoard* board_ = nullptr;
+    QueueBoard::Id id_ = 0;
 };
 
 // Queues and pools before caches; then the fullest (by whole percents), those that are stuck, those with the oldest first.

@@ -25,20 +25,26 @@ WorkPool::WorkPool(std::size_t threads, std::size_t max_queued) : max_queued_(ma
 }
 
 WorkPool::~WorkPool() {
-    std::deque<Job> left;
+    std::deque<Waiting> left;
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
         left.swap(jobs_);
     }
     wake_.notify_all();
-    for (Job& job : left) job(true);
+    for (Waiting& one : left) one.job(true);
     for (std::thread& thread : threads_) thread.join();
 }
 
 std::size_t WorkPool::queued() const {
     const std::lock_guard lock(mutex_);
     return jobs_.size();
+}
+
+QueueMember WorkPool::waiting() const {
+    const std::lock_guard lock(mutex_);
+    if (jobs_.empty()) return {0, max_queued_};
+    return {jobs_.size(), max_queued_, SteadyTime::clock::now() - jobs_.front().since};
 }
 
 QueueCounts WorkPool::counts() const {
@@ -59,7 +65,7 @@ bool WorkPool::submit(Job job) {
             return false;
         }
         ++counts_.in;
-        jobs_.push_back(std::move(job));
+        jobs_.push_back(Waiting{std::move(job), SteadyTime::clock::now()});
     }
     wake_.notify_one();
     return true;
@@ -70,7 +76,7 @@ void WorkPool::work_until_stopped() {
     while (true) {
         wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
         if (jobs_.empty()) return;
-        const Job job = std::move(jobs_.front());
+        const Job job = std::move(jobs_.front().job);
         jobs_.pop_front();
         ++counts_.out;
         lock.unlock();

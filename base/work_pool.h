@@ -16,7 +16,7 @@
 
 #include "base/callback.h"
 #include "base/loop.h"
-#include "base/queue_board.h"
+#include "base/queue_counts.h"
 #include "base/result.h"
 #include "base/task.h"
 
@@ -101,8 +101,8 @@ public:
     }
 
     std::size_t queued() const;  // waiting, without those being worked on; any thread
-    std::size_t max_queued() const { return max_queued_; }
-    QueueCounts counts() const;  // any thread
+    QueueMember waiting() const;  // the same with its bound and the age of the oldest; any thread
+    QueueCounts counts() const;   // any thread
 
 private:
     using Job = std::function<void(bool stopping)>;
@@ -127,7 +127,11 @@ private:
     const std::size_t max_queued_;
     mutable std::mutex mutex_;
     std::condition_variable wake_;
-    std::deque<Job> jobs_;
+    struct Waiting {
+        Job job;
+        SteadyTime since;
+    };
+    std::deque<Waiting> jobs_;
     QueueCounts counts_;
     bool stopping_ = false;
     std::vector<std::thread> threads_;

@@ -130,6 +130,7 @@ Channel::Channel(ShardLoop::Impl& loop, Parked parked, ChannelHandler& handler)
     if (is_secured()) ShardLoop::Impl::count(loop_.counters.tls_sockets);
     if (tls_ && !tls_->held.empty()) loop_.read_again(*this);
     if (output_bytes() > 0) loop_.flush_later(*this);
+    count_output(0);
 }
 
 Channel::~Channel() {
@@ -141,6 +142,7 @@ void Channel::write(std::string_view bytes) {
     if (state_ != State::open || bytes.empty()) return;
     if (sent_ > 0 && sent_ >= output_.size() / 2) output_.erase(0, std::exchange(sent_, 0));
     output_.append(bytes);
+    ShardLoop::Impl::count(loop_.counters.output_in, static_cast<std::int64_t>(bytes.size()));
     loop_.flush_later(*this);
 }
 
@@ -196,6 +198,7 @@ Parked Channel::release() {
     Parked parked;
     if (state_ != State::open) return parked;
     loop_.unwatch(descriptor_, *this);
+    count_lost_output();
     output_.erase(0, std::exchange(sent_, 0));
     parked.output_ = std::move(output_);
     parked.peer_ = peer_;
@@ -295,8 +298,7 @@ bool Channel::feed_record(std::string_view record) {
     TlsWorkspace& workspace = loop_.tls_workspace();
     const TlsSession::Step step = tls_->session->receive(record, workspace);
     if (!workspace.output.empty()) {
-        tls_->sealed.append(workspace.output);
-        workspace.output.clear();
+        append_sealed(workspace.output);
         loop_.flush_later(*this);
     }
     switch (step.status) {
@@ -371,6 +373,30 @@ void Channel::watch_stall() {
 
 // Everything there is; under TLS that is what has been sealed, then, once there are keys, the rest.
 Channel::Sent Channel::send_output() {
+    const std::size_t before = output_bytes();
+    const Sent sent = send_what_waits();
+    count_output(before);
+    return sent;
+}
+
+void Channel::append_sealed(std::string& records) {
+    const std::size_t before = output_bytes();
+    tls_->sealed.append(records);
+    records.clear();
+    count_output(before);
+}
+
+// What is no longer this loop's to send.
+void Channel::count_lost_output() { ShardLoop::Impl::count(loop_.counters.output_out, static_cast<std::int64_t>(output_bytes())); }
+
+// For gauges. Under TLS what is sealed and could not be sent has grown a little.
+void Channel::count_output(std::size_t before) {
+    const std::size_t now = output_bytes();
+    auto& counter = now > before ? loop_.counters.output_in : loop_.counters.output_out;
+    ShardLoop::Impl::count(counter, static_cast<std::int64_t>(now > before ? now - before : before - now));
+}
+
+Channel::Sent Channel::send_what_waits() {
     if (!tls_) return send_from(output_, sent_);
     Sent sent = send_from(tls_->sealed, tls_->sealed_sent);
     while (sent == Sent::all && tls_->secured && !output_.empty()) sent = seal_and_send();
@@ -420,8 +446,7 @@ void Channel::seal_close_notify() {
     if (!is_secured() || std::exchange(tls_->close_sent, true)) return;
     TlsWorkspace& workspace = loop_.tls_workspace();
     tls_->session->close_notify(workspace);
-    tls_->sealed.append(workspace.output);
-    workspace.output.clear();
+    append_sealed(workspace.output);
 }
 
 // All has been sent but, under TLS, the close_notify; if that does not fit, the next flush comes here again.
@@ -455,6 +480,7 @@ void Channel::send_last_words(CloseReason reason) {
 
 // What the loop holds for this channel, and all the memory it has; the descriptor is the caller's then.
 int Channel::leave_loop() {
+    count_lost_output();
     state_ = State::gone;
     loop_.cancel(std::exchange(timer_, 0));
     if (tls_) {

@@ -162,6 +162,10 @@ private:
 
     enum class Sent : std::uint8_t { all, blocked, failed };
     Sent send_output();
+    Sent send_what_waits();
+    void count_output(std::size_t before);
+    void count_lost_output();
+    void append_sealed(std::string& records);
     Sent send_from(std::string& bytes, std::size_t& sent);
     Sent send_bytes(std::string_view bytes, std::size_t& sent);
     Sent seal_and_send();

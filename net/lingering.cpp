@@ -47,13 +47,19 @@ void Lingering::take(int descriptor, Watched& watcher) {
     if (sockets_.size() >= loop_.options.max_lingering) {
         loop_.unwatch(descriptor, watcher);
         ::close(descriptor);
+        ShardLoop::Impl::count(loop_.counters.lingering_refused);
         return;
     }
     auto socket = std::make_unique<Socket>(*this, descriptor);
     loop_.change_watch(descriptor, watcher, *socket, EPOLLIN | EPOLLRDHUP | EPOLLET);
     sockets_.emplace(socket.get(), std::move(socket));
+    ShardLoop::Impl::count(loop_.counters.lingering);
+    ShardLoop::Impl::count(loop_.counters.lingering_met);
 }
 
-void Lingering::close(Socket& socket) { sockets_.erase(&socket); }
+void Lingering::close(Socket& socket) {
+    sockets_.erase(&socket);
+    ShardLoop::Impl::count(loop_.counters.lingering, -1);
+}
 
 }  // namespace rookery

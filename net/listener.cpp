@@ -110,7 +110,16 @@ public:
         paused_ = false;
         update_watch();
     }
-    Gauges gauges() const override { return gauges_; }
+    Gauges gauges() const override {
+        Gauges all = gauges_;
+        all.proxy_waiting = waiting_.size();
+        tcp_info info{};
+        socklen_t size = sizeof info;
+        if (::getsockopt(socket_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return all;
+        all.waiting = info.tcpi_unacked;  // so the kernel tells its backlog where a socket listens
+        all.max_waiting = info.tcpi_sacked;
+        return all;
+    }
 
 private:
     class ProxyWait;

@@ -65,6 +65,9 @@ public:
         std::uint64_t turned_away = 0;    // by Admit, or shed while out of descriptors
         std::uint64_t proxy_refused = 0;  // header missing, late, garbled or from somebody not trusted
         std::uint64_t out_of_descriptors = 0;
+        std::size_t waiting = 0;         // in the kernel's backlog, now
+        std::size_t max_waiting = 0;     // the kernel's limit; past it clients try again by themselves
+        std::size_t proxy_waiting = 0;   // connections whose PROXY header has not arrived, now
     };
     virtual Gauges gauges() const = 0;  // loop's thread
 };

@@ -180,6 +180,7 @@ void ShardLoop::Impl::post(Callback work) {
     bool wake = false;
     {
         const std::lock_guard lock(posts_mutex_);
+        if (posts_.empty()) posts_since_ = clock_.steady_now();
         posts_.push_back(std::move(work));
         wake = may_sleep_ && Loop::current() != &owner_;
         if (wake) {
@@ -228,6 +229,7 @@ bool ShardLoop::Impl::watch(int descriptor, Watched& item, std::uint32_t events)
     event.data.ptr = &item;
     if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) return false;
     count(counters.sockets);
+    count(counters.sockets_met);
     return true;
 }
 
@@ -336,10 +338,25 @@ ShardLoop::Gauges ShardLoop::Impl::gauges() const {
             .handshakes = now(counters.handshakes),
             .handshakes_failed = now(counters.handshakes_failed),
             .sockets = now(counters.sockets) - 1,  // the wake-up timer is none
+            .sockets_met = now(counters.sockets_met) - 1,
             .timers = now(counters.timers),
             .handshakes_running = now(counters.handshakes_running),
             .handshakes_waiting = now(counters.handshakes_waiting),
-            .tls_sockets = now(counters.tls_sockets)};
+            .tls_sockets = now(counters.tls_sockets),
+            .lingering = now(counters.lingering),
+            .lingering_met = now(counters.lingering_met),
+            .lingering_refused = now(counters.lingering_refused)};
+}
+
+Loop::Queues ShardLoop::Impl::queues() const {
+    Queues all;
+    const std::uint64_t done = counters.posts.load(std::memory_order_relaxed);
+    all.output = {counters.output_in.load(std::memory_order_relaxed), counters.output_out.load(std::memory_order_relaxed)};
+    const std::lock_guard lock(posts_mutex_);
+    all.posted.length = posts_.size();
+    if (!posts_.empty()) all.posted.oldest = clock_.steady_now() - posts_since_;
+    all.posts = {done + posts_.size(), done};
+    return all;
 }
 
 ShardLoop::ShardLoop(ShardLoopOptions options) : impl_(std::make_unique<Impl>(*this, options)) {}
@@ -352,6 +369,7 @@ void ShardLoop::cancel(TimerId timer) { impl_->cancel(timer); }
 void ShardLoop::at_turn_end(Callback work) { impl_->at_turn_end(std::move(work)); }
 const Clock& ShardLoop::clock() const { return impl_->clock(); }
 ShardLoop::Gauges ShardLoop::gauges() const { return impl_->gauges(); }
+Loop::Queues ShardLoop::queues() const { return impl_->queues(); }
 boost::asio::io_context& ShardLoop::io_context() { return impl_->io_context(); }
 
 }  // namespace rookery

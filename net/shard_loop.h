@@ -48,6 +48,7 @@ public:
     void cancel(TimerId timer) override;
     void at_turn_end(Callback work) override;
     const Clock& clock() const override;
+    Queues queues() const override;
 
     // Counted by the loop, read from any thread, each a little late.
     struct Gauges {
@@ -58,10 +59,14 @@ public:
         std::uint64_t handshakes = 0;  // TLS handshakes completed
         std::uint64_t handshakes_failed = 0;
         std::uint64_t sockets = 0;             // now in the epoll set
+        std::uint64_t sockets_met = 0;         // that ever were
         std::uint64_t timers = 0;              // now armed
         std::uint64_t handshakes_running = 0;  // now
         std::uint64_t handshakes_waiting = 0;  // now, for a free slot
         std::uint64_t tls_sockets = 0;         // now, with a TLS session whose handshake is done
+        std::uint64_t lingering = 0;           // now, of the sockets: closed, but for the peer's FIN
+        std::uint64_t lingering_met = 0;
+        std::uint64_t lingering_refused = 0;   // not waited for
     };
     Gauges gauges() const;
 

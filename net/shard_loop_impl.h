@@ -54,6 +54,7 @@ public:
     void at_turn_end(Callback work) { turn_end_.push_back(std::move(work)); }
     const Clock& clock() const { return clock_; }
     Gauges gauges() const;
+    Queues queues() const;
     boost::asio::io_context& io_context();
 
     const ShardLoopOptions options;
@@ -84,7 +85,8 @@ public:
 
     struct Counters {
         std::atomic<std::uint64_t> turns{0}, events{0}, posts{0}, wakeups{0}, handshakes{0}, handshakes_failed{0},
-            sockets{0}, timers{0}, handshakes_running{0}, handshakes_waiting{0}, tls_sockets{0};
+            sockets{0}, sockets_met{0}, timers{0}, handshakes_running{0}, handshakes_waiting{0}, tls_sockets{0}, lingering{0},
+            lingering_met{0}, lingering_refused{0}, output_in{0}, output_out{0};
     };
     Counters counters;
     // Counters have one writer, this thread.
@@ -116,8 +118,9 @@ private:
     std::unique_ptr<EpollEvents> batch_;
     std::unique_ptr<WakeTimer> wake_timer_;
 
-    std::mutex posts_mutex_;
+    mutable std::mutex posts_mutex_;
     std::vector<Callback> posts_;
+    SteadyTime posts_since_{};  // of the first of them
     bool may_sleep_ = false;  // a post has to wake the loop; under posts_mutex_
 
     TimerWheel timers_;

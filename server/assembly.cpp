@@ -1,6 +1,7 @@
 #include "server/assembly.h"
 
 namespace rookery {
+
 Assembly::Assembly(std::vector<Loop*> loops, Stores stores, WorkPool& work, AssemblyOptions options)
     : stores_(stores), rings_(loops, options.ring_capacity) {
     for (unsigned i = 0; i < loops.size(); ++i)
@@ -35,7 +36,7 @@ void Assembly::declare_queues(WorkPool& work) {
     }
     shards_.at(0).queues().add({.name = "work_pool", .unit = "jobs", .kind = QueueKind::queue, .where = "process",
                                 .counts = [&work] { return work.counts(); },
-                                .look = [&work] { return QueueMember{work.queued(), work.max_queued()}; }});
+                                .look = [&work] { return work.waiting(); }});
 }
 
 void Assembly::watch_queues() {

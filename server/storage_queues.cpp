@@ -3,36 +3,31 @@
 #include "storage/sql/database.h"
 
 namespace rookery {
+namespace {
 
-// Of calls; writes that are being committed wait, too.
+std::optional<Duration> age(std::size_t waiting, Duration oldest) {
+    return waiting > 0 ? std::optional(oldest) : std::nullopt;
+}
+
+QueueSpec of_database(const Database& database, std::string name, std::string unit, QueueCounts DatabaseGauges::*counts,
+                      QueueMember (*look)(const DatabaseGauges&)) {
+    return {.name = std::move(name), .unit = std::move(unit), .kind = QueueKind::queue, .where = "process",
+            .counts = [&database, counts] { return database.gauges().*counts; },
+            .look = [&database, look] { return look(database.gauges()); }};
+}
+
+}  // namespace
+
 void declare_storage_queues(QueueBoard& board, const Database& database) {
-    const auto writes = [&database] {
-        const DatabaseGauges now = database.gauges();
-        const std::uint64_t done = now.writes + now.write_failures;
-        return QueueCounts{done + now.writes_waiting, done, now.refused};
-    };
-    const auto look_at_writes = [&database] {
-        const DatabaseGauges now = database.gauges();
-        return QueueMember{now.writes_waiting, now.max_waiting, now.writes_waiting ? std::optional(now.oldest_wait) : std::nullopt};
-    };
-    const auto look_at_bytes = [&database] {
-        const DatabaseGauges now = database.gauges();
-        return QueueMember{now.write_bytes_waiting, now.max_write_bytes};
-    };
-    const auto reads = [&database] {
-        const DatabaseGauges now = database.gauges();
-        return QueueCounts{now.reads + now.reads_waiting, now.reads, now.refused};
-    };
-    const auto look_at_reads = [&database] {
-        const DatabaseGauges now = database.gauges();
-        return QueueMember{now.reads_waiting, now.max_waiting};
-    };
-    board.add({.name = "storage_writes", .unit = "calls", .kind = QueueKind::queue, .where = "process",
-               .counts = writes, .look = look_at_writes});
-    board.add({.name = "storage_write_bytes", .unit = "bytes", .kind = QueueKind::queue, .where = "process",
-               .counts = nullptr, .look = look_at_bytes});
-    board.add({.name = "storage_reads", .unit = "calls", .kind = QueueKind::queue, .where = "process",
-               .counts = reads, .look = look_at_reads});
+    board.add(of_database(database, "storage_writes", "calls", &DatabaseGauges::write_calls, [](const DatabaseGauges& now) {
+        return QueueMember{now.writes_waiting, now.max_waiting, age(now.writes_waiting, now.oldest_wait)};
+    }));
+    board.add(of_database(database, "storage_write_bytes", "bytes", &DatabaseGauges::write_bytes, [](const DatabaseGauges& now) {
+        return QueueMember{now.write_bytes_waiting, now.max_write_bytes, age(now.writes_waiting, now.oldest_wait)};
+    }));
+    board.add(of_database(database, "storage_reads", "calls", &DatabaseGauges::read_calls, [](const DatabaseGauges& now) {
+        return QueueMember{now.reads_waiting, now.max_waiting, age(now.reads_waiting, now.oldest_read_wait)};
+    }));
 }
 
 }  // namespace rookery

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/queue_counts.h"
 #include "base/task.h"
 #include "storage/sql/statement.h"
 
@@ -33,6 +34,8 @@ struct DatabaseGauges {
     std::size_t reads_waiting = 0;
     std::size_t max_waiting = 0;        // calls, of reads and writes each; 0: they do not wait
     std::size_t max_write_bytes = 0;
+    QueueCounts write_calls, write_bytes, read_calls;  // what came into these queues and left them
+    Duration oldest_read_wait{0};
     Duration oldest_wait{0};     // how long the write that waits longest has waited
     Duration longest_commit{0};  // since start
     std::uint64_t commits = 0;
@@ -40,7 +43,6 @@ struct DatabaseGauges {
     std::uint64_t reads = 0;
     std::uint64_t refused = 0;   // calls turned away because a queue was full
     std::uint64_t failures = 0;  // calls answered with ErrorCode::storage
-    std::uint64_t write_failures = 0;  // of these
     bool healthy = true;         // the last commit succeeded
 };
 

@@ -55,7 +55,10 @@ bool JobQueue::push(Job job) {
     {
         std::lock_guard lock(mutex_);
         const bool full = jobs_.size() >= max_calls_ || (!jobs_.empty() && bytes_ + job.bytes > max_bytes_);
+        if (full) ++refused_;
         if (closed_ || full) return false;
+        ++calls_in_;
+        bytes_in_ += job.bytes;
         bytes_ += job.bytes;
         jobs_.push_back(std::move(job));
     }
@@ -101,6 +104,16 @@ std::size_t JobQueue::calls() const {
 std::size_t JobQueue::bytes() const {
     std::lock_guard lock(mutex_);
     return bytes_;
+}
+
+QueueCounts JobQueue::call_counts() const {
+    std::lock_guard lock(mutex_);
+    return counts_of(calls_in_, jobs_.size(), refused_);
+}
+
+QueueCounts JobQueue::byte_counts() const {
+    std::lock_guard lock(mutex_);
+    return counts_of(bytes_in_, bytes_, refused_);
 }
 
 std::optional<SteadyTime> JobQueue::oldest() const {

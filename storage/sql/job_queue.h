@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/queue_counts.h"
 #include "base/loop.h"
 #include "storage/sql/statement.h"
 
@@ -80,6 +81,8 @@ public:
     std::size_t calls() const;
     std::size_t bytes() const;
     std::optional<SteadyTime> oldest() const;
+    QueueCounts call_counts() const;
+    QueueCounts byte_counts() const;
 
 private:
     static constexpr std::size_t crowd = 4;
@@ -93,6 +96,7 @@ private:
     std::condition_variable not_empty_;
     std::deque<Job> jobs_;
     std::size_t bytes_ = 0;
+    std::uint64_t calls_in_ = 0, bytes_in_ = 0, refused_ = 0;
     bool closed_ = false;
 };
 

@@ -3,6 +3,13 @@
 #include <algorithm>
 
 namespace rookery {
+namespace {
+
+Duration age(std::optional<SteadyTime> time) {
+    return time ? std::max(Duration(0), SteadyTime::clock::now() - *time) : Duration(0);
+}
+
+}  // namespace
 
 Result<std::vector<Rows>> rows_of(Answer answer) {
     if (!answer) return std::move(answer).error();
@@ -50,9 +57,11 @@ DatabaseGauges QueuedDatabase::gauges() const {
     all.reads_waiting = reads_.calls();
     all.max_waiting = writes_.max_calls();
     all.max_write_bytes = writes_.max_bytes();
-    if (const std::optional<SteadyTime> oldest = writes_.oldest()) {
-        all.oldest_wait = std::max(Duration(0), SteadyTime::clock::now() - *oldest);
-    }
+    all.write_calls = writes_.call_counts();
+    all.write_bytes = writes_.byte_counts();
+    all.read_calls = reads_.call_counts();
+    all.oldest_wait = age(writes_.oldest());
+    all.oldest_read_wait = age(reads_.oldest());
     all.reads = reads_done_;
     all.refused = refused_;
     all.failures = read_failures_;

@@ -70,8 +70,7 @@ void WriteHealth::fill(DatabaseGauges& gauges) const {
     gauges.longest_commit = longest_commit_;
     gauges.commits = commits_;
     gauges.writes = writes_;
-    gauges.write_failures = failures_;
-    gauges.failures += gauges.write_failures;
+    gauges.failures += failures_;
     gauges.healthy = healthy_;
 }
 

@@ -67,6 +67,61 @@ TEST(QueueBoard, WhatNobodyCountsIsNotStuck) {
     EXPECT_EQ(report.now.fullness, 0);
 }
 
+QueueSpec letters(QueueCounts& counts, std::string who) {
+    return {.name = "letters", .unit = "stanzas", .kind = QueueKind::queue, .where = {},
+            .counts = [&counts] { return counts; },
+            .look = [&counts, who = std::move(who)] {
+                QueueLook look;
+                look.add({counts.in - counts.out, 100, {}}, who);
+                return look;
+            }};
+}
+
+TEST(QueueBoard, PartsUnderOneNameAreOneQueue) {
+    QueueBoard board("shard 0");
+    QueueCounts first{0, 0, 1}, second{0, 0, 2};
+    board.add(letters(first, "first"));
+    board.add(letters(second, "second"));
+    board.sample(start);
+    first = {50, 40, 1};
+    second = {50, 0, 2};
+    const std::vector<QueueReport> reports = board.report(start + Seconds(10));
+    ASSERT_EQ(reports.size(), 1u);
+    EXPECT_EQ(reports[0].now.length, 60u);
+    EXPECT_EQ(reports[0].now.fullness, 0.5);
+    EXPECT_EQ(reports[0].now.longest.at(0).name, "second");
+    EXPECT_NEAR(reports[0].in[1], 10, 1e-6);
+    EXPECT_NEAR(reports[0].out[1], 4, 1e-6);
+    EXPECT_EQ(reports[0].refused, 3u);
+}
+
+TEST(QueueBoard, NothingIsAskedOfWhoHasLeft) {
+    QueueBoard board("shard 0");
+    QueueCounts stays{}, leaves{};
+    board.add(letters(stays, "stays"));
+    {
+        const QueuePlace place(board, letters(leaves, "leaves"));
+        leaves = {1'000, 0, 0};
+        EXPECT_EQ(board.report(start).at(0).now.length, 1'000u);
+    }
+    stays = {10, 0, 0};
+    const QueueReport left = board.report(start + Seconds(10)).at(0);
+    EXPECT_EQ(left.now.length, 10u);
+    EXPECT_EQ(left.in[1], 0);  // the sum has shrunk: nothing came
+    stays = {20, 0, 0};
+    EXPECT_GT(board.report(start + Seconds(20)).at(0).in[0], 0.9);
+}
+
+TEST(QueueBoard, AQueueWithoutPartsIsGone) {
+    QueueBoard board("shard 0");
+    QueueCounts counts;
+    QueuePlace place(board, letters(counts, "only"));
+    place = QueuePlace(board, letters(counts, "next"));
+    EXPECT_EQ(board.report(start).size(), 1u);
+    place = QueuePlace();
+    EXPECT_TRUE(board.report(start).empty());
+}
+
 TEST(QueueBoard, TheWorstComesFirst) {
     std::vector<QueueReport> reports;
     reports.push_back(report_of("full cache", QueueKind::cache, {100, 100, {}}));

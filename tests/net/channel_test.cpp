@@ -16,6 +16,11 @@ std::string pattern(std::size_t size) {
     return bytes;
 }
 
+std::uint64_t waiting_output(const ShardLoop& loop) {
+    const QueueCounts output = loop.queues().output;
+    return output.in - output.out;
+}
+
 class ChannelTest : public testing::Test {
 protected:
     LoopThread thread;
@@ -64,6 +69,7 @@ TEST_F(ChannelTest, APeerThatDoesNotReadMakesOutputGrowUntilItDoes) {
     thread.sync([&] { peer.channel->write(bytes); });
     thread.sync([] {});
     EXPECT_GT(thread.sync([&] { return peer.channel->output_bytes(); }), 1u << 20);
+    EXPECT_EQ(thread.sync([&] { return waiting_output(thread.loop) - peer.channel->output_bytes(); }), 0u);
     EXPECT_EQ(peer.drained, 0);
     EXPECT_EQ(client.receive(bytes.size()), bytes);
     EXPECT_TRUE(eventually([&] { return peer.drained == 1; }));
@@ -71,6 +77,19 @@ TEST_F(ChannelTest, APeerThatDoesNotReadMakesOutputGrowUntilItDoes) {
     thread.sync([&] { peer.channel->write("more"); });
     EXPECT_EQ(client.receive(4), "more");
     EXPECT_EQ(peer.drained, 1);
+    EXPECT_EQ(thread.loop.queues().output.in, bytes.size() + 4);
+    EXPECT_EQ(thread.loop.queues().output.out, bytes.size() + 4);
+}
+
+TEST_F(ChannelTest, OutputThatIsDroppedHasLeft) {
+    TestServer server(thread, nullptr);
+    PlainClient client(server.port());
+    Peer& peer = server.peer();
+    thread.sync([&] { peer.channel->write(pattern(16 << 20)); });
+    thread.sync([] {});
+    EXPECT_GT(waiting_output(thread.loop), 1u << 20);
+    thread.sync([&] { peer.channel->abort(); });
+    EXPECT_EQ(waiting_output(thread.loop), 0u);
 }
 
 TEST_F(ChannelTest, PausedReadingLosesNothing) {

@@ -146,8 +146,12 @@ TEST_F(ListenerTest, PausedClientsWaitInTheBacklog) {
     client.send("x");
     std::this_thread::sleep_for(Milliseconds(20));
     EXPECT_EQ(server.count(), 0u);
+    const Listener::Gauges paused = thread.sync([&] { return server.listener->gauges(); });
+    EXPECT_EQ(paused.waiting, 1u);
+    EXPECT_GT(paused.max_waiting, 100u);
     thread.sync([&] { server.listener->resume(); });
     EXPECT_EQ(client.receive(1), "x");
+    EXPECT_EQ(thread.sync([&] { return server.listener->gauges().waiting; }), 0u);
 }
 
 TEST_F(ListenerTest, ProxyHeadersTellThePeer) {

@@ -22,6 +22,22 @@ TEST(ShardLoop, RunsPostsInOrderOnItsThread) {
     for (int i = 0; i < 100; ++i) EXPECT_EQ(order[static_cast<std::size_t>(i)], i);
 }
 
+TEST(ShardLoop, CountsWhatIsPosted) {
+    LoopThread thread;
+    thread.sync([&] {
+        const Loop::Queues before = thread.loop.queues();
+        for (int i = 0; i < 10; ++i) thread.loop.post([] {});
+        std::this_thread::sleep_for(Milliseconds(5));
+        const Loop::Queues now = thread.loop.queues();
+        EXPECT_EQ(now.posted.length, 10u);
+        EXPECT_GE(now.posted.oldest, Duration(Milliseconds(5)));
+        EXPECT_EQ(now.posts.in - before.posts.in, 10u);
+        EXPECT_EQ(now.posts.out, before.posts.out);
+    });
+    EXPECT_TRUE(eventually([&] { return thread.loop.queues().posted.length == 0; }));
+    EXPECT_EQ(thread.loop.queues().posted.oldest, std::nullopt);
+}
+
 TEST(ShardLoop, APostFromWithinRunsInTheNextTurn) {
     LoopThread thread;
     std::atomic<int> step{0};

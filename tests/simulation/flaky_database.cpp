@@ -47,6 +47,7 @@ Task<Result<std::vector<WriteOutcome>>> FlakyDatabase::write(std::vector<Stateme
 DatabaseGauges FlakyDatabase::gauges() const {
     DatabaseGauges all = real_->gauges();
     all.writes_waiting = writes_waiting_;
+    all.write_calls = counts_of(all.writes + writes_waiting_, writes_waiting_);
     all.max_waiting = max_waiting;
     return all;
 }

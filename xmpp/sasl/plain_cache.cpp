@@ -28,6 +28,7 @@ void PlainCache::remember(std::string_view account, std::string_view prepared, c
     forget(account);
     if (max_entries_ == 0) return;
     if (entries_.size() >= max_entries_) forget(entries_.back().account);
+    ++remembered_;
     entries_.push_front(Entry{std::string(account), seal(account, prepared, keys)});
     by_account_.emplace(entries_.front().account, entries_.begin());
 }

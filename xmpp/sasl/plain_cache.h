@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <string>
 #include <string_view>
@@ -30,6 +31,7 @@ public:
 
     std::size_t size() const { return entries_.size(); }
     std::size_t max_size() const { return max_entries_; }
+    std::uint64_t remembered() const { return remembered_; }  // since the start
 
 private:
     struct Entry {
@@ -41,6 +43,7 @@ private:
     std::string seal(std::string_view account, std::string_view prepared, const ScramKeys& keys) const;
 
     const std::size_t max_entries_;
+    std::uint64_t remembered_ = 0;
     std::string secret_;
     Entries entries_;  // last used first
     std::unordered_map<std::string_view, Entries::iterator> by_account_;  // keys live in entries_

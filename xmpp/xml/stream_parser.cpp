@@ -477,9 +477,16 @@ void StreamParser::start_document() { state_->start(Framer::Shape::document); }
 ParserPool::ParserPool(std::size_t max_lent, std::size_t keep) : max_lent_(max_lent), keep_(keep) {}
 ParserPool::~ParserPool() = default;
 
+bool ParserPool::may_lend(std::size_t limit) {
+    if (lent_ < limit) return true;
+    ++refused_;
+    return false;
+}
+
 ParserPool::Lease ParserPool::lend(const ParserLimits& limits) {
-    if (lent_ >= max_lent_) return nullptr;
+    if (!may_lend(max_lent_)) return nullptr;
     ++lent_;
+    ++ever_lent_;
     Lease parser;
     if (used_.empty()) {
         parser = std::make_unique<StreamParser>();
@@ -492,7 +499,7 @@ ParserPool::Lease ParserPool::lend(const ParserLimits& limits) {
 }
 
 ParserPool::Lease ParserPool::lend_fresh(const ParserLimits& limits) {
-    if (lent_ >= max_lent_ - max_lent_ / 4) return nullptr;
+    if (!may_lend(max_lent_ - max_lent_ / 4)) return nullptr;
     return lend(limits);
 }
 
@@ -509,8 +516,9 @@ ParserPool::Lease ParserPool::lend_usual(const ParserLimits& limits) {
         if (parser) parser->prime_usual();
         return parser;
     }
-    if (lent_ >= max_lent_) return nullptr;
+    if (!may_lend(max_lent_)) return nullptr;
     ++lent_;
+    ++ever_lent_;
     auto parser = std::move(clean_.back());
     clean_.pop_back();
     parser->set_limits(limits);

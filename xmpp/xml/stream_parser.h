@@ -130,13 +130,18 @@ public:
     std::size_t lent() const { return lent_; }
     std::size_t max_lent() const { return max_lent_; }
     std::size_t kept() const { return clean_.size(); }
+    std::uint64_t ever_lent() const { return ever_lent_; }
+    std::uint64_t refused() const { return refused_; }  // too many were lent
 
 private:
     Lease lend(const ParserLimits& limits);
+    bool may_lend(std::size_t limit);
 
     std::size_t max_lent_;
     std::size_t keep_;
     std::size_t lent_ = 0;
+    std::uint64_t ever_lent_ = 0;
+    std::uint64_t refused_ = 0;
     std::vector<Lease> clean_;
     std::vector<Lease> used_;
 };

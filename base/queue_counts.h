@@ -1,0 +1,29 @@
+// What the owner of a queue knows of it, for gauges (base/queue_board.h).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "base/clock.h"
+
+namespace rookery {
+
+// Since the start. Whoever is on the path of a message does no more than count here.
+struct QueueCounts {
+    std::uint64_t in = 0;
+    std::uint64_t out = 0;
+    std::uint64_t refused = 0;  // found it full
+};
+
+// Where the length is at hand, only what comes in has to be counted.
+inline QueueCounts counts_of(std::uint64_t in, std::size_t length, std::uint64_t refused = 0) { return {in, in - length, refused}; }
+
+// One of the many behind a name: an account's queue, a session's.
+struct QueueMember {
+    std::size_t length = 0;
+    std::size_t bound = 0;  // 0: none
+    std::optional<Duration> oldest = {};
+};
+
+}  // namespace rookery
