@@ -11,9 +11,11 @@ C2s::C2s(Shard& shard, WorkPool& work, C2sLimits limits) : shard_(shard), work_(
 }
 C2s::~C2s() = default;
 
-bool C2s::admits(const IpAddress& address) const {
+bool C2s::admits(const IpAddress& address) {
     const auto at = strangers_by_address_.find(address.client_prefix());
-    return at == strangers_by_address_.end() || at->second < limits_.max_strangers_per_address;
+    const bool welcome = at == strangers_by_address_.end() || at->second < limits_.max_strangers_per_address;
+    if (!welcome) ++strangers_refused_;
+    return welcome;
 }
 
 void C2s::accept(std::unique_ptr<ParkedTransport> transport, std::shared_ptr<const C2sPolicy> policy) {
@@ -23,6 +25,7 @@ void C2s::accept(std::unique_ptr<ParkedTransport> transport, std::shared_ptr<con
 void C2s::add_stranger(const IpAddress& address, Connection& connection) {
     ++strangers_by_address_[address.client_prefix()];
     strangers_.push_back(&connection);
+    ++strangers_met_;
 }
 
 void C2s::remove_stranger(const IpAddress& address, Connection& connection) {

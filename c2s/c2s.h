@@ -54,7 +54,7 @@ public:
     void set_peers(std::vector<C2s*> peers) { peers_ = std::move(peers); }
 
     // May this address open one more connection before login (T5)?
-    bool admits(const IpAddress& address) const;
+    bool admits(const IpAddress& address);
     void accept(std::unique_ptr<ParkedTransport> transport, std::shared_ptr<const C2sPolicy> policy);
 
     // Ends the connections that have not logged in (shutdown; sessions are closed by Shard::close_sessions).
@@ -86,6 +86,8 @@ private:
     std::vector<C2s*> peers_;
     std::unordered_map<IpAddress, unsigned> strangers_by_address_;
     std::vector<Connection*> strangers_;
+    std::uint64_t strangers_met_ = 0;
+    std::uint64_t strangers_refused_ = 0;
     std::string scratch_;  // stanzas are serialised here on their way to a transport
     std::size_t connections_ = 0;
 };

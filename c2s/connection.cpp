@@ -319,7 +319,7 @@ bool Connection::handle(StreamEvent event) {
 
 // What the stream could answer counts like all that is sent and received.
 void Connection::answer_at_once() {
-    const TicketPtr ticket = session_->issue_ticket(c2s_.loop(), 0);
+    const TicketPtr ticket = session_->issue_ticket(c2s_.shard(), 0);
     if (const std::shared_ptr<Stanza> reply = stream_.take_stanza()) session_->deliver(reply, {}, Handover{ticket});
 }
 

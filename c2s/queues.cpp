@@ -26,9 +26,14 @@ void C2s::declare_queues() {
     QueueSpec unacknowledged = of_sessions(shard_, "unacknowledged", "stanzas", &C2sSession::unacknowledged);
     unacknowledged.counts = [this] { return shard_.flows().unacknowledged; };
     board.add(std::move(unacknowledged));
-    board.add(of_sessions(shard_, "unacknowledged_bytes", "bytes", &C2sSession::unacknowledged_bytes));
-    board.add(of_sessions(shard_, "output", "bytes", &C2sSession::output));
-    board.add({.name = "strangers", .unit = "connections", .kind = QueueKind::pool, .where = {}, .counts = nullptr,
+    QueueSpec bytes = of_sessions(shard_, "unacknowledged_bytes", "bytes", &C2sSession::unacknowledged_bytes);
+    bytes.counts = [this] { return shard_.flows().unacknowledged_bytes; };
+    board.add(std::move(bytes));
+    QueueSpec output = of_sessions(shard_, "output", "bytes", &C2sSession::output);
+    output.counts = [this] { return loop().queues().output; };
+    board.add(std::move(output));
+    board.add({.name = "strangers", .unit = "connections", .kind = QueueKind::pool, .where = {},
+               .counts = [this] { return counts_of(strangers_met_, strangers_.size(), strangers_refused_); },
                .look = [this] {
                    QueueLook look;
                    for (const auto& [address, count] : strangers_by_address_)
@@ -36,11 +41,14 @@ void C2s::declare_queues() {
                    look.bound = limits_.max_strangers_per_address;
                    return look;
                }});
-    board.add({.name = "parsers", .unit = "parsers", .kind = QueueKind::pool, .where = {}, .counts = nullptr,
+    board.add({.name = "parsers", .unit = "parsers", .kind = QueueKind::pool, .where = {},
+               .counts = [this] { return counts_of(parsers_.ever_lent(), parsers_.lent(), parsers_.refused()); },
                .look = [this] { return QueueMember{parsers_.lent(), parsers_.max_lent()}; }});
-    board.add({.name = "password_cache", .unit = "accounts", .kind = QueueKind::cache, .where = {}, .counts = nullptr,
+    board.add({.name = "password_cache", .unit = "accounts", .kind = QueueKind::cache, .where = {},
+               .counts = [this] { return counts_of(plain_cache_.remembered(), plain_cache_.size()); },
                .look = [this] { return QueueMember{plain_cache_.size(), plain_cache_.max_size()}; }});
-    board.add({.name = "ended_sessions", .unit = "sessions", .kind = QueueKind::cache, .where = {}, .counts = nullptr,
+    board.add({.name = "ended_sessions", .unit = "sessions", .kind = QueueKind::cache, .where = {},
+               .counts = [this] { return counts_of(resumptions_.ever_remembered(), resumptions_.remembered()); },
                .look = [this] { return QueueMember{resumptions_.remembered(), Resumptions::max_remembered}; }});
 }
 

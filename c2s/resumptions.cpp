@@ -19,6 +19,7 @@ void Resumptions::remember(const std::string& id, const Jid& account, std::uint3
     sessions_.erase(id);
     if (!ended_.insert_or_assign(id, Ended{account.bare(), handled}).second) return;
     ended_order_.push_back(id);
+    ++ever_remembered_;
     if (ended_order_.size() <= max_remembered) return;
     ended_.erase(ended_order_.front());
     ended_order_.pop_front();

@@ -28,6 +28,7 @@ public:
     std::optional<std::uint32_t> last_count(const std::string& id, const Jid& account) const;
 
     std::size_t remembered() const { return ended_.size(); }
+    std::uint64_t ever_remembered() const { return ever_remembered_; }
 
     static constexpr std::size_t max_remembered = 10'000;  // the oldest is forgotten
 
@@ -39,6 +40,7 @@ private:
     std::unordered_map<std::string, std::weak_ptr<C2sSession>> sessions_;
     std::unordered_map<std::string, Ended> ended_;
     std::deque<std::string> ended_order_;
+    std::uint64_t ever_remembered_ = 0;
 };
 
 }  // namespace rookery

@@ -115,6 +115,7 @@ void C2sSession::keep(const StanzaPtr& stanza, const Jid& to, const Handover& ha
     if (refuses_ours(*stanza, handover)) sent.refuses = handover.ticket->number();
     managed_->counts.push(std::move(sent));
     ++c2s_.shard().flows().unacknowledged.in;
+    c2s_.shard().flows().unacknowledged_bytes.in += bytes;
     if (must_be_saved) save_soon();
     const StreamManagement& counts = managed_->counts;
     if (counts.waiting().size() > managed_->max_stanzas || counts.waiting_bytes() > managed_->max_bytes) give_up();
@@ -213,12 +214,18 @@ QueueMember C2sSession::unacknowledged_bytes() const {
 
 QueueMember C2sSession::output() const { return connection_ ? connection_->output() : QueueMember(); }
 
+void C2sSession::count_out(const std::vector<SentStanza>& sent) {
+    ShardFlows& flows = c2s_.shard().flows();
+    flows.unacknowledged.out += sent.size();
+    for (const SentStanza& one : sent) flows.unacknowledged_bytes.out += one.bytes;
+}
+
 std::uint32_t C2sSession::acknowledged() const { return managed_->counts.acknowledged(); }
 
 bool C2sSession::acknowledge(std::uint32_t h) {
     const auto done = managed_->counts.acknowledge(h);
     if (!done) return false;
-    c2s_.shard().flows().unacknowledged.out += done->size();
+    count_out(*done);
     for (const SentStanza& sent : *done) received(sent);
     if (std::ranges::any_of(*done, [](const SentStanza& sent) { return sent.refuses.has_value(); })) send_acknowledgement();
     c2s_.loop().cancel(std::exchange(managed_->ack_timer, 0));
@@ -257,7 +264,8 @@ void C2sSession::answer_question() {
         managed_->question_timer = c2s_.loop().after(settling_patience, [this] { send_acknowledgement(); });
 }
 
-void C2sSession::input_settled() {
+void C2sSession::input_settled(std::uint32_t count) {
+    c2s_.shard().flows().unsettled.out += count;
     if (!managed_ || managed_->question_timer == 0) return;
     if (static_cast<std::int32_t>(settled() - managed_->question) >= 0) send_acknowledgement();
 }
@@ -358,7 +366,7 @@ void C2sSession::end() {
     }
     const AccountPtr account = c2s_.shard().find_account(jid().bare_str());
     if (!account) return;
-    if (alive()) c2s_.shard().flows().unacknowledged.out += unacknowledged.size();
+    if (alive()) count_out(unacknowledged);
     account->remove_session(keep_alive);
     for (const SentStanza& sent : unacknowledged) redeliver(account, sent);
 }

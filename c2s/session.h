@@ -74,13 +74,14 @@ private:
 
     bool is_taken_by_others(const StanzaPtr& stanza, const Jid& to, const Handover& handover);
     void input_released() override;
-    void input_settled() override;
+    void input_settled(std::uint32_t count) override;
     void send_acknowledgement();
     void keep(const StanzaPtr& stanza, const Jid& to, const Handover& handover);
     bool refuses_ours(const Stanza& stanza, const Handover& handover) const;
     void give_up();
     void received(std::uint64_t log_id);
     void received(const SentStanza& sent);
+    void count_out(const std::vector<SentStanza>& sent);
     void note_handed(std::uint64_t log_id);
     void look_again_later();
     void save_soon();

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "storage/log_store.h"
@@ -34,6 +35,8 @@ public:
     bool receive(std::uint64_t id);
 
     std::uint64_t messages() const { return earlier_messages_ + open_.size() + begun_; }
+    // Of those whose ids are known: what waited when the account was loaded, not before it is listed.
+    std::optional<std::uint64_t> oldest() const { return open_.empty() ? std::nullopt : std::optional(open_.front().id); }
     std::uint64_t bytes() const { return earlier_bytes_ + open_bytes_ + begun_bytes_; }
     // What to write down.
     std::uint64_t through() const { return through_; }

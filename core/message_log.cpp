@@ -127,10 +127,12 @@ Task<Outcome> MessageLog::commit(Route& route) {
         co_return done.ok() ? already_kept(route, *done) : refuse(route, done.error());
     }
     note_committed(route, *done);
-    if (waits)
+    if (waits) {
         ledger.add(done->id, bytes);
-    else if (route.log_id != 0)
+        ++host_.shard().flows().undelivered.in;
+    } else if (route.log_id != 0) {
         ledger.pass(done->id);
+    }
     co_return Outcome::pass();
 }
 
@@ -180,7 +182,9 @@ void MessageLog::warn(const Account& account, const Error& error) {
 // --- received -----------------------------------------------------------------------------------------------------
 
 void MessageLog::received(Account& account, std::uint64_t log_id) {
-    if (delivery_ledger(account).receive(log_id)) note(account);
+    if (!delivery_ledger(account).receive(log_id)) return;
+    ++host_.shard().flows().undelivered.out;
+    note(account);
 }
 
 // Not for each message: what was received and is not written down when the server dies comes once more, under the same id.

@@ -87,6 +87,11 @@ protected:
         host_.commands().add({std::move(node), std::move(name), std::move(access), this, &call_command<Method>});
     }
 
+    // What can fill up in this module, for `rookery queues` (base/queue_board.h).
+    void queue(QueueSpec spec) {
+        undo_.push_back([this, id = shard().queues().add(std::move(spec))] { shard().queues().remove(id); });
+    }
+
     // Method: void (). Runs on this shard again and again, first after one period.
     template <auto Method>
     void every(Duration period) {

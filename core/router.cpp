@@ -82,7 +82,7 @@ void Router::from_session(const SessionPtr& sender, std::shared_ptr<Stanza> stan
     auto route = std::make_unique<Route>(std::move(stanza), std::move(to));
     route->account = std::move(account);
     route->sender = sender;
-    route->ticket = sender->issue_ticket(shard_.loop(), route->stanza->element().memory_bytes());
+    route->ticket = sender->issue_ticket(shard_, route->stanza->element().memory_bytes());
     Host& host = route->account->host();
     Outcome outcome = sent_hook(host, *route->stanza).run(*route);
     sent_hooks_done(sender, std::move(route), std::move(outcome));

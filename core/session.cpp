@@ -3,11 +3,18 @@
 #include <algorithm>
 #include <cassert>
 #include <charconv>
+#include <utility>
+
+#include "core/shard.h"
 
 namespace rookery {
 namespace {
 
 const xml::Name priority_name{"jabber:client", "priority"};
+
+std::uint32_t wrapped_milliseconds(SteadyTime time) {
+    return static_cast<std::uint32_t>(std::chrono::duration_cast<Milliseconds>(time.time_since_epoch()).count());
+}
 
 }  // namespace
 
@@ -33,11 +40,20 @@ void Session::set_presence(StanzaPtr presence) {
     }
 }
 
-TicketPtr Session::issue_ticket(Loop& home, std::size_t bytes) {
+TicketPtr Session::issue_ticket(Shard& home, std::size_t bytes) {
     open_bytes_ += bytes;
-    auto ticket = std::make_shared<const Ticket>(weak_from_this(), home, ++issued_, bytes, acknowledges());
+    ++home.flows().unsettled.in;
+    auto ticket = std::make_shared<const Ticket>(weak_from_this(), home.loop(), ++issued_, bytes, acknowledges());
+    if (!is_open(first_mark_)) first_mark_ = last_mark_;
+    last_mark_ = {issued_, wrapped_milliseconds(home.loop().clock().steady_now())};
     hold_or_release();
     return ticket;
+}
+
+std::optional<Duration> Session::open_for(SteadyTime now) const {
+    if (issued_ == settled_) return std::nullopt;
+    const Mark& mark = is_open(first_mark_) ? first_mark_ : last_mark_;
+    return Milliseconds(wrapped_milliseconds(now) - mark.milliseconds);
 }
 
 void Session::settle(std::uint32_t number, std::size_t bytes) {
@@ -55,11 +71,12 @@ void Session::settle(std::uint32_t number, std::size_t bytes) {
         settled_early_.insert(std::ranges::upper_bound(settled_early_, number, sooner), number);
     }
     hold_or_release();
-    if (settled_ != before) input_settled();
+    if (settled_ != before) input_settled(settled_ - before);
 }
 
 void Session::abandon_open() {
-    settled_ = issued_;
+    const std::uint32_t abandoned = issued_ - std::exchange(settled_, issued_);
+    if (abandoned > 0) input_settled(abandoned);
     std::vector<std::uint32_t>().swap(settled_early_);
     hold_or_release();
 }

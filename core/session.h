@@ -20,6 +20,7 @@
 namespace rookery {
 
 class Account;
+class Shard;
 
 // What is known about how the session came in; for admins and logs.
 struct SessionOrigin {
@@ -98,13 +99,15 @@ public:
 
     // For the next stanza the client sent. Past max_open of them, or max_open_bytes, the session holds until some are
     // settled.
-    TicketPtr issue_ticket(Loop& home, std::size_t bytes);
+    TicketPtr issue_ticket(Shard& home, std::size_t bytes);
     void settle(std::uint32_t number, std::size_t bytes);  // Ticket's to call
     // What is still open is waited for no longer: the client is about to send it again.
     void abandon_open();
     // The client's stanzas: how many it sent, and how many from the first on are settled. Both wrap at 2^32.
     std::uint32_t issued() const { return issued_; }
     std::uint32_t settled() const { return settled_; }
+    // Since when the first of those that are open has been, at least. Nullopt: none is.
+    std::optional<Duration> open_for(SteadyTime now) const;
 
     static constexpr std::uint32_t max_open = 1'000;
     static constexpr std::size_t max_open_bytes = 256 * 1024;
@@ -118,13 +121,19 @@ public:
 protected:
     // The last hold went: go on reading, from a fresh turn of the loop.
     virtual void input_released() = 0;
-    // settled() has grown.
-    virtual void input_settled() {}
+    // settled() has grown by so many.
+    virtual void input_settled(std::uint32_t) {}
     void set_dead() { alive_ = false; }
     void set_origin(SessionOrigin origin) { origin_ = std::move(origin); }
     friend class Account;
 
 private:
+    // When one of the client's stanzas came. Two of them tell how old the oldest open one is at least, without a time for each.
+    struct Mark {
+        std::uint32_t number = 0;
+        std::uint32_t milliseconds = 0;  // of the steady clock; wraps
+    };
+    bool is_open(const Mark& mark) const { return static_cast<std::int32_t>(mark.number - settled_) > 0; }
     void hold_or_release();
 
     Jid jid_;
@@ -137,6 +146,7 @@ private:
     std::size_t open_bytes_ = 0;
     std::uint32_t issued_ = 0;
     std::uint32_t settled_ = 0;
+    Mark first_mark_, last_mark_;
     std::uint16_t holds_ = 0;
     std::int8_t priority_ = 0;
     bool interested_ = false;

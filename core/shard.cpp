@@ -8,6 +8,12 @@
 #include "base/log.h"
 
 namespace rookery {
+namespace {
+
+// There are no more of them than of what was asked.
+bool is_answer(const Stanza& stanza) { return stanza.is_error() || (stanza.is_iq() && !stanza.is_request()); }
+
+}  // namespace
 
 Shard::Shard(Shards& all, unsigned index, Loop& loop, Stores& stores, ShardOptions options)
     : all_(all), index_(index), loop_(loop), stores_(stores), options_(options), started_(loop.clock().steady_now()),
@@ -105,6 +111,7 @@ void Shard::account_idle(Account& account) {
     if (account.in_idle_list()) return;
     account.set_in_idle_list(true);
     idle_.push_back(account.weak_from_this());
+    ++flows_.cached_accounts;
     trim_accounts();
 }
 
@@ -120,6 +127,7 @@ void Shard::trim_accounts() {
 
 void Shard::roster_loaded(Account& account) {
     rosters_.push_back(account.weak_from_this());
+    ++flows_.cached_rosters;
     while (rosters_.size() > options_.max_cached_rosters) {
         if (const AccountPtr oldest = rosters_.front().lock()) oldest->forget_roster();
         rosters_.pop_front();
@@ -156,6 +164,10 @@ std::uint64_t Shard::next_session_id() { return ++sessions_made_ * all_.count() 
 void Shard::send(unsigned to, Parcel parcel) {
     assert(to != index_);
     if (parked_[to].empty() && all_.link().try_send(index_, to, parcel)) return;
+    if (parked_count_ >= options_.max_parked && !is_answer(*parcel.route->stanza)) {
+        ++flows_.parked.refused;
+        return router_.refuse(*parcel.route, StanzaError(Condition::resource_constraint, ErrorType::wait));
+    }
     if (parked_[to].empty()) all_.link().on_room(index_, to, [this, to] { flush_parked(to); });
     parked_[to].push_back(std::move(parcel));
     ++parked_count_;

@@ -46,6 +46,7 @@ public:
 struct ShardOptions {
     std::size_t max_cached_accounts = 1'000;  // without sessions, per shard
     std::size_t max_cached_rosters = 1'000;   // per shard
+    std::size_t max_parked = 100'000;         // parcels without room in a ring, per shard; answers are taken beyond that
 };
 
 // Numbers every shard keeps; read from other threads through Shards::on.
@@ -60,8 +61,13 @@ struct ShardCounters {
 // What went through those of its queues that are many behind one name.
 struct ShardFlows {
     QueueCounts waiting;         // stanzas, for an account's storage or its module
+    QueueCounts unsettled;       // clients' stanzas, for those they are for and for storage
+    QueueCounts undelivered;     // messages that are in the log, for a session
     QueueCounts parked;          // parcels, for room in a ring
     QueueCounts unacknowledged;  // stanzas, for a client's word (XEP-0198)
+    QueueCounts unacknowledged_bytes;
+    std::uint64_t cached_accounts = 0;  // that came into the cache
+    std::uint64_t cached_rosters = 0;
 };
 
 class Shard {

@@ -78,6 +78,9 @@ public:
         on<&AdHoc::describe>(our_host.hooks.disco_info, Stage::deliver);
         on<&AdHoc::list>(our_host.hooks.disco_items, Stage::deliver);
         every<&AdHoc::sweep>(sweep_interval);
+        queue({.name = "commands", .unit = "commands", .kind = QueueKind::pool, .where = {},
+               .counts = [this] { return counts_of(asked_, executions_.size(), refused_); },
+               .look = [this] { return QueueMember{executions_.size(), max_executions}; }});
     }
 
 private:
@@ -129,8 +132,10 @@ private:
     IqReply begin(Iq iq, const AdHocCommand& command, Action action) {
         if (action != Action::execute) return bad("bad-action");
         const auto theirs = std::ranges::count(executions_, iq.stanza->from, &Execution::owner);
-        if (executions_.size() >= max_executions || std::cmp_greater_equal(theirs, max_executions_a_user))
+        if (executions_.size() >= max_executions || std::cmp_greater_equal(theirs, max_executions_a_user)) {
+            ++refused_;
             return StanzaError(Condition::resource_constraint, ErrorType::wait, "too many commands are under way");
+        }
         Execution execution;
         execution.id = random_token();
         execution.node = command.node;
@@ -172,6 +177,7 @@ private:
         execution.expires = loop().clock().steady_now() + execution_lifetime;
         xml::Element question = question_of(execution);
         executions_.push_back(std::move(execution));
+        ++asked_;
         co_return question;
     }
 
@@ -194,6 +200,7 @@ private:
     }
 
     std::vector<Execution> executions_;  // that wait for the user
+    std::uint64_t asked_ = 0, refused_ = 0;
 };
 
 }  // namespace

@@ -31,6 +31,11 @@ struct Inactive {
     bool letting_out = false;
 };
 
+// On the host: what was held there and let go since the start.
+struct HeldCounts {
+    QueueCounts counts;
+};
+
 enum class Treatment : std::uint8_t { pass, hold, drop };
 
 bool is_chat_state(xml::View child) { return child.ns() == chat_states_ns; }
@@ -73,6 +78,8 @@ public:
         on<&Csi::outgoing>(our_host.hooks.session_outgoing, Stage::deliver);
         on<&Csi::resumed>(our_host.hooks.session_resumed, Stage::deliver);
         stream_feature(xml::Element(csi_ns, "csi"), StreamPhase::logged_in);
+        queue({.name = "held", .unit = "stanzas", .kind = QueueKind::queue, .where = {},
+               .counts = [this] { return host().slots().get<HeldCounts>().counts; }, .look = [this] { return look_at_held(); }});
     }
 
 private:
@@ -117,9 +124,20 @@ private:
     }
 
     void hold(Inactive& inactive, const OutgoingEvent& event) {
-        std::erase_if(inactive.held, [&event](const Held& held) { return held.stanza->from == event.stanza->from; });
+        QueueCounts& counts = host().slots().get<HeldCounts>().counts;
+        counts.out += std::erase_if(inactive.held, [&event](const Held& held) { return held.stanza->from == event.stanza->from; });
         inactive.held.push_back(Held{event.stanza, event.to});
+        ++counts.in;
         if (inactive.held.size() >= max_held) let_out(event.session, inactive);
+    }
+
+    QueueLook look_at_held() const {
+        QueueLook look(QueueMember{0, max_held});
+        shard().for_each_session([&](Session& session) {
+            const Inactive* inactive = session.jid().domain() == host().domain() ? session.slots().find<Inactive>() : nullptr;
+            if (inactive) look.add({inactive->held.size(), max_held}, session.jid().str());
+        });
+        return look;
     }
 
     static void begin(Session& session) {
@@ -128,7 +146,7 @@ private:
         session.watch_outgoing();
     }
 
-    static void end(Session& session) {
+    void end(Session& session) {
         Inactive* inactive = session.slots().find<Inactive>();
         if (!inactive) return;
         let_out(session, *inactive);
@@ -136,8 +154,9 @@ private:
         session.slots().clear<Inactive>();
     }
 
-    static void let_out(Session& session, Inactive& inactive) {
+    void let_out(Session& session, Inactive& inactive) {
         const std::vector<Held> held = std::exchange(inactive.held, {});
+        host().slots().get<HeldCounts>().counts.out += held.size();
         inactive.letting_out = true;
         for (const Held& one : held) session.deliver(one.stanza, one.to);
         inactive.letting_out = false;

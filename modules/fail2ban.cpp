@@ -28,6 +28,7 @@ struct Failures {
 // Live longer than the module: a reload does not free who is banned.
 struct Counted {
     std::unordered_map<std::string, Failures> by_address;
+    std::uint64_t begun = 0, refused = 0;  // since the start
 };
 struct Bans {
     std::unordered_map<std::string, SteadyTime> until;
@@ -45,7 +46,11 @@ void ban_everywhere(Shards& shards, const std::string& domain, const std::string
 
 // On the shard that counts this address. True: that was one too many.
 bool count_failure(Counted& counted, const std::string& address, SteadyTime now, unsigned limit) {
-    if (counted.by_address.size() >= max_addresses && !counted.by_address.contains(address)) return false;
+    const bool known = counted.by_address.contains(address);
+    const bool full = !known && counted.by_address.size() >= max_addresses;
+    if (full) ++counted.refused;
+    if (full) return false;
+    if (!known) ++counted.begun;
     Failures& failures = counted.by_address[address];
     if (failures.count == 0 || now - failures.first > window) failures = Failures{0, now};
     if (++failures.count < limit) return false;
@@ -62,6 +67,10 @@ public:
         on<&Fail2ban::check>(host.hooks.login_attempt, Stage::guard);
         on<&Fail2ban::count>(host.hooks.login_failed, Stage::deliver);
         every<&Fail2ban::forget_old>(Seconds(60));
+        const auto guesses = [&host]() -> Counted& { return host.slots().get<Counted>(); };
+        queue({.name = "failed_logins", .unit = "addresses", .kind = QueueKind::pool, .where = {},
+               .counts = [guesses] { return counts_of(guesses().begun, guesses().by_address.size(), guesses().refused); },
+               .look = [guesses] { return QueueMember{guesses().by_address.size(), max_addresses}; }});
     }
 
 private:

@@ -12,6 +12,7 @@
 #include "core/delivery_ledger.h"
 #include "core/message_log.h"
 #include "core/module.h"
+#include "core/services/offline_limit.h"
 #include "core/worth_keeping.h"
 #include "xmpp/payload/delay.h"
 #include "xmpp/payload/stanza_id.h"
@@ -72,6 +73,9 @@ public:
         on<&Offline::outgoing>(host.hooks.session_outgoing, Stage::guard);
         on<&Offline::presence_changed>(host.hooks.presence_sent, Stage::fallback);
         feature("msgoffline", At::host);
+        host.slots().get<OfflineLimit>().messages = [&host, limit = options.max_messages](const Jid& account) {
+            return limit.of(host, account);
+        };
     }
 
 private:
@@ -116,6 +120,7 @@ private:
         const bool room = ledger.messages() < max_messages(route.account->jid()) &&
                           ledger.bytes() + route.stanza->element().memory_bytes() <= max_bytes();
         if (room) return Outcome::pass();
+        ++shard().flows().undelivered.refused;
         refused_log_.write(loop().clock().steady_now(), [&](std::uint64_t others) {
             log_warning("offline_refused", {{"account", route.account->jid().str()}, {"reason", "too many messages wait"}, {"others", others}});
         });

@@ -204,6 +204,7 @@ struct Notice {
 struct Notices {
     std::unordered_map<std::string, Notice> all;        // by key_of()
     std::unordered_map<std::string, std::string> by_id;  // of the request that waits for an answer: its key
+    std::uint64_t begun = 0, refused = 0;                // since the start
 };
 
 std::string key_of(const Jid& account, const Jid& service, std::string_view node) {
@@ -263,6 +264,9 @@ public:
         on<&Push::came_back>(our_host.hooks.session_bound, Stage::deliver);
         on<&Push::came_back>(our_host.hooks.session_resumed, Stage::deliver);
         on<&Push::account_removed>(our_host.hooks.account_removed, Stage::deliver);
+        queue({.name = "push", .unit = "notifications", .kind = QueueKind::queue, .where = {},
+               .counts = [this] { return counts_of(on_the_way().begun, notices().size(), on_the_way().refused); },
+               .look = [this] { return look_at_notices(); }});
         if (!notices().empty()) sweep_soon();
         our_host.slots().get<PushService>().wake_waiting = [this] { run(wake_all()); };
     }
@@ -496,11 +500,13 @@ private:
         const auto found = notices().find(key);
         if (found != notices().end()) return &found->second;
         if (notices().size() >= max_on_the_way) {
+            ++on_the_way().refused;
             full_log_.write(loop().clock().steady_now(), [](std::uint64_t others) {
                 log_warning("push_dropped", {{"reason", "too many notifications are on their way"}, {"others", others}});
             });
             return nullptr;
         }
+        ++on_the_way().begun;
         Notice notice;
         notice.account = account.jid();
         notice.service = one.service;
@@ -616,6 +622,15 @@ private:
         if (found == notices().end()) return;
         on_the_way().by_id.erase(found->second.iq_id);
         notices().erase(found);
+    }
+
+    // The age is that of the message that a client or a service has said nothing to for the longest time.
+    QueueLook look_at_notices() const {
+        const SteadyTime now = loop().clock().steady_now();
+        QueueMember all{notices().size(), max_on_the_way};
+        for (const auto& [key, notice] : notices())
+            if (notice.step != Notice::Step::rest || notice.news) all.oldest = std::max(all.oldest.value_or(Duration(0)), now - notice.since);
+        return all;
     }
 
     Notices& on_the_way() const { return host().slots().get<Notices>(); }

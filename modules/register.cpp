@@ -50,12 +50,16 @@ struct RegisterOptions {
 // Which addresses made an account not long ago; in the host's slots of the shard that is home of Iq::prefix.
 struct RecentRegistrations {
     std::unordered_map<std::string, SteadyTime> until;
+    std::uint64_t met = 0, refused = 0;  // addresses, since the start; refused: the table was full
 
     bool take(const std::string& prefix, SteadyTime now, Duration timeout) {
         if (until.size() >= max_recent_addresses) std::erase_if(until, [now](const auto& entry) { return entry.second <= now; });
         const auto at = until.find(prefix);
         if (at != until.end() && at->second > now) return false;
-        if (at == until.end() && until.size() >= max_recent_addresses) return false;
+        const bool full = at == until.end() && until.size() >= max_recent_addresses;
+        if (full) ++refused;
+        if (full) return false;
+        if (at == until.end()) ++met;
         until[prefix] = now + timeout;
         return true;
     }
@@ -124,6 +128,10 @@ public:
         iq<&Register::change_or_remove>(IqType::set, query_name, At::host);
         feature(register_ns, At::host);
         stream_feature(xml::Element("http://jabber.org/features/iq-register", "register"), StreamPhase::before_login);
+        const auto recent = [&our_host]() -> RecentRegistrations& { return our_host.slots().get<RecentRegistrations>(); };
+        queue({.name = "registrations", .unit = "addresses", .kind = QueueKind::pool, .where = {},
+               .counts = [recent] { return counts_of(recent().met, recent().until.size(), recent().refused); },
+               .look = [recent] { return QueueMember{recent().until.size(), max_recent_addresses}; }});
     }
 
 private:

@@ -189,8 +189,10 @@ void ComponentConnection::settled(std::size_t bytes) {
 
 void ComponentConnection::deliver(RoutePtr route) {
     Router& router = components_.shard().router();
-    if (transport_->output_bytes() > policy_->max_output_bytes)
+    if (transport_->output_bytes() > policy_->max_output_bytes) {
+        ++refused_;
         return router.refuse(*route, StanzaError(Condition::resource_constraint, ErrorType::wait));
+    }
     flush();
     std::string& scratch = components_.scratch();
     scratch.clear();
@@ -283,6 +285,8 @@ void ComponentConnection::log_closed(std::string_view reason) const {
     else
         components_.log_refused(name, address, reason);
 }
+
+QueueCounts ComponentConnection::output_counts() const { return counts_of(written_, transport_->output_bytes(), refused_); }
 
 QueueMember ComponentConnection::output() const { return {transport_->output_bytes(), policy_->max_output_bytes}; }
 

@@ -31,7 +31,11 @@ public:
 
     const Jid& domain() const { return stream_->domain(); }
     RemotePeer describe() const;
-    QueueMember output() const;  // bytes it has not taken
+    // For gauges. Bytes it has not taken, and its own stanzas that are not settled.
+    QueueMember output() const;
+    QueueCounts output_counts() const;
+    QueueMember unsettled() const { return {open_, max_open}; }
+    QueueCounts unsettled_counts() const { return counts_of(received_, open_); }
 
     static constexpr std::size_t max_open = 10'000;             // stanzas of the component that are not settled
     static constexpr std::size_t max_open_bytes = 4u << 20;
@@ -81,7 +85,7 @@ private:
     std::uint64_t written_ = 0;      // bytes
     std::size_t open_ = 0;           // its stanzas that are not settled
     std::size_t open_bytes_ = 0;
-    std::uint64_t sent_ = 0, received_ = 0;
+    std::uint64_t sent_ = 0, received_ = 0, refused_ = 0;
     WallTime since_;
     TimerId handshake_timer_ = 0;
     TimerId look_timer_ = 0;

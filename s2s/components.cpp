@@ -7,16 +7,48 @@
 
 namespace rookery {
 
+namespace {
+
+// One measure of all components of a shard. Who has left is missing in the sum; a rate takes no notice (base/flow.h).
+template <class Components>
+QueueSpec of_components(const Components& here, std::string name, std::string unit, QueueMember (ComponentConnection::*measure)() const,
+                        QueueCounts (ComponentConnection::*counts)() const) {
+    const auto sum = [&here, counts] {
+        QueueCounts all;
+        for (const auto& [domain, connection] : here) {
+            const QueueCounts one = (connection->*counts)();
+            all.in += one.in;
+            all.out += one.out;
+            all.refused += one.refused;
+        }
+        return all;
+    };
+    const auto look = [&here, measure] {
+        QueueLook all;
+        for (const auto& [domain, connection] : here) all.add((connection->*measure)(), domain);
+        return all;
+    };
+    return {.name = std::move(name), .unit = std::move(unit), .kind = QueueKind::queue, .where = {}, .counts = sum, .look = look};
+}
+
+}  // namespace
+
 Components::Components(Shard& shard) : shard_(shard), peers_{this} {
     shard_.router().set_remote(this);
-    shard_.queues().add({.name = "component_output", .unit = "bytes", .kind = QueueKind::queue, .where = {}, .counts = nullptr,
-                         .look = [this] {
-                             QueueLook look;
-                             for (const auto& [domain, connection] : here_) look.add(connection->output(), domain);
-                             return look;
-                         }});
+    declare_queues();
 }
 Components::~Components() { shard_.router().set_remote(nullptr); }
+
+void Components::declare_queues() {
+    using Connection = ComponentConnection;
+    QueueBoard& board = shard_.queues();
+    board.add(of_components(here_, "component_output", "bytes", &Connection::output, &Connection::output_counts));
+    board.add(of_components(here_, "component_unsettled", "stanzas", &Connection::unsettled, &Connection::unsettled_counts));
+    board.add({.name = "components", .unit = "components", .kind = QueueKind::pool, .where = {}, .counts = nullptr,
+               .look = [this] { return QueueMember{here_.size(), max_components}; }});
+    board.add({.name = "component_strangers", .unit = "connections", .kind = QueueKind::pool, .where = {}, .counts = nullptr,
+               .look = [this] { return QueueMember{strangers_.size(), max_strangers}; }});
+}
 
 void Components::configure(const std::vector<std::shared_ptr<const ComponentPolicy>>& policies) {
     configured_.clear();

@@ -68,6 +68,7 @@ public:
     static constexpr std::size_t max_components = 1'000;  // per shard
 
 private:
+    void declare_queues();
     void tell_all(const std::string& domain, bool connected);
     void note(const std::string& domain, bool connected);
     void show_services();

@@ -16,8 +16,8 @@ namespace rookery {
 
 struct AssemblyOptions {
     std::size_t ring_capacity = 4'096;  // parcels under way from one shard to another
-    ShardOptions shard;
-    C2sLimits c2s;
+    ShardOptions shard = {};
+    C2sLimits c2s = {};
 };
 
 class Assembly {

@@ -75,6 +75,25 @@ void declare_handshakes(QueueBoard& board, const ShardLoop& loop) {
                .look = [&loop, open] { return QueueMember{open(loop.gauges()), ShardLoopOptions().max_handshakes}; }});
 }
 
+void declare_lingering(QueueBoard& board, const ShardLoop& loop) {
+    board.add({.name = "lingering", .unit = "sockets", .kind = QueueKind::pool, .where = {},
+               .counts = [&loop] {
+                   const ShardLoop::Gauges now = loop.gauges();
+                   return counts_of(now.lingering_met, now.lingering, now.lingering_refused);
+               },
+               .look = [&loop] { return QueueMember{loop.gauges().lingering, ShardLoopOptions().max_lingering}; }});
+}
+
+// One of several under one name.
+template <class Look>
+auto named(const std::string& name, Look look) {
+    return [&name, look] {
+        QueueLook all;
+        all.add(look(), name);
+        return all;
+    };
+}
+
 std::size_t max_descriptors() {
     rlimit limit{};
     return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
@@ -92,7 +111,12 @@ Server::Server(ServerOptions options) : options_(std::move(options)), commands_(
     if (!plan.ok()) throw std::runtime_error(plan.error().message);
     started_with_ = std::make_shared<const Plan>(std::move(*plan));
     plan_ = started_with_;
-    start(*started_with_);
+    try {
+        start(*started_with_);
+    } catch (...) {
+        for (Runtime& runtime : runtimes_) runtime.listening.clear();  // they are on the boards of the shards, which go first
+        throw;
+    }
 }
 
 void Server::start(const Plan& plan) {
@@ -129,11 +153,34 @@ void Server::start(const Plan& plan) {
     control_ = std::move(*control);
 }
 
+void Server::declare_waiting(QueueBoard& board, Listening& listening, const ListenerOptions& options) {
+    const Listener& listener = *listening.listener;
+    const auto backlog = [&listener] { return QueueMember{listener.gauges().waiting, listener.gauges().max_waiting}; };
+    listening.backlog = QueuePlace(board, {.name = "accept", .unit = "connections", .kind = QueueKind::queue, .where = {},
+                                           .counts = [&listener] {
+                                               const Listener::Gauges now = listener.gauges();
+                                               return QueueCounts{now.accepted + now.waiting, now.accepted,
+                                                                  now.turned_away + now.proxy_refused};
+                                           },
+                                           .look = named(listening.name, backlog)});
+    if (!options.use_proxy_protocol) return;
+    const auto headers = [&listener, bound = options.max_proxy_pending] { return QueueMember{listener.gauges().proxy_waiting, bound}; };
+    listening.proxy_wait = QueuePlace(board, {.name = "proxy_headers", .unit = "connections", .kind = QueueKind::pool, .where = {},
+                                              .counts = [&listener] {
+                                                  const Listener::Gauges now = listener.gauges();
+                                                  return counts_of(now.accepted, now.proxy_waiting, now.proxy_refused);
+                                              },
+                                              .look = named(listening.name, headers)});
+}
+
 void Server::declare_queues() {
     declare_storage_queues(assembly_->shards().at(0).queues(), storage_->database());
-    for (unsigned i = 0; i < runtimes_.size(); ++i) declare_handshakes(assembly_->shards().at(i).queues(), *runtimes_[i].loop);
+    for (unsigned i = 0; i < runtimes_.size(); ++i) {
+        declare_handshakes(assembly_->shards().at(i).queues(), *runtimes_[i].loop);
+        declare_lingering(assembly_->shards().at(i).queues(), *runtimes_[i].loop);
+    }
     assembly_->shards().at(0).queues().add({.name = "sockets", .unit = "sockets", .kind = QueueKind::pool, .where = "process",
-                                            .counts = nullptr,
+                                            .counts = [this] { return counts_of(connections_met(), connections_left()); },
                                             .look = [this] { return QueueMember{connections_left(), max_descriptors()}; }});
 }
 
@@ -151,6 +198,7 @@ void Server::open_listeners(const Plan& plan, unsigned shard) {
                                      acceptance(*listening, shard));
         if (!opened.ok()) throw std::runtime_error(opened.error().message);
         listening->listener = std::move(*opened);
+        declare_waiting(assembly_->shards().at(shard).queues(), *listening, listener.socket);
         runtime.listening.push_back(std::move(listening));
     }
 }
@@ -220,10 +268,16 @@ void Server::shut_down() {
     log_info("stopped");
 }
 
-std::size_t Server::connections_left() {
+std::size_t Server::connections_left() const {
     std::size_t left = 0;
     for (const Runtime& runtime : runtimes_) left += runtime.loop->gauges().sockets;
     return left;
+}
+
+std::uint64_t Server::connections_met() const {
+    std::uint64_t met = 0;
+    for (const Runtime& runtime : runtimes_) met += runtime.loop->gauges().sockets_met;
+    return met;
 }
 
 // What waits for storage or the pool ends before the shards it points to.

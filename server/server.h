@@ -51,6 +51,7 @@ private:
         std::shared_ptr<const ComponentPolicy> components;
         bool direct_tls;
         std::unique_ptr<Listener> listener;
+        QueuePlace backlog, proxy_wait = {};
     };
     struct Runtime {
         std::unique_ptr<ShardLoop> loop;
@@ -62,6 +63,7 @@ private:
 
     void start(const Plan& plan);
     void declare_queues();
+    static void declare_waiting(QueueBoard& board, Listening& listening, const ListenerOptions& options);
     void open_listeners(const Plan& plan, unsigned shard);
     Listener::Admit admission(const Listening& listening, unsigned shard);
     Listener::OnSocket acceptance(const Listening& listening, unsigned shard);
@@ -69,7 +71,8 @@ private:
     void apply_on(unsigned shard, const Plan& plan);
     void wait_for_signals();
     void shut_down();
-    std::size_t connections_left();
+    std::size_t connections_left() const;
+    std::uint64_t connections_met() const;
 
     ServerOptions options_;
     PlanPtr started_with_;                     // what only a restart changes is still by this one

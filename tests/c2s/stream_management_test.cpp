@@ -157,7 +157,7 @@ TEST_P(Resumption, OfTwoOnlyOneWins) {
 TEST_P(Resumption, AResumptionThatIsCutMayBeTriedAgain) {
     FakeLoop& home = server.loops().at(server.home("juliet@localhost").index());
     TicketPtr open;
-    home.run_here([&] { open = juliets()->issue_ticket(home, 1); });
+    home.run_here([&] { open = juliets()->issue_ticket(server.home("juliet@localhost"), 1); });
     TestClient cut = TestClient::logged_in(server, "juliet@localhost");
     EXPECT_EQ(returns(cut, 0), "");
     cut.drop();

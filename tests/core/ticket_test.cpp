@@ -19,7 +19,7 @@ protected:
         home().run_here([&] { session = server.home("juliet@localhost").find_account("juliet@localhost")->find_session("balcony"); });
     }
     FakeLoop& home() { return server.loops().at(server.home("juliet@localhost").index()); }
-    TicketPtr issue(std::size_t bytes = 1) { return session->issue_ticket(home(), bytes); }
+    TicketPtr issue(std::size_t bytes = 1) { return session->issue_ticket(server.home("juliet@localhost"), bytes); }
 
     TestServer server;
     TestClient juliet;

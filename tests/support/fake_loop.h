@@ -17,12 +17,15 @@ class FakeClock final : public Clock {
 public:
     SteadyTime steady_now() const override { return SteadyTime(passed_ + Seconds(1'000)); }
     WallTime wall_now() const override {
-        return WallTime(std::chrono::duration_cast<WallTime::duration>(passed_ + Seconds(1'795'000'000)));
+        return WallTime(std::chrono::duration_cast<WallTime::duration>(passed_ - set_back_ + Seconds(1'795'000'000)));
     }
     void advance(Duration by) { passed_ += by; }
+    // The wall clock is set anew; what has passed stays the same.
+    void set_back(Duration by) { set_back_ += by; }
 
 private:
     Duration passed_{};
+    Duration set_back_{};
 };
 
 class FakeLoop final : public Loop {

@@ -109,7 +109,7 @@ TestServer::TestServer(TestServerOptions options)
 }
 
 void TestServer::start() {
-    assembly_ = std::make_unique<Assembly>(loops_.all(), storage_->stores(), work_);
+    assembly_ = std::make_unique<Assembly>(loops_.all(), storage_->stores(), work_, options_.assembly);
     assembly_->shards().set_hasher(*this);
     declare_storage_queues(assembly_->shards().at(0).queues(), storage_->database());
     const std::vector<std::shared_ptr<const HostOptions>> hosts = wanted_hosts(options_);

@@ -35,6 +35,7 @@ struct TestServerOptions {
     std::string config_yaml = {};
     // Null: SQLite in memory.
     std::function<std::unique_ptr<Storage>(const Clock&)> storage = {};
+    AssemblyOptions assembly = {};
 };
 
 class TestServer final : public Driver, public PasswordHasher, public ServerControl {
