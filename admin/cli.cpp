@@ -65,10 +65,7 @@ std::string_view first_characters(std::string_view line, std::size_t count) {
     return line.substr(0, end);
 }
 
-std::string cell(const Value& value) {
-    if (value.is_null()) return "-";
-    return harmless(value.as_string() ? *value.as_string() : to_json(value));
-}
+std::string cell(const Value& value) { return value.is_null() ? "-" : shown(value); }
 
 std::string columns(const Value::List& rows) {
     std::vector<std::string> names;
@@ -142,6 +139,8 @@ std::string command_overview(const CommandTable& table) {
     for (const auto& [group, lines] : groups) text += group + ":\n" + lines;
     return text;
 }
+
+std::string shown(const Value& value) { return harmless(value.as_string() ? *value.as_string() : to_json(value)); }
 
 std::string to_table(const Value& value) {
     if (const Value::List* list = value.as_list()) {

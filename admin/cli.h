@@ -21,6 +21,9 @@ std::string command_overview(const CommandTable& table);
 // Strings as they are, lists one item a line, lists of objects as columns, objects as `name: value` lines.
 std::string to_table(const Value& value);
 
+// As it may stand on a terminal: without control characters.
+std::string shown(const Value& value);
+
 // In place of what a terminal shows now, no more than fits. Where standard output is none: as it is, and an empty line.
 std::string on_screen(const std::string& text);
 // The first `rows` lines, each cut to `columns` characters.

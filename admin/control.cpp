@@ -59,7 +59,9 @@ void on_request(const CommandTable& table, CommandContext context, const std::st
     Result<Value> parsed = parse_json(request);
     const std::string* verb = parsed.ok() ? (*parsed)["verb"].as_string() : nullptr;
     if (!verb) return reply(error_text(Error(ErrorCode::invalid, "not a request")));
-    log_info("command", {{"verb", *verb}, {"uid", peer.uid}});
+    const Command* command = table.find(*verb);
+    const bool event = !command || !command->only_looks;
+    log_write(event ? LogLevel::info : LogLevel::debug, "command", {{"verb", *verb}, {"uid", peer.uid}});
     const Value& args = (*parsed)["args"];
     spawn(run_request(table, context, *verb, args.is_null() ? Value::object() : args, std::move(reply)));
 }

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "admin/commands.h"
+#include "admin/queue_table.h"
 #include "core/shard.h"
 
 namespace rookery {
@@ -67,7 +68,7 @@ Task<Result<Value>> queues(CommandContext context, Arguments args) {
 
 void add_queue_commands(CommandTable& table) {
     table.add({"queues", "server", "How full every queue, pool and cache is, the worst first",
-               {{"name", ArgType::text, "just this one: output, storage_writes, ...", true}}, queues});
+               {{"name", ArgType::text, "just this one: output, storage_writes, ...", true}}, queues, true, queue_table});
 }
 
 }  // namespace rookery

@@ -101,9 +101,9 @@ Task<Result<Value>> reopen_log(CommandContext, Arguments) {
 }  // namespace
 
 void add_server_commands(CommandTable& table) {
-    table.add({"status", "server", "Version, uptime, listeners, storage", {}, status});
+    table.add({"status", "server", "Version, uptime, listeners, storage", {}, status, true});
     table.add({"stats", "server", "Totals since the start",
-               {{"name", ArgType::text, "just this one: registeredusers, onlineusers, uptimeseconds, ...", true}}, stats});
+               {{"name", ArgType::text, "just this one: registeredusers, onlineusers, uptimeseconds, ...", true}}, stats, true});
     table.add({"set_loglevel", "server", "Log more or less from now on",
                {{"loglevel", ArgType::text, "debug, info, warning, error, critical or none"}}, set_loglevel});
     table.add({"get_loglevel", "server", "The log level", {}, get_loglevel});

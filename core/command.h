@@ -61,6 +61,8 @@ struct Command {
     const char* summary;
     std::vector<CommandArg> args;
     Task<Result<Value>> (*run)(CommandContext context, Arguments args);
+    bool only_looks = false;                             // changes nothing: may be watched, and is no event for the log
+    std::string (*show)(const Value& answer) = nullptr;  // for a person; null: as a table
 };
 
 class CommandTable {

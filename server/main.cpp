@@ -49,20 +49,23 @@ int check(const ServerOptions& options) {
     return 0;
 }
 
+std::string shown_to_person(const Command& command, const Value& answer) {
+    return command.show ? command.show(answer) : to_table(answer);
+}
+
 // Again every second, until Ctrl-C or the server's end. Not for verbs that change something.
 int watch_verb(const std::string& path, const Command& command, const Value& args) {
-    const std::string name = command.name;
-    if (name != "queues" && name != "stats" && name != "status") {
-        std::cerr << "rookery: '" << name << "' cannot be watched with --live; queues, stats and status can\n";
+    if (!command.only_looks) {
+        std::cerr << "rookery: '" << command.name << "' cannot be watched with --live; queues, stats and status can\n";
         return exit_usage;
     }
     while (true) {
-        const Result<Value> result = ask_server(path, name, args);
+        const Result<Value> result = ask_server(path, command.name, args);
         if (!result.ok()) {
             std::cerr << "rookery: " << result.error().message << "\n";
             return exit_failed;
         }
-        std::cout << on_screen(to_table(*result)) << std::flush;
+        std::cout << on_screen(shown_to_person(command, *result)) << std::flush;
         std::this_thread::sleep_for(Seconds(1));
     }
 }
@@ -85,7 +88,7 @@ int run_verb(const CommandTable& table, const std::string& data, bool json, bool
         std::cerr << "rookery: " << result.error().message << "\n";
         return exit_failed;
     }
-    std::cout << (json ? to_json(*result, 2) + "\n" : to_table(*result));
+    std::cout << (json ? to_json(*result, 2) + "\n" : shown_to_person(*command, *result));
     return 0;
 }
 
