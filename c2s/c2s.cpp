@@ -1,8 +1,11 @@
 #include "c2s/c2s.h"
 
 #include <algorithm>
+#include <functional>
 
+#include "base/log.h"
 #include "c2s/connection.h"
+#include "c2s/session.h"
 
 namespace rookery {
 
@@ -37,6 +40,46 @@ void C2s::remove_stranger(const IpAddress& address, Connection& connection) {
 void C2s::close_strangers(const StreamError& error) {
     const std::vector<Connection*> all = strangers_;
     for (Connection* connection : all) connection->close(error);
+}
+
+// --- clients that do not keep up ----------------------------------------------------------------------------------
+
+QueueCounts C2s::backlog_counts() const {
+    const QueueCounts output = loop().queues().output;
+    const QueueCounts& unacknowledged = shard_.flows().unacknowledged_bytes;
+    return {output.in + unacknowledged.in, output.out + unacknowledged.out, shed_};
+}
+
+QueueMember C2s::backlog() const {
+    const QueueCounts counts = backlog_counts();
+    return {counts.in > counts.out ? counts.in - counts.out : 0, limits_.max_backlog_bytes};
+}
+
+// From a fresh turn: whoever writes is not prepared to lose a session under his hands.
+void C2s::watch_backlog() {
+    unwatched_bytes_ = 0;
+    if (shedding_ || backlog().length <= limits_.max_backlog_bytes) return;
+    shedding_ = true;
+    loop().post([this] { shed(); });
+}
+
+// The slowest first, until there is room for a while. What they never received waits in the log, or its senders hear.
+void C2s::shed() {
+    std::vector<std::pair<std::size_t, std::shared_ptr<C2sSession>>> slow;
+    shard_.for_each_session([&slow](Session& session) {
+        auto ours = std::dynamic_pointer_cast<C2sSession>(session.shared_from_this());
+        const std::size_t bytes = ours ? ours->output().length + ours->unacknowledged_bytes().length : 0;
+        if (bytes > 0) slow.emplace_back(bytes, std::move(ours));
+    });
+    std::ranges::sort(slow, std::ranges::greater(), [](const auto& one) { return one.first; });
+    for (const auto& [bytes, session] : slow) {
+        if (backlog().length <= limits_.max_backlog_bytes / 2) break;
+        if (!session->alive()) continue;
+        log_warning("session_shed", {{"session", session->id()}, {"jid", session->jid().str()}, {"bytes", bytes}});
+        ++shed_;
+        session->shed();
+    }
+    shedding_ = false;
 }
 
 }  // namespace rookery

@@ -41,6 +41,9 @@ struct C2sPolicy {
 
 struct C2sLimits {
     unsigned max_strangers_per_address = 200;  // not logged in, per /32 or /64, on this shard
+    // What the clients of this shard together have not taken or not acknowledged. Past it the slowest go; from three
+    // quarters on no session is opened.
+    std::size_t max_backlog_bytes = std::size_t{1} << 30;
 };
 
 class C2s {
@@ -72,10 +75,23 @@ public:
     std::string& scratch() { return scratch_; }
     void add_stranger(const IpAddress& address, Connection& connection);
     void remove_stranger(const IpAddress& address, Connection& connection);
+    // So much was written to a client, or waits for its acknowledgement.
+    void note_backlog(std::size_t bytes) {
+        unwatched_bytes_ += bytes;
+        if (unwatched_bytes_ >= look_at_backlog_bytes) watch_backlog();
+    }
+    bool opens_sessions() const { return backlog().length < limits_.max_backlog_bytes / 4 * 3; }
+    void count_refused_session() { ++shed_; }
     void count_connection(int change) { connections_ += static_cast<std::size_t>(change); }
 
 private:
+    static constexpr std::size_t look_at_backlog_bytes = 256 * 1024;
+
     void declare_queues();
+    QueueMember backlog() const;
+    QueueCounts backlog_counts() const;
+    void watch_backlog();
+    void shed();
 
     Shard& shard_;
     WorkPool& work_;
@@ -90,6 +106,9 @@ private:
     std::uint64_t strangers_refused_ = 0;
     std::string scratch_;  // stanzas are serialised here on their way to a transport
     std::size_t connections_ = 0;
+    std::size_t unwatched_bytes_ = 0;  // since the backlog was looked at
+    std::uint64_t shed_ = 0;           // sessions that were ended, or not opened
+    bool shedding_ = false;
 };
 
 }  // namespace rookery

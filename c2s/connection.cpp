@@ -77,6 +77,13 @@ void Connection::leave_session(const StreamError& error) {
     close(error);
 }
 
+void Connection::drop() {
+    const auto self = shared_from_this();
+    if (!transport_) return;
+    transport_->abort();
+    on_closed(CloseReason::timeout);
+}
+
 // Output first, then the end; the object goes when the transport says it is closed.
 void Connection::close_transport() {
     if (!transport_ || std::exchange(ending_, true)) return;
@@ -339,6 +346,7 @@ void Connection::write(const Stanza& stanza, const Jid& to) {
 void Connection::put(std::string_view bytes) {
     written_ += bytes.size();
     transport_->write(bytes);
+    c2s_.note_backlog(bytes.size());
 }
 
 void Connection::write(std::string_view nonza) {
@@ -543,7 +551,8 @@ std::optional<Jid> Connection::choose_resource(Account& account) {
     }
     if (old) old->close(StreamError(StreamCondition::conflict, "replaced by a new connection"));
     make_room(account, account.host().max_sessions(bare));
-    if (account.sessions().size() >= account.host().max_sessions(bare)) {
+    if (!c2s_.opens_sessions()) c2s_.count_refused_session();
+    if (account.sessions().size() >= account.host().max_sessions(bare) || !c2s_.opens_sessions()) {
         stream_.refuse_bind(StanzaError(Condition::resource_constraint, ErrorType::wait));
         return std::nullopt;
     }

@@ -31,6 +31,8 @@ public:
     void close(const StreamError& error);
     // The same, and the session goes on without this connection.
     void leave_session(const StreamError& error);
+    // The same at once: what was written is dropped.
+    void drop();
     // The session's hold is over.
     void resume();
     std::size_t output_bytes() const;

@@ -32,6 +32,8 @@ void C2s::declare_queues() {
     QueueSpec output = of_sessions(shard_, "output", "bytes", &C2sSession::output);
     output.counts = [this] { return loop().queues().output; };
     board.add(std::move(output));
+    board.add({.name = "client_backlog", .unit = "bytes", .kind = QueueKind::queue, .where = {},
+               .counts = [this] { return backlog_counts(); }, .look = [this] { return backlog(); }});
     board.add({.name = "strangers", .unit = "connections", .kind = QueueKind::pool, .where = {},
                .counts = [this] { return counts_of(strangers_met_, strangers_.size(), strangers_refused_); },
                .look = [this] {

@@ -116,6 +116,7 @@ void C2sSession::keep(const StanzaPtr& stanza, const Jid& to, const Handover& ha
     managed_->counts.push(std::move(sent));
     ++c2s_.shard().flows().unacknowledged.in;
     c2s_.shard().flows().unacknowledged_bytes.in += bytes;
+    c2s_.note_backlog(bytes);
     if (must_be_saved) save_soon();
     const StreamManagement& counts = managed_->counts;
     if (counts.waiting().size() > managed_->max_stanzas || counts.waiting_bytes() > managed_->max_bytes) give_up();
@@ -352,6 +353,12 @@ void C2sSession::resend() {
         }
     }
     if (managed_->counts.take_question()) ask();
+}
+
+void C2sSession::shed() {
+    const std::shared_ptr<C2sSession> keep_alive = self();
+    if (connection_) connection_->drop();
+    if (alive()) close(StreamError(StreamCondition::resource_constraint, "too much waits for this client"));
 }
 
 // The session is over. What its client never acknowledged goes to others, waits for the next one, or its senders hear.

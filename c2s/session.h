@@ -66,6 +66,8 @@ public:
     void resend();
     // What the kernel of a client that does not acknowledge has taken is received.
     void look_what_was_taken();
+    // It waits for too much, and the memory is needed: over, without a word to the client.
+    void shed();
     // Over: the session leaves its account.
     void end();
 

@@ -94,6 +94,7 @@ struct GlobalConfig {
     Milliseconds negotiation_timeout = Seconds(30);
     ResourceConflict resource_conflict = ResourceConflict::closeold;
     unsigned pre_auth_max_connections_per_ip = 200;
+    std::optional<ByteSize> max_client_backlog;  // of all clients together; nothing: a quarter of the memory
 };
 
 struct Config {

@@ -158,7 +158,11 @@ OptionTable<GlobalConfig> global_table() {
                                           {"setresource", ResourceConflict::setresource}}))
         .option("pre_auth_max_connections_per_ip", &G::pre_auth_max_connections_per_ip,
                 "Connections of one address (IPv6: of one /64) that have not logged in", between(1u, 1'000'000u),
-                needs_restart());
+                needs_restart())
+        .option("max_client_backlog", &G::max_client_backlog,
+                "What all clients together may leave untaken or unacknowledged in memory, then the slowest go; nothing: a "
+                "quarter of the memory",
+                needs_restart(), at_least(16_MB));
     add_storage_options(table);
     return table;
 }

@@ -12,6 +12,7 @@
 #include "admin/commands.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "server/memory_limit.h"
 #include "server/storage_choice.h"
 #include "server/storage_queues.h"
 #include "storage/sql/database.h"
@@ -94,6 +95,10 @@ auto named(const std::string& name, Look look) {
     };
 }
 
+std::size_t client_backlog(const GlobalConfig& config) {
+    return config.max_client_backlog ? static_cast<std::size_t>(config.max_client_backlog->bytes) : usable_memory() / 4;
+}
+
 std::size_t max_descriptors() {
     rlimit limit{};
     return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
@@ -138,6 +143,7 @@ void Server::start(const Plan& plan) {
     }
     AssemblyOptions options;
     options.c2s.max_strangers_per_address = std::max(1u, config.pre_auth_max_connections_per_ip / count);
+    options.c2s.max_backlog_bytes = client_backlog(config) / count;
     assembly_ = std::make_unique<Assembly>(std::move(loops), storage_->stores(), *work_, options);
     assembly_->shards().set_hasher(*this);
     for (unsigned i = 0; i < count; ++i) {
