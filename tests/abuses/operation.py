@@ -1,9 +1,13 @@
 """Section O: operation. And two servers on one port."""
+import contextlib
 import json
 import os
+import random
 import re
+import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import time
@@ -149,6 +153,103 @@ def o3_data_folder(stage, server):
     return f"{tried} folders refused"
 
 
+def kept_data(stage, name):
+    """A data folder with accounts and messages, of a server that has ended; and its configuration."""
+    server = stage.start()
+    server.account("absent")
+    sender = server.log_in("sender")
+    for i in range(200):
+        sender.send(f"<message type='chat' to='absent@localhost' id='m{i}'><body>{i}</body></message>")
+    sender.ping()
+    sender.close()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(15) == 0
+    data = stage.scratch / name
+    shutil.copytree(server.data, data, ignore=shutil.ignore_patterns("control"))
+    config = stage.scratch / f"{name}.yml"
+    config.write_text(f"hosts: [localhost]\nlisten: [{{port: {free_ports(1)[0]}, ip: 127.0.0.1}}]\n")
+    return data, config
+
+
+def starts(config, data):
+    """Does it serve? Then it is stopped again."""
+    process = subprocess.Popen([str(PROGRAM), "serve", "--config", str(config), "--data", str(data)], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    served = wait_until(lambda: (data / "control").exists() or process.poll() is not None, 10) and process.poll() is None
+    process.terminate()
+    process.wait(15)
+    return served
+
+
+@CASES.case()
+def o4_newer_database(stage, _):
+    """O4: newer database schema: refuses, names the versions, changes nothing; half-done migration: tests/storage/schema_test."""
+    data, config = kept_data(stage, "newer")
+    assert starts(config, data), "not even as it was"
+    with contextlib.closing(sqlite3.connect(data / "rookery.db")) as database:
+        ours = dict(database.execute("SELECT key, value FROM meta"))
+        database.executemany("UPDATE meta SET value = ? WHERE key = ?", [("901", "schema"), ("900", "oldest_schema"), ("77.1", "oldest_program")])
+        database.commit()
+        theirs = dict(database.execute("SELECT key, value FROM meta"))
+    code, words = serve(config, data)
+    assert code == 1 and len(complaints(words)) == 1, (code, words)
+    assert "schema 901" in words and "77.1 or newer" in words and f"schema {ours['schema']}" in words, words
+    with contextlib.closing(sqlite3.connect(data / "rookery.db")) as database:
+        assert dict(database.execute("SELECT key, value FROM meta")) == theirs
+        database.executemany("UPDATE meta SET value = ? WHERE key = ?", [(value, key) for key, value in ours.items()])
+        database.commit()
+    assert starts(config, data), "the refused start has changed something"
+    return complaints(words)[0]
+
+
+@CASES.case()
+def o5_damaged_database(stage, _):
+    """O5: 64 random bytes of the SQLite file overwritten: detected at start; never silent."""
+    data, config = kept_data(stage, "damaged")
+    file = data / "rookery.db"
+    whole = file.read_bytes()
+    pages = len(whole) // 4096
+    chance = random.Random(5)
+    tries = stage.scaled(8, 200)
+    for i in range(tries):
+        at = chance.randrange(pages) * 4096  # where a page says what it is; within a text nothing can be noticed
+        file.write_bytes(whole[:at] + chance.randbytes(64) + whole[at + 64:])
+        code, words = serve(config, data)
+        assert code == 1 and len(complaints(words)) == 1 and "rookery.db" in words, (i, at, code, words)
+    file.write_bytes(whole)
+    assert starts(config, data), "the file as it was is refused, too"
+    return f"{tries} refused"
+
+
+@CASES.case()
+def o6_many_slow_readers(stage, _):
+    """O6: little memory, many slow readers: sheds the slowest, refuses new sessions at the watermark (tests/c2s/shedding_test),
+    never OOM-killed. Here the watermark is 16 MiB; by default it is a quarter of what the control group has."""
+    server = stage.start(more="max_client_backlog: 16 MB")
+    friend, neighbour = server.log_in("friend"), server.log_in("neighbour")
+    readers = [server.log_in("reader", f"r{i}", receive_buffer=4096) for i in range(stage.scaled(12, 500))]
+    for one in readers:
+        one.send("<enable xmlns='urn:xmpp:sm:3'/>")
+        one.expect("<enabled")
+    before, peak, sent = server.memory(), 0, 0
+    body = "x" * 100_000
+    while sent < 120 * MIB and server.log_text().count("session_shed") < 6:
+        for i in range(len(readers)):
+            friend.send(f"<message type='headline' to='reader@localhost/r{i}'><body>{body}</body></message>")
+        sent += len(readers) * len(body)
+        friend.ping()
+        peak = max(peak, server.memory() - before)
+    shed = server.log_text().count("session_shed")
+    assert shed >= 6, f"after {sent / MIB:.0f} MiB nobody had to go but {shed}"
+    assert peak < 48 * MIB, f"the server grew by {peak / MIB:.0f} MiB"
+    assert neighbour.ping() < 0.2 and server.sessions() == len(readers) + 2 - shed
+    server.log_in("newcomer").close()
+    for one in readers:
+        one.close()
+    assert wait_until(lambda: server.memory() - before < 8 * MIB, 10), f"{(server.memory() - before) / MIB:.0f} MiB are kept"
+    return f"{shed} of {len(readers)} shed after {sent / MIB:.0f} MiB, {peak / MIB:.0f} MiB at the most"
+
+
 @CASES.case()
 def o8_shutdown(stage, _):
     """O8: SIGTERM with 10,000 sessions: system-shutdown to all, exit 0 in at most 10 s."""
@@ -221,6 +322,11 @@ def o9_control_socket(stage, server):
             one.sendall(frame(request))
             answer = json.loads(receive_frame(one))
             assert wanted is None or wanted in answer["error"]["message"], (request[:40], answer)
+    begin = server.log_size()
+    server.tool("queues")
+    server.tool("get_loglevel")
+    log = server.log_text(begin)
+    assert "info command verb=get_loglevel" in log and "info command verb=queues" not in log, log  # who only looks is no event
     unknown = server.tool("no_such_verb")
     assert unknown.returncode == 2 and "--help" in unknown.stderr, unknown
     wrong = server.tool("register", "one")
