@@ -59,6 +59,14 @@ bool others_have(const Account& account, const Route& route, const StanzaPtr& ha
     });
 }
 
+// It would go to a client that does not say what it has, and no log has it.
+bool must_be_saved_first(const Account& account, const Route& route) {
+    if (route.log_id != 0 || !route.ticket || !route.ticket->promised()) return false;
+    const Delivery delivery = decide_delivery(account, *route.stanza, route.to);
+    return delivery.verdict == Delivery::Verdict::sessions &&
+           std::ranges::any_of(delivery.sessions, [](const SessionPtr& session) { return !session->acknowledges(); });
+}
+
 // What a user's own clients ask his account, and show of themselves, is in no order with what others send him.
 bool keeps_order(const Account& account, const Stanza& stanza) {
     return stanza.is_message() || !stanza.from.same_bare(account.jid());
@@ -279,6 +287,12 @@ void Router::redeliver(const AccountPtr& account, RoutePtr route, StanzaPtr hand
 Task<void> Router::deliver_again(AccountPtr account, RoutePtr route, StanzaPtr handed, WallTime at) {
     if (route->log_id == 0 && route->ticket) route->log_id = route->ticket->saved_as();  // while this waited for its turn
     if (was_received(*account, *route) || others_have(*account, *route, handed, at)) co_return;
+    if (must_be_saved_first(*account, *route)) {
+        route->log_id = co_await account->host().message_log().save(account, route->stanza, route->to);
+        if (route->log_id == 0) co_return refuse(*route, StanzaError(Condition::internal_server_error, ErrorType::wait));
+        route->ticket->set_saved_as(route->log_id);
+    }
+    route->unsaved = route->log_id == 0;
     Task<void> rest = deliver(account, std::move(route));
     if (rest) co_await rest;
 }

@@ -38,7 +38,7 @@ public:
 
     void receive(std::size_t message, unsigned account, Receipt receipt);
     // A carbon: of what another client of the account received, or sent. The account has the message then.
-    void copy(std::size_t message, unsigned client, unsigned account, bool sent);
+    void copy(std::size_t message, unsigned account, bool sent);
     void archive(std::size_t message, unsigned account, std::string stanza_id);
     void complain(std::string what) { faults_.push_back(std::move(what)); }
     // For people who look for the cause: everything that happens, to standard error.

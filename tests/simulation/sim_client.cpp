@@ -265,7 +265,7 @@ void SimClient::on_message(xml::View message) {
 void SimClient::on_carbon(xml::View carbon) {
     if (!habits_.copies) return history_.complain("a carbon nobody wanted");
     const std::size_t message = number(carbon.child(forwarded_name).child(message_name).child(body_name).text());
-    history_.copy(message, habits_.number, habits_.account, carbon.is(copy_sent_name));
+    history_.copy(message, habits_.account, carbon.is(copy_sent_name));
 }
 
 void SimClient::receive(xml::View message, std::string stanza_id, bool asked_for) {
