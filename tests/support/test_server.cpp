@@ -120,7 +120,7 @@ void TestServer::start() {
 
 void TestServer::restart() {
     stop();
-    loops_.advance(Seconds(10));
+    loops_.advance(Seconds(11));  // what modules begin ten seconds after a start has ended, too
     assembly_.reset();
     loops_.forget();
     start();
