@@ -25,7 +25,8 @@ struct Kept {
     std::uint64_t log_id;
     bool owed;  // a sender waits
     bool saving;
-    bool looked_at = false;
+    bool looked_at;
+    bool elsewhere;  // another session's client has it
     std::optional<std::uint64_t> refuses;  // the client's stanza of that number, which never wraps
 };
 
@@ -39,7 +40,7 @@ public:
           counts_(static_cast<std::uint32_t>(begin_)) {}
 
     void act(std::uint8_t operation, std::uint8_t argument) {
-        switch (operation % 10) {
+        switch (operation % 11) {
             case 0:
                 push(argument);
                 break;
@@ -48,9 +49,6 @@ public:
                 break;
             case 2:
                 acknowledge_nonsense(argument);
-                break;
-            case 9:
-                take_overdue();
                 break;
             case 3:
                 take_unsaved();
@@ -70,6 +68,12 @@ public:
             case 8:
                 come_back();
                 break;
+            case 9:
+                take_overdue();
+                break;
+            case 10:
+                receive_elsewhere(argument);
+                break;
         }
         check();
     }
@@ -86,7 +90,7 @@ private:
         std::optional<std::uint64_t> refuses;
         if (argument & 16 && settled_ < issued_) refuses = settled_ + 1;
         if (refuses) sent.refuses = static_cast<std::uint32_t>(*refuses);
-        model_.push_back({sent.stanza, sent.bytes, sent.log_id, bool(argument & 4), false, refuses});
+        model_.push_back({sent.stanza, sent.bytes, sent.log_id, bool(argument & 4), false, false, false, refuses});
         counts_.push(std::move(sent));
         news_ = true;
     }
@@ -145,10 +149,20 @@ private:
         if (model_.empty()) return;
         Kept& kept = model_[argument / 2 % model_.size()];
         const std::uint64_t log_id = argument % 2 ? argument : 0;
-        require(counts_.note_saved(kept.stanza, log_id));
+        require(counts_.note_saved(kept.stanza, log_id) == !kept.elsewhere);
         kept.saving = false;
         kept.log_id = log_id;
         kept.owed = kept.owed && log_id == 0;
+    }
+
+    void receive_elsewhere(std::uint8_t argument) {
+        require(counts_.note_received_elsewhere(std::make_shared<const Stanza>(Stanza::message(MessageType::chat))) == 0);
+        if (model_.empty()) return;
+        Kept& kept = model_[argument % model_.size()];
+        require(counts_.has(kept.stanza));
+        require(counts_.note_received_elsewhere(kept.stanza) == kept.log_id);
+        kept.elsewhere = true;
+        kept.owed = false;
     }
 
     void ask() {
