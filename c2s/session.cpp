@@ -65,7 +65,7 @@ bool C2sSession::is_taken_by_others(const StanzaPtr& stanza, const Jid& to, cons
 }
 
 bool C2sSession::was_handed(std::uint64_t log_id) const {
-    if (std::ranges::find(handed_, log_id, &Handed::log_id) != handed_.end()) return true;
+    if (handed_ && std::ranges::find(*handed_, log_id, &Handed::log_id) != handed_->end()) return true;
     return managed_ && managed_->counts.has(log_id);
 }
 
@@ -81,8 +81,11 @@ void C2sSession::received_elsewhere(const StanzaPtr& stanza) {
 
 // Without stream management the client never says what it has: what its kernel has acknowledged is the best there is.
 void C2sSession::note_handed(std::uint64_t log_id) {
-    handed_.push_back({log_id, connection_->written()});
-    if (handed_.size() == 1) look_again_later();
+    if (!handed_) {
+        handed_ = std::make_unique<std::vector<Handed>>();
+        look_again_later();
+    }
+    handed_->push_back({log_id, connection_->written()});
 }
 
 void C2sSession::look_again_later() {
@@ -92,14 +95,14 @@ void C2sSession::look_again_later() {
 }
 
 void C2sSession::look_what_was_taken() {
-    if (!connection_) return;
+    if (!connection_ || !handed_) return;
     const std::uint64_t taken = connection_->taken();
-    const auto first_open = std::ranges::find_if(handed_, [taken](const Handed& handed) { return handed.through > taken; });
-    const std::vector<Handed> received_now(handed_.begin(), first_open);
-    handed_.erase(handed_.begin(), first_open);
-    if (handed_.empty()) std::vector<Handed>().swap(handed_);
+    const auto first_open = std::ranges::find_if(*handed_, [taken](const Handed& handed) { return handed.through > taken; });
+    const std::vector<Handed> received_now(handed_->begin(), first_open);
+    handed_->erase(handed_->begin(), first_open);
+    if (handed_->empty()) handed_.reset();
     for (const Handed& handed : received_now) received(handed.log_id);
-    if (!handed_.empty()) look_again_later();
+    if (handed_) look_again_later();
 }
 
 bool C2sSession::has_room() const {
@@ -286,7 +289,7 @@ void C2sSession::send_acknowledgement() {
 // Not while its client may lack something that it does not count.
 bool C2sSession::may_be_resumed() {
     look_what_was_taken();
-    return resumable() && !managed_->giving_up && handed_.empty();
+    return resumable() && !managed_->giving_up && !handed_;
 }
 
 bool C2sSession::hibernate() {

@@ -103,7 +103,8 @@ private:
         std::uint64_t log_id;
         std::uint64_t through;  // of the connection's output
     };
-    std::vector<Handed> handed_;  // from before it was managed: messages that the client's kernel may not have yet
+    // From before it was managed: messages that the client's kernel may not have yet. Null: none.
+    std::unique_ptr<std::vector<Handed>> handed_;
 };
 
 }  // namespace rookery
