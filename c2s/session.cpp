@@ -230,7 +230,8 @@ bool C2sSession::acknowledge(std::uint32_t h) {
     const auto done = managed_->counts.acknowledge(h);
     if (!done) return false;
     count_out(*done);
-    for (const SentStanza& sent : *done) received(sent);
+    if (const AccountPtr account = c2s_.shard().find_account(jid().bare_str()))
+        for (const SentStanza& sent : *done) received(*account, sent);
     if (std::ranges::any_of(*done, [](const SentStanza& sent) { return sent.refuses.has_value(); })) send_acknowledgement();
     c2s_.loop().cancel(std::exchange(managed_->ack_timer, 0));
     if (connection_ && managed_->counts.take_question()) ask();
@@ -238,12 +239,10 @@ bool C2sSession::acknowledge(std::uint32_t h) {
 }
 
 // What is in no log the other sessions know of from here only.
-void C2sSession::received(const SentStanza& sent) {
-    if (sent.log_id != 0) return received(sent.log_id);
+void C2sSession::received(Account& account, const SentStanza& sent) {
+    if (sent.log_id != 0) return account.host().message_log().received(account, sent.log_id);
     if (!sent.stanza->is_message()) return;
-    const AccountPtr account = c2s_.shard().find_account(jid().bare_str());
-    if (!account || account->sessions().size() < 2) return;
-    for (const SessionPtr& session : account->sessions())
+    for (const SessionPtr& session : account.sessions())
         if (session.get() != this) session->received_elsewhere(sent.stanza);
 }
 

@@ -82,7 +82,7 @@ private:
     bool refuses_ours(const Stanza& stanza, const Handover& handover) const;
     void give_up();
     void received(std::uint64_t log_id);
-    void received(const SentStanza& sent);
+    void received(Account& account, const SentStanza& sent);
     void count_out(const std::vector<SentStanza>& sent);
     void note_handed(std::uint64_t log_id);
     void look_again_later();

@@ -26,24 +26,23 @@ void StreamManagement::push(SentStanza sent) {
     news_ = true;
 }
 
-std::vector<SentStanza> StreamManagement::take_unsaved() {
-    std::vector<SentStanza> unsaved;
+template <class Wanted>
+std::vector<SentStanza> StreamManagement::take_unsaved_if(Wanted wanted) {
+    std::vector<SentStanza> taken;
     for (SentStanza& sent : waiting_) {
-        if (!is_unsaved(sent)) continue;
+        if (!is_unsaved(sent) || !wanted(sent)) continue;
         sent.saving = true;
-        unsaved.push_back(sent);
+        taken.push_back(sent);
     }
-    return unsaved;
+    return taken;
+}
+
+std::vector<SentStanza> StreamManagement::take_unsaved() {
+    return take_unsaved_if([](const SentStanza&) { return true; });
 }
 
 std::vector<SentStanza> StreamManagement::take_overdue() {
-    std::vector<SentStanza> overdue;
-    for (SentStanza& sent : waiting_) {
-        if (!is_unsaved(sent) || !std::exchange(sent.looked_at, true)) continue;
-        sent.saving = true;
-        overdue.push_back(sent);
-    }
-    return overdue;
+    return take_unsaved_if([](SentStanza& sent) { return std::exchange(sent.looked_at, true); });
 }
 
 bool StreamManagement::note_saved(const StanzaPtr& stanza, std::uint64_t log_id) {

@@ -74,6 +74,8 @@ public:
 private:
     std::uint32_t count(std::uint32_t number) const { return number - received_before_; }
     void forget(const SentStanza& sent);
+    template <class Wanted>
+    std::vector<SentStanza> take_unsaved_if(Wanted wanted);
     static bool is_unsaved(const SentStanza& sent) { return sent.ticket && !sent.saving; }
 
     std::vector<SentStanza> waiting_;
