@@ -50,21 +50,17 @@ bool was_received(Account& account, const Route& route) {
 }
 
 // In their hands, unacknowledged.
-bool others_have(const Account& account, const Route& route, const StanzaPtr& handed, WallTime at) {
-    const Delivery delivery = decide_delivery(account, *route.stanza, route.to);
-    if (delivery.verdict != Delivery::Verdict::sessions) return false;
-    return std::ranges::any_of(delivery.sessions, [&](const SessionPtr& session) {
+bool others_have(const std::vector<SessionPtr>& sessions, const Route& route, const StanzaPtr& handed, WallTime at) {
+    return std::ranges::any_of(sessions, [&](const SessionPtr& session) {
         const bool may_have_it = route.to.is_bare() || session->acknowledges();  // the others know nothing but who was there
         return (may_have_it && session->was_handed(handed, at)) || (route.log_id != 0 && session->was_handed(route.log_id));
     });
 }
 
 // It would go to a client that does not say what it has, and no log has it.
-bool must_be_saved_first(const Account& account, const Route& route) {
-    if (route.log_id != 0 || !route.ticket || !route.ticket->promised()) return false;
-    const Delivery delivery = decide_delivery(account, *route.stanza, route.to);
-    return delivery.verdict == Delivery::Verdict::sessions &&
-           std::ranges::any_of(delivery.sessions, [](const SessionPtr& session) { return !session->acknowledges(); });
+bool must_be_saved_first(const std::vector<SessionPtr>& sessions, const Route& route) {
+    return route.log_id == 0 && route.ticket && route.ticket->promised() &&
+           std::ranges::any_of(sessions, [](const SessionPtr& session) { return !session->acknowledges(); });
 }
 
 // What a user's own clients ask his account, and show of themselves, is in no order with what others send him.
@@ -286,8 +282,9 @@ void Router::redeliver(const AccountPtr& account, RoutePtr route, StanzaPtr hand
 
 Task<void> Router::deliver_again(AccountPtr account, RoutePtr route, StanzaPtr handed, WallTime at) {
     if (route->log_id == 0 && route->ticket) route->log_id = route->ticket->saved_as();  // while this waited for its turn
-    if (was_received(*account, *route) || others_have(*account, *route, handed, at)) co_return;
-    if (must_be_saved_first(*account, *route)) {
+    const Delivery delivery = decide_delivery(*account, *route->stanza, route->to);
+    if (was_received(*account, *route) || others_have(delivery.sessions, *route, handed, at)) co_return;
+    if (must_be_saved_first(delivery.sessions, *route)) {
         route->log_id = co_await account->host().message_log().save(account, route->stanza, route->to);
         if (route->log_id == 0) co_return refuse(*route, StanzaError(Condition::internal_server_error, ErrorType::wait));
         route->ticket->set_saved_as(route->log_id);
