@@ -6,6 +6,21 @@
 namespace rookery {
 namespace {
 
+// `remove`: the slice behind an id, with a rest between each and the next.
+template <class Remove>
+Task<Removal> remove_slices(Remove remove, Loop& loop, Milliseconds rest) {
+    Removal done;
+    for (std::uint64_t after = 0;;) {
+        Result<RemovedSlice> slice = co_await remove(after);
+        if (!slice.ok()) done.error = slice.error();
+        if (!slice.ok()) co_return done;
+        done.messages += slice->removed;
+        after = slice->next;
+        if (after == 0) co_return done;
+        co_await pause(loop, rest);
+    }
+}
+
 Task<Removal> remove_excess(ArchiveStore& archive, Loop& loop, ArchiveSize size, ArchiveBoundsOfHost bounds,
                             Milliseconds rest) {
     ArchiveFilter filter;
@@ -31,29 +46,14 @@ Task<Removal> remove_excess(ArchiveStore& archive, Loop& loop, ArchiveSize size,
 
 Task<Removal> remove_from_archive(ArchiveStore& archive, Loop& loop, Jid owner, ArchiveFilter filter,
                                   Milliseconds rest) {
-    Removal done;
-    for (std::uint64_t after = 0;;) {
-        Result<RemovedSlice> slice = co_await archive.remove(owner, filter, after);
-        if (!slice.ok()) done.error = slice.error();
-        if (!slice.ok()) co_return done;
-        done.messages += slice->removed;
-        after = slice->next;
-        if (after == 0) co_return done;
-        co_await pause(loop, rest);
-    }
+    auto remove = [&archive, owner = std::move(owner), filter = std::move(filter)](std::uint64_t after) {
+        return archive.remove(owner, filter, after);
+    };
+    return remove_slices(std::move(remove), loop, rest);
 }
 
 Task<Removal> remove_older_from_archives(ArchiveStore& archive, Loop& loop, WallTime before, Milliseconds rest) {
-    Removal done;
-    for (std::uint64_t after = 0;;) {
-        Result<RemovedSlice> slice = co_await archive.remove_older(before, after);
-        if (!slice.ok()) done.error = slice.error();
-        if (!slice.ok()) co_return done;
-        done.messages += slice->removed;
-        after = slice->next;
-        if (after == 0) co_return done;
-        co_await pause(loop, rest);
-    }
+    return remove_slices([&archive, before](std::uint64_t after) { return archive.remove_older(before, after); }, loop, rest);
 }
 
 Task<Removal> sweep_archives(ArchiveStore& archive, Loop& loop, std::string domain, ArchiveBoundsOfHost bounds,
