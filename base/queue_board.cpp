@@ -9,20 +9,21 @@ namespace rookery {
 QueueLook::QueueLook(const QueueMember& only) { add(only, {}); }
 
 void QueueLook::add(const QueueMember& member, std::string_view name) {
-    length += member.length;
-    bound = std::max(bound, member.bound);
-    if (member.bound > 0)
-        fullness = std::max(fullness, static_cast<double>(member.length) / static_cast<double>(member.bound));
-    if (member.oldest && (!oldest || *member.oldest > *oldest)) oldest = member.oldest;
+    const double full = member.bound > 0 ? static_cast<double>(member.length) / static_cast<double>(member.bound) : 0;
+    merge(member, full);
     if (member.length > 0 && !name.empty()) name_long_one(member.length, name);
 }
 
 void QueueLook::add(const QueueLook& other) {
-    length += other.length;
-    bound = std::max(bound, other.bound);
-    fullness = std::max(fullness, other.fullness);
-    if (other.oldest && (!oldest || *other.oldest > *oldest)) oldest = other.oldest;
+    merge({other.length, other.bound, other.oldest}, other.fullness);
     for (const Long& one : other.longest) name_long_one(one.length, one.name);
+}
+
+void QueueLook::merge(const QueueMember& part, double full) {
+    length += part.length;
+    bound = std::max(bound, part.bound);
+    fullness = std::max(fullness, full);
+    oldest = std::max(oldest, part.oldest);  // none is less than any
 }
 
 void QueueLook::name_long_one(std::size_t long_length, std::string_view name) {
@@ -56,12 +57,7 @@ bool QueueBoard::Entry::counted() const {
 
 QueueCounts QueueBoard::Entry::counts() const {
     QueueCounts sum;
-    for (const Part& part : parts) {
-        const QueueCounts counts = part.counts();
-        sum.in += counts.in;
-        sum.out += counts.out;
-        sum.refused += counts.refused;
-    }
+    for (const Part& part : parts) sum += part.counts();
     return sum;
 }
 

@@ -39,6 +39,7 @@ struct QueueLook {
     void add(const QueueLook& other);
 
 private:
+    void merge(const QueueMember& part, double full);
     void name_long_one(std::size_t long_length, std::string_view name);
 };
 

@@ -14,6 +14,13 @@ struct QueueCounts {
     std::uint64_t in = 0;
     std::uint64_t out = 0;
     std::uint64_t refused = 0;  // found it full
+
+    QueueCounts& operator+=(const QueueCounts& other) {
+        in += other.in;
+        out += other.out;
+        refused += other.refused;
+        return *this;
+    }
 };
 
 // Where the length is at hand, only what comes in has to be counted.

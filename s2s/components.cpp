@@ -15,12 +15,7 @@ QueueSpec of_components(const Components& here, std::string name, std::string un
                         QueueCounts (ComponentConnection::*counts)() const) {
     const auto sum = [&here, counts] {
         QueueCounts all;
-        for (const auto& [domain, connection] : here) {
-            const QueueCounts one = (connection->*counts)();
-            all.in += one.in;
-            all.out += one.out;
-            all.refused += one.refused;
-        }
+        for (const auto& [domain, connection] : here) all += (connection->*counts)();
         return all;
     };
     const auto look = [&here, measure] {
