@@ -4,6 +4,7 @@
 
 #include "tests/modules/contacts.h"
 #include "tests/support/test_client.h"
+#include "tests/support/text_between.h"
 
 namespace rookery::test {
 namespace {
@@ -13,16 +14,6 @@ using testing::HasSubstr;
 using testing::Not;
 
 using Texts = std::vector<std::string>;
-
-// Everything between `begin` and the next `end`, each time.
-Texts all_between(const std::string& text, std::string_view begin, std::string_view end) {
-    Texts found;
-    for (auto at = text.find(begin); at != std::string::npos; at = text.find(begin, at)) {
-        at += begin.size();
-        found.push_back(text.substr(at, text.find(end, at) - at));
-    }
-    return found;
-}
 
 std::string between(const std::string& text, std::string_view begin, std::string_view end) {
     const Texts found = all_between(text, begin, end);

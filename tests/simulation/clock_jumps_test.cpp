@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tests/modules/contacts.h"
+#include "tests/support/text_between.h"
 
 namespace rookery::test {
 namespace {
@@ -14,15 +15,6 @@ using testing::ElementsAreArray;
 using testing::HasSubstr;
 
 using Texts = std::vector<std::string>;
-
-Texts all_between(const std::string& text, std::string_view begin, std::string_view end) {
-    Texts found;
-    for (auto at = text.find(begin); at != std::string::npos; at = text.find(begin, at)) {
-        at += begin.size();
-        found.push_back(text.substr(at, text.find(end, at) - at));
-    }
-    return found;
-}
 
 const std::string enable = "<enable xmlns='urn:xmpp:sm:3' resume='true'/>";
 
