@@ -5,6 +5,7 @@ import os
 import pathlib
 import platform
 import shlex
+import statistics
 import subprocess
 import sys
 
@@ -37,6 +38,30 @@ class Load:
         port = server.port if tls == "none" else server.tls_port
         return json.loads(self.text(scenario, "--server", f"127.0.0.1:{port}", "--server-pid", server.pid, "--tls", tls,
                                     "--json", "--deadline", RUN_SECONDS // 2, *options))
+
+
+class Rounds:
+    """bench_load's results, by whatever tells the runs apart."""
+    HEAD = f"{'':26}{'median':>12}{'lowest':>12}{'highest':>12}"
+
+    def __init__(self):
+        self.results = {}  # key -> list of results
+
+    def add(self, key, result):
+        self.results.setdefault(key, []).append(result)
+
+    def values(self, key, field):
+        """Of the rounds that have the field."""
+        return [result[field] for result in self.results[key] if field in result]
+
+    def median(self, key, field):
+        return statistics.median(self.values(key, field))
+
+    def lines(self, key, fields):
+        """Of a table below HEAD. `fields`: (field, what to call it)."""
+        for field, name in fields:
+            if values := self.values(key, field):
+                yield f"  {name:24}{statistics.median(values):12,.2f}{min(values):12,.2f}{max(values):12,.2f}"
 
 
 def machine():
