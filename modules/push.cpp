@@ -425,7 +425,6 @@ private:
             watch(*notice, now);
         else
             hasten(*notice, now);
-        notice->news = true;
         sweep_soon();
     }
 
@@ -471,6 +470,7 @@ private:
     // The client is connected: it has some time from the first message on that it says nothing to.
     void watch(Notice& notice, SteadyTime now) const {
         if (notice.news && !is_there(notice)) return;
+        notice.news = true;
         notice.since = now;
         if (notice.step == Notice::Step::answer || notice.failures > 0) return;
         notice.step = Notice::Step::watch;
@@ -478,6 +478,7 @@ private:
     }
 
     void hasten(Notice& notice, SteadyTime now) {
+        notice.news = true;
         notice.since = now;
         const bool fresh = notice.step == Notice::Step::send && notice.failures == 0;
         if (fresh || notice.step == Notice::Step::watch) publish(notice);

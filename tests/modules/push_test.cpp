@@ -278,6 +278,20 @@ TEST_P(PushTest, OneIsOnItsWayTheOthersAreCounted) {
     EXPECT_EQ(service_.receive(), "");
 }
 
+TEST_P(PushTest, AMessageIsToldOnce) {
+    phone_was_here();
+    romeo_.send(chat(hello));
+    answer(service_.receive());
+    pass(Seconds(10));
+    EXPECT_EQ(service_.receive(), "");
+    romeo_.send(chat(hello));
+    const std::string second = service_.receive();
+    EXPECT_THAT(second, HasSubstr("<value>2</value>"));
+    answer(second);
+    pass(Seconds(10));
+    EXPECT_EQ(service_.receive(), "");
+}
+
 TEST_P(PushTest, AServiceThatRefusesIsDisabled) {
     for (const std::string condition : {"item-not-found", "not-acceptable", "forbidden"}) {
         phone_was_here();
