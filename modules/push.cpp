@@ -6,9 +6,9 @@
 // says nothing. A client that knows no stream management says nothing either, so as long as it is connected it is left alone.
 // What for: wakes() below. For each registration at most one notification is on its way; what comes meanwhile is counted.
 //
-// Registrations are one document of the account, kept in a slot with it. What is on its way is in memory only: after a
-// restart the next message wakes the device, or wake_waiting() does (push_keepalive's wake_on_start): the messages that
-// nobody received are in the log.
+// Registrations are one document of the account, kept in a slot with it. What is on its way is in memory only. So after a
+// start everybody is told of what waits for him in the log and came within the last day: nobody knows whom a notification
+// reached, and two of them are better than none. Older messages were told of, or given up, long ago.
 #include <algorithm>
 #include <array>
 #include <unordered_map>
@@ -16,6 +16,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/sparse_log.h"
+#include "base/stamped_id.h"
 #include "core/delivery.h"
 #include "core/module.h"
 #include "core/services/push.h"
@@ -54,7 +55,12 @@ constexpr std::size_t max_node_bytes = 1'023;
 constexpr std::size_t max_form_bytes = 8'192;
 constexpr std::size_t max_body_bytes = 1'024;   // of a message, where its text is told
 constexpr std::size_t max_looked_at = 100;      // of the messages that wait for one account, at a start
+
+constexpr Seconds after_start{10};              // clients and push services come back first
+constexpr Seconds shortly_before_start = std::chrono::hours(24);
 constexpr Milliseconds between_slices{100};     // of accounts, at a start
+constexpr Seconds before_asking_again{10};      // storage, at a start
+constexpr unsigned max_asked = 30;              // for one account
 
 // false, true, or a text that stands for every body.
 struct IncludedBody {
@@ -205,6 +211,7 @@ struct Notices {
     std::unordered_map<std::string, Notice> all;        // by key_of()
     std::unordered_map<std::string, std::string> by_id;  // of the request that waits for an answer: its key
     std::uint64_t begun = 0, refused = 0;                // since the start
+    bool woken = false;                                  // for what waited at the start
 };
 
 std::string key_of(const Jid& account, const Jid& service, std::string_view node) {
@@ -223,7 +230,8 @@ bool is_transient(xml::View error) {
 xml::Element summary_of(const Notice& notice, const PushOptions& options) {
     DataForm form(FormType::submit, summary_form);
     form.add(FormField("message-count", std::nullopt, {std::to_string(notice.count)}));
-    if (options.include_sender) form.add(FormField("last-message-sender", std::nullopt, {notice.last.sender}));
+    if (options.include_sender && !notice.last.sender.empty())
+        form.add(FormField("last-message-sender", std::nullopt, {notice.last.sender}));
     const std::string& body = options.include_body.instead.empty() ? notice.last.body : options.include_body.instead;
     if (options.include_body.yes && !notice.last.body.empty()) form.add(FormField("last-message-body", std::nullopt, {body}));
     return form.to_xml();
@@ -243,6 +251,12 @@ Stanza publication(const Notice& notice, const PushOptions& options) {
     iq.element().add(pubsub);
     return iq;
 }
+
+// Which of the messages that wait came before a start: their ids are above `after` and below `end`.
+struct Before {
+    Before(std::uint64_t after_id, std::uint64_t end_id) : after(after_id), end(end_id) {}
+    std::uint64_t after, end;
+};
 
 // Not: a session that waits for its client to come back.
 bool connected(const Session& session) { return session.last_heard() != SteadyTime{}; }
@@ -268,9 +282,9 @@ public:
                .counts = [this] { return counts_of(on_the_way().begun, notices().size(), on_the_way().refused); },
                .look = [this] { return look_at_notices(); }});
         if (!notices().empty()) sweep_soon();
-        our_host.slots().get<PushService>().wake_waiting = [this] { run(wake_all()); };
+        on<&Push::wanted>(our_host.slots().get<PushService>().wake, Stage::deliver);
+        if (!on_the_way().woken) once<&Push::wake_after_start>(after_start);
     }
-    ~Push() override { host().slots().get<PushService>().wake_waiting = nullptr; }
 
 private:
     // --- enabling (section 5) and disabling (section 6); both run in the account's queue
@@ -430,42 +444,85 @@ private:
 
     // --- after a start
 
+    void wake_after_start() {
+        on_the_way().woken = true;
+        const WallTime started = now() - after_start;
+        const bool all = host().slots().get<PushService>().wakes_for_all_at_start;
+        run(wake_all(Before(all ? 0 : first_stamped_id(started - shortly_before_start), first_stamped_id(started))));
+    }
+
     // All accounts with registrations that are at home here.
-    Task<void> wake_all() {
+    Task<void> wake_all(Before before) {
         const std::string key = document_key;
         for (std::uint64_t after = 0;;) {
             Result<std::vector<DocumentOwner>> owners =
                 co_await stores().documents.find_owners(key, after, DocumentStore::max_owners);
             if (!owners.ok()) log_warning("push_not_woken", {{"domain", host().domain()}, {"reason", owners.error().message}});
-            if (!owners.ok() || owners->empty()) co_return;
-            for (const DocumentOwner& one : *owners) {
-                after = one.account;
-                if (one.owner.domain() != host().domain() || &shard().all().home(one.owner) != &shard()) continue;
-                Task<void> waking = wake(one.owner);
+            if (owners.ok() && owners->empty()) co_return;
+            if (owners.ok()) {
+                after = owners->back().account;
+                Task<void> waking = wake_those(std::move(*owners), before);
                 co_await waking;
             }
-            co_await pause(loop(), between_slices);
+            co_await pause(loop(), owners.ok() ? Duration(between_slices) : Duration(before_asking_again));
         }
     }
 
-    // Once for all that waits, as for the last of it.
-    Task<void> wake(Jid jid) {
-        Result<std::vector<WaitingMessage>> waiting = co_await stores().log.load_waiting(jid, 0, max_looked_at);
-        if (!waiting.ok()) co_return;
-        std::vector<Happening> happened;
-        for (const WaitingMessage& one : *waiting) {
-            const std::optional<Stanza> message = parse_stanza(one.stanza_xml);
-            if (message && wakes(*message, false, jid, options_.notify_on).yes) happened.push_back(what_happened(*message, message->to));
+    Task<void> wake_those(std::vector<DocumentOwner> owners, Before before) {
+        for (const DocumentOwner& one : owners) {
+            if (one.owner.domain() != host().domain() || &shard().all().home(one.owner) != &shard()) continue;
+            for (unsigned asked = 1;; ++asked) {
+                const bool known = co_await wake(one.owner, before);
+                if (known || asked == max_asked) break;
+                co_await pause(loop(), before_asking_again);
+            }
         }
-        if (happened.empty()) co_return;
+    }
+
+    // Once for all that waits, as for the last of it. False: storage does not answer.
+    Task<bool> wake(Jid jid, Before before) {
+        Result<std::vector<WaitingMessage>> waiting = co_await stores().log.load_waiting(jid, before.after, max_looked_at);
+        if (!waiting.ok()) co_return false;
+        std::erase_if(*waiting, [&before](const WaitingMessage& one) { return one.id >= before.end; });
+        std::vector<Happening> happened = what_wakes(*waiting, jid);
+        if (happened.empty()) co_return true;
         Result<AccountPtr> account = co_await shard().load_account(jid);
-        if (!account.ok()) co_return;
+        if (!account.ok()) co_return account.error().code == ErrorCode::not_found;
         const bool known = co_await load(*account);
-        if (!known) co_return;
+        if (!known) co_return false;
         for (Registration& one : (*account)->slots().get<Registrations>().all)
             one.unread = static_cast<unsigned>(happened.size()) - 1;
         tell_all(**account, happened.back());
+        co_return true;
     }
+
+    std::vector<Happening> what_wakes(const std::vector<WaitingMessage>& waiting, const Jid& account) const {
+        std::vector<Happening> happened;
+        for (const WaitingMessage& one : waiting) {
+            const std::optional<Stanza> message = parse_stanza(one.stanza_xml);
+            if (message && wakes(*message, false, account, options_.notify_on).yes)
+                happened.push_back(what_happened(*message, message->to));
+        }
+        return happened;
+    }
+
+    // --- a session whose device is to come back, message or none
+
+    Outcome wanted(SessionEvent& event) {
+        Registrations* registrations = event.account->slots().find<Registrations>();
+        if (!registrations) return Outcome::pass();
+        for (const Registration& one : registrations->all) {
+            if (one.resource != event.session->jid().resource()) continue;
+            Notice* notice = notice_for(*event.account, one);
+            if (!notice) continue;
+            notice->count = one.unread;
+            hasten(*notice, loop().clock().steady_now());
+            sweep_soon();
+        }
+        return Outcome::pass();
+    }
+
+    // --- whom, and when
 
     // The client is connected: it has some time from the first message on that it says nothing to.
     void watch(Notice& notice, SteadyTime now) const {

@@ -1,7 +1,8 @@
 // Sessions of push clients (XEP-0357) wait longer for them than others (XEP-0198 5): a phone that was woken resumes, and
 // is still in its rooms. Such a session costs what a connected one costs without its connection, and what waits in it:
 // up to max_ack_queue stanzas and max_ack_size bytes of stream_mgmt. An account has max_user_sessions at most; of those whose
-// clients are away the longest goes when a new one needs the place.
+// clients are away the longest goes when a new one needs the place. A device that has nothing to come back for is woken
+// before its session ends, and keeps it.
 #include <utility>
 
 #include "core/module.h"
@@ -10,35 +11,56 @@
 namespace rookery {
 namespace {
 
-constexpr Seconds after_start{10};  // clients and push services come back first
+constexpr Seconds before_timeout{120};  // for the push service and the phone
 
 struct PushKeepaliveOptions {
     Seconds resume_timeout = std::chrono::hours(72);
     bool wake_on_start = false;
+    bool wake_on_timeout = true;
 };
 
-// On a host: a reload is no start.
-struct Started {
-    bool yes = false;
+// On a session that waits for its client.
+struct LastCall {
+    TimerId timer = 0;
 };
 
 class PushKeepalive final : public Module {
 public:
     PushKeepalive(Host& our_host, const PushKeepaliveOptions& options) : Module(our_host), options_(options) {
         on<&PushKeepalive::connection_lost>(our_host.hooks.session_hibernates, Stage::deliver);
-        const bool started = std::exchange(our_host.slots().get<Started>().yes, true);
-        if (options.wake_on_start && !started) once<&PushKeepalive::wake>(after_start);
+        on<&PushKeepalive::waits_no_more>(our_host.hooks.session_resumed, Stage::deliver);
+        on<&PushKeepalive::waits_no_more>(our_host.hooks.session_closed, Stage::deliver);
+        our_host.slots().get<PushService>().wakes_for_all_at_start = options.wake_on_start;
     }
 
 private:
     Outcome connection_lost(SessionEvent& event) {
-        if (event.session->slots().find<WantsPush>()) event.session->wait_for_client(options_.resume_timeout);
+        Session& session = *event.session;
+        if (!session.slots().find<WantsPush>()) return Outcome::pass();
+        session.wait_for_client(options_.resume_timeout);
+        if (options_.wake_on_timeout && options_.resume_timeout > before_timeout)
+            wake_in(options_.resume_timeout - before_timeout, event.session);
         return Outcome::pass();
     }
 
-    void wake() {
-        const PushService& push = host().slots().get<PushService>();
-        if (push.wake_waiting) push.wake_waiting();
+    // Whatever a reload makes of this module meanwhile.
+    void wake_in(Seconds delay, const SessionPtr& session) {
+        session->slots().get<LastCall>().timer = loop().after(delay, [&shard = shard(), weak = std::weak_ptr(session)] {
+            if (const SessionPtr waiting = weak.lock()) wake(shard, waiting);
+        });
+    }
+
+    static void wake(Shard& shard, const SessionPtr& session) {
+        session->slots().clear<LastCall>();
+        SessionEvent event{session, shard.find_account(session->jid().bare_str())};
+        if (event.account) (void)event.account->host().slots().get<PushService>().wake.run(event);
+    }
+
+    Outcome waits_no_more(SessionEvent& event) {
+        const LastCall* call = event.session->slots().find<LastCall>();
+        if (call) loop().cancel(call->timer);
+        event.session->slots().clear<LastCall>();
+        return Outcome::pass();
     }
 
     PushKeepaliveOptions options_;
@@ -54,7 +76,8 @@ extern const ModuleSpec push_keepalive_module =
                 "How long such a session waits for its client; each holds memory meanwhile, up to max_ack_size of stream_mgmt",
                 between(Seconds(1), std::chrono::hours(24 * 30)))
         .option("wake_on_start", &PushKeepaliveOptions::wake_on_start,
-                "After a start, wake the devices of users for whom messages wait: what was on its way to them is not written down")
-        .ignored("wake_on_timeout", "a session that ends loses no message: they are in the log");
+                "After a start, wake devices for all messages that wait, not only for those of the last day")
+        .option("wake_on_timeout", &PushKeepaliveOptions::wake_on_timeout,
+                "Two minutes before such a session ends, wake its device, so that it resumes and stays in its rooms");
 
 }  // namespace rookery

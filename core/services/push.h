@@ -2,16 +2,19 @@
 // (push_keepalive).
 #pragma once
 
-#include <functional>
+#include "core/hooks.h"
 
 namespace rookery {
 
 // On a session whose client asked for push notifications (XEP-0357).
 struct WantsPush {};
 
-// On a host, of one shard, while the module is there.
+// On a host, of one shard.
 struct PushService {
-    std::function<void()> wake_waiting;  // devices of accounts at home on this shard for which something waits; takes its time
+    // This session's device is to come back, also when no message waits for it. Nobody listens while the module is off.
+    Hook<SessionEvent> wake{"push_wake"};
+    // Ten seconds after a start devices are woken for what waits: for all of it, not only for what came shortly before.
+    bool wakes_for_all_at_start = false;
 };
 
 }  // namespace rookery

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/test_client.h"
+#include "tests/support/test_component.h"
 
 namespace rookery::test {
 namespace {
@@ -46,6 +47,62 @@ TEST(PushKeepalive, NotThoseThatWantNoPushAnyMore) {
     ASSERT_TRUE(server.advance(Seconds(400)).ok());
     TestClient again = TestClient::logged_in(server, "juliet@localhost");
     EXPECT_THAT(again.ask("<resume xmlns='urn:xmpp:sm:3' h='0' previd='" + id + "'/>"), HasSubstr("<failed "));
+}
+
+// A phone of which nobody wants anything for as long as its session waits.
+class PushKeepaliveEnd : public testing::Test {
+protected:
+    void start(const std::string& options) {
+        server = std::make_unique<TestServer>(TestServerOptions{.modules = {{"push_keepalive", options}},
+                                                                .components = {{"push.localhost", "secret"}}});
+        service = std::make_unique<TestComponent>(*server, "push.localhost");
+        phone = std::make_unique<TestClient>(*server, "juliet@localhost/phone");
+        phone->ask("<iq type='set' id='e'><enable xmlns='urn:xmpp:push:0' jid='push.localhost' node='n'/></iq>");
+        id = resumption_id(phone->ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>"));
+        phone->drop();
+    }
+    std::string told_after(Seconds time) {
+        EXPECT_TRUE(server->advance(time).ok());
+        return service->receive();
+    }
+    std::string resume() {
+        phone = std::make_unique<TestClient>(TestClient::logged_in(*server, "juliet@localhost"));
+        return phone->ask("<resume xmlns='urn:xmpp:sm:3' h='0' previd='" + id + "'/>");
+    }
+
+    std::unique_ptr<TestServer> server;
+    std::unique_ptr<TestComponent> service;
+    std::unique_ptr<TestClient> phone;
+    std::string id;
+};
+
+TEST_F(PushKeepaliveEnd, WakesThePhoneBeforeItsSessionEnds) {
+    start("resume_timeout: 2 hours");
+    EXPECT_EQ(told_after(Seconds(7'070)), "");
+    const std::string told = told_after(Seconds(20));
+    EXPECT_THAT(told, HasSubstr("<field var='message-count'><value>0</value></field>"));
+    EXPECT_EQ(told.find("last-message"), std::string::npos);
+    EXPECT_THAT(resume(), HasSubstr("<resumed "));
+}
+
+TEST_F(PushKeepaliveEnd, CountsFromTheLastTimeThePhoneWasHere) {
+    start("resume_timeout: 2 hours");
+    EXPECT_EQ(told_after(Seconds(5'000)), "");
+    EXPECT_THAT(resume(), HasSubstr("<resumed "));
+    EXPECT_EQ(told_after(Seconds(100)), "");
+    phone->drop();
+    EXPECT_EQ(told_after(Seconds(7'070)), "");
+    EXPECT_THAT(told_after(Seconds(20)), HasSubstr("<notification "));
+}
+
+TEST_F(PushKeepaliveEnd, UnlessItIsToldNotTo) {
+    start("resume_timeout: 2 hours\nwake_on_timeout: false");
+    EXPECT_EQ(told_after(Seconds(8'000)), "");
+}
+
+TEST_F(PushKeepaliveEnd, NotWhenTheWaitIsTooShortForIt) {
+    start("resume_timeout: 100");
+    EXPECT_EQ(told_after(Seconds(1'000)), "");
 }
 
 }  // namespace
