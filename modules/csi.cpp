@@ -3,6 +3,7 @@
 // is held is promised to anybody: no sender waits for it, and the log knows nothing of it.
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 
 #include "core/module.h"
 #include "xmpp/payload/forwarded.h"
@@ -31,8 +32,9 @@ struct Inactive {
     bool letting_out = false;
 };
 
-// On the host: what was held there and let go since the start.
-struct HeldCounts {
+// On the host: its inactive sessions, and what was held there and let go since the start.
+struct HeldHere {
+    std::unordered_map<std::uint64_t, std::weak_ptr<Session>> sessions;  // by id
     QueueCounts counts;
 };
 
@@ -77,15 +79,20 @@ public:
         on<&Csi::nonza>(our_host.hooks.nonza, Stage::deliver);
         on<&Csi::outgoing>(our_host.hooks.session_outgoing, Stage::deliver);
         on<&Csi::resumed>(our_host.hooks.session_resumed, Stage::deliver);
+        on<&Csi::closed>(our_host.hooks.session_closed, Stage::deliver);
         stream_feature(xml::Element(csi_ns, "csi"), StreamPhase::logged_in);
         queue({.name = "held", .unit = "stanzas", .kind = QueueKind::queue, .where = {},
-               .counts = [this] { return host().slots().get<HeldCounts>().counts; }, .look = [this] { return look_at_held(); }});
+               .counts = [this] { return here().counts; }, .look = [this] { return look_at_held(); }});
+    }
+    // Taken away by a reload: nobody would let it out. The clients stay inactive for whoever comes after.
+    ~Csi() override {
+        for_each_inactive([this](Session& session, Inactive& inactive) { let_out(session, inactive); });
     }
 
 private:
     Outcome nonza(NonzaEvent& event) {
         if (event.element.is(inactive_name))
-            begin(*event.session);
+            begin(event.session);
         else if (event.element.is(active_name))
             end(*event.session);
         else
@@ -96,6 +103,11 @@ private:
     // Section 5.2: a resumed stream is active.
     Outcome resumed(SessionEvent& event) {
         end(*event.session);
+        return Outcome::pass();
+    }
+
+    Outcome closed(SessionEvent& event) {
+        here().sessions.erase(event.session->id());
         return Outcome::pass();
     }
 
@@ -124,7 +136,7 @@ private:
     }
 
     void hold(Inactive& inactive, const OutgoingEvent& event) {
-        QueueCounts& counts = host().slots().get<HeldCounts>().counts;
+        QueueCounts& counts = here().counts;
         counts.out += std::erase_if(inactive.held, [&event](const Held& held) { return held.stanza->from == event.stanza->from; });
         inactive.held.push_back(Held{event.stanza, event.to});
         ++counts.in;
@@ -133,17 +145,26 @@ private:
 
     QueueLook look_at_held() const {
         QueueLook look(QueueMember{0, max_held});
-        shard().for_each_session([&](Session& session) {
-            const Inactive* inactive = session.jid().domain() == host().domain() ? session.slots().find<Inactive>() : nullptr;
-            if (inactive) look.add({inactive->held.size(), max_held}, session.jid().str());
+        for_each_inactive([&look](const Session& session, const Inactive& inactive) {
+            look.add({inactive.held.size(), max_held}, session.jid().str());
         });
         return look;
     }
 
-    static void begin(Session& session) {
-        if (session.slots().find<Inactive>()) return;
-        session.slots().get<Inactive>();
-        session.watch_outgoing();
+    template <class Visit>
+    void for_each_inactive(const Visit& visit) const {
+        for (const auto& [id, known] : here().sessions) {
+            const SessionPtr session = known.lock();
+            Inactive* inactive = session ? session->slots().find<Inactive>() : nullptr;
+            if (inactive) visit(*session, *inactive);
+        }
+    }
+
+    void begin(const SessionPtr& session) {
+        if (session->slots().find<Inactive>()) return;
+        session->slots().get<Inactive>();
+        session->watch_outgoing();
+        here().sessions.emplace(session->id(), session);
     }
 
     void end(Session& session) {
@@ -152,15 +173,18 @@ private:
         let_out(session, *inactive);
         session.end_outgoing_watch();
         session.slots().clear<Inactive>();
+        here().sessions.erase(session.id());
     }
 
     void let_out(Session& session, Inactive& inactive) {
         const std::vector<Held> held = std::exchange(inactive.held, {});
-        host().slots().get<HeldCounts>().counts.out += held.size();
+        here().counts.out += held.size();
         inactive.letting_out = true;
         for (const Held& one : held) session.deliver(one.stanza, one.to);
         inactive.letting_out = false;
     }
+
+    HeldHere& here() const { return host().slots().get<HeldHere>(); }
 
     CsiOptions options_;
 };

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/modules/contacts.h"
+#include "tests/support/reload.h"
 #include "tests/support/test_client.h"
 
 namespace rookery::test {
@@ -118,6 +119,28 @@ TEST_F(ClientState, OfAResumedStreamIsActive) {
     EXPECT_THAT(got, HasSubstr("<show>dnd</show>"));
     romeo->send(show("chat"));
     EXPECT_THAT(back.receive(), HasSubstr("<show>chat</show>"));
+}
+
+// Nobody would ever let it out.
+TEST_F(ClientState, SwitchedOffByAReloadLetsOutWhatWasHeld) {
+    phone->send(inactive);
+    romeo->send(show("away"));
+    nurse->send(show("xa"));
+    EXPECT_EQ(phone->receive(), "");
+    reload(server, "csi", Reload::taken_away);
+    const std::string got = phone->receive();
+    EXPECT_THAT(got, HasSubstr("<show>away</show>"));
+    EXPECT_THAT(got, HasSubstr("<show>xa</show>"));
+    romeo->send(show("chat"));
+    EXPECT_THAT(phone->receive(), HasSubstr("<show>chat</show>"));
+}
+
+TEST_F(ClientState, ChangedByAReloadStaysInactive) {
+    phone->send(inactive);
+    reload(server, "csi", Reload::changed);
+    romeo->send(show("away"));
+    EXPECT_EQ(phone->receive(), "");
+    EXPECT_THAT(phone->ask(active), HasSubstr("<show>away</show>"));
 }
 
 TEST(ClientStateOptions, TurnItOff) {

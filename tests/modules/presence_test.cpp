@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/modules/contacts.h"
+#include "tests/support/reload.h"
 
 namespace rookery::test {
 namespace {
@@ -16,21 +17,6 @@ protected:
         TestClient client(server, full_jid);
         client.become_available();
         return client;
-    }
-
-    // As a reload does that changes an option of the module.
-    void reload_presence() {
-        server.loops().at(0).run_here([this] {
-            Shard& shard = server.home("juliet@localhost");
-            std::vector<std::shared_ptr<const HostOptions>> changed;
-            for (const std::unique_ptr<Host>& host : shard.hosts()) {
-                auto options = std::make_shared<HostOptions>(host->options());
-                for (HostOptions::ModuleOptions& module : options->modules)
-                    if (module.spec->name == "presence") module.fingerprint += "changed";
-                changed.push_back(std::move(options));
-            }
-            shard.apply(changed);
-        });
     }
 
     TestServer server;
@@ -125,7 +111,7 @@ TEST_F(PresenceTest, WhatWaitsOutlivesAReload) {
     for (int i = 0; i < 20; ++i) juliet.send("<presence/>");
     juliet.send("<presence><show>xa</show></presence>");
     romeo.receive();
-    reload_presence();
+    reload(server, "presence", Reload::changed);
     ASSERT_TRUE(server.advance(Seconds(5)).ok());
     EXPECT_TRUE(has(romeo.receive(), "<show>xa</show>"));
 }
