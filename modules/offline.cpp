@@ -84,7 +84,10 @@ private:
     Outcome mark(Route& route) {
         if (!route.account->exists() || !worth_keeping(route).keep()) return Outcome::pass();
         const Delivery delivery = decide_delivery(*route.account, *route.stanza, route.to);
-        if (delivery.verdict == Delivery::Verdict::undelivered) return mark_for_nobody(route);
+        if (delivery.verdict == Delivery::Verdict::undelivered) {
+            route.wait = true;
+            return ask_for_room(route);
+        }
         if (delivery.verdict != Delivery::Verdict::sessions) return Outcome::pass();
         look_for_unknown(route.account, delivery.sessions);
         const bool promised = route.ticket && route.ticket->promised();
@@ -92,7 +95,9 @@ private:
             delivery.sessions, [](const SessionPtr& session) { return session->acknowledges() && !is_behind(*session); });
         route.wait = route.archive || (promised && !will_say);
         route.unsaved = !route.wait;
-        return Outcome::pass();
+        const bool handed_to_nobody = std::ranges::all_of(
+            delivery.sessions, [](const SessionPtr& session) { return is_behind(*session); });
+        return route.wait && handed_to_nobody ? ask_for_room(route) : Outcome::pass();
     }
 
     // What storage has although it said that it failed: its sender is told that it is safe when he sends it again.
@@ -102,8 +107,7 @@ private:
         for (const SessionPtr& session : sessions) go_on_later(account, session);
     }
 
-    Outcome mark_for_nobody(Route& route) {
-        route.wait = true;
+    Outcome ask_for_room(Route& route) {
         if (!delivery_ledger(*route.account).loaded()) return load_and_check(route);
         return check_room(route);
     }
@@ -114,7 +118,7 @@ private:
         co_return check_room(route);
     }
 
-    // The bounds are for what waits with nobody there: sessions have bounds of their own.
+    // The bounds are for what is handed to nobody: what sessions are handed has bounds of its own.
     Outcome check_room(Route& route) {
         const DeliveryLedger& ledger = delivery_ledger(*route.account);
         const bool room = ledger.messages() < max_messages(route.account->jid()) &&

@@ -200,6 +200,27 @@ TEST(OfflineMessages, StayWithTheServerWhileTheClientTakesNothing) {
     EXPECT_EQ(play.waiting(), 0u);
 }
 
+// Who does not take what waits is as good as not there: what comes behind it has the same bound.
+TEST(OfflineMessages, AreBoundedAlsoWhileAClientTakesNothing) {
+    Offline play(with("modules: {mod_offline: {access_max_user_messages: 50}}"));
+    for (int i = 0; i < 20; ++i) play.juliet->send(chat(std::string(100'000, 'x')));
+    TestClient romeo(play.server, "romeo@localhost/orchard");
+    romeo.stall();
+    romeo.send("<presence/>");
+    ASSERT_TRUE(play.server.advance(Seconds(12)).ok());
+    std::string answers;
+    for (int i = 0; i < 100; ++i) answers += play.juliet->ask(chat("short"));
+    EXPECT_EQ(count_of(answers, "<service-unavailable"), 70u);
+    EXPECT_EQ(play.waiting(), 50u);
+    std::size_t got = 0;
+    for (int i = 0; i < 10; ++i) {
+        got += bodies(romeo.receive()).size();
+        ASSERT_TRUE(play.server.advance(Seconds(1)).ok());
+    }
+    EXPECT_EQ(got, 50u);
+    EXPECT_EQ(play.juliet->ask(chat("short")), "");
+}
+
 // All of them at once would be more than a connection may have in its output: it would end, at every login.
 TEST(OfflineMessages, AsLargeAsTheyMayBeDoNotLockTheirReaderOut) {
     Offline play;
