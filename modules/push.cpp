@@ -4,13 +4,12 @@
 // Who is woken: a registration belongs to the resource that made it. Its session is over, or waits for its client
 // (XEP-0198): the service is told at once. It is connected: its client has 10 seconds to say anything; a suspended phone
 // says nothing. A client that knows no stream management says nothing either, so as long as it is connected it is left alone.
-// What for: wakes() below. For each registration at most one notification is on its way; what comes meanwhile is counted.
+// What for: core/services/push_wakes. For each registration at most one notification is on its way; what comes meanwhile is counted.
 //
 // Registrations are one document of the account, kept in a slot with it. What is on its way is in memory only. So after a
 // start everybody is told of what waits for him in the log and came within the last day: nobody knows whom a notification
 // reached, and two of them are better than none. Older messages were told of, or given up, long ago.
 #include <algorithm>
-#include <array>
 #include <unordered_map>
 
 #include "base/crypto.h"
@@ -20,40 +19,26 @@
 #include "core/delivery.h"
 #include "core/module.h"
 #include "core/services/push.h"
-#include "xmpp/payload/data_form.h"
-#include "xmpp/xml/stream_parser.h"
+#include "core/services/push_notice.h"
+#include "core/services/push_registration.h"
+#include "core/services/push_wakes.h"
 
 namespace rookery {
 namespace {
 
-constexpr const char* ns = "urn:xmpp:push:0";
-constexpr const char* pubsub_ns = "http://jabber.org/protocol/pubsub";
-constexpr const char* options_form = "http://jabber.org/protocol/pubsub#publish-options";
-constexpr const char* summary_form = "urn:xmpp:push:summary";
-const xml::Name enable_name{ns, "enable"};
-const xml::Name disable_name{ns, "disable"};
-const xml::Name body_name{"jabber:client", "body"};
-const xml::Name error_name{"jabber:client", "error"};
-const xml::Name pgp_name{"jabber:x:encrypted", "x"};
-const xml::Name openpgp_name{"urn:xmpp:openpgp:0", "openpgp"};
-const xml::Name muc_user_name{"http://jabber.org/protocol/muc#user", "x"};
-const xml::Name muc_invite_name{"http://jabber.org/protocol/muc#user", "invite"};
-const xml::Name conference_name{"jabber:x:conference", "x"};
-const xml::Name propose_name{"urn:xmpp:jingle-message:0", "propose"};
-const xml::Name omemo_name{"eu.siacs.conversations.axolotl", "encrypted"};
-const xml::Name omemo_payload_name{"eu.siacs.conversations.axolotl", "payload"};
-const xml::Name omemo2_name{"urn:xmpp:omemo:2", "encrypted"};
-const xml::Name omemo2_payload_name{"urn:xmpp:omemo:2", "payload"};
+using push::Happening;
+using push::IncludedBody;
+using push::Notice;
+using push::NotifyOn;
+using push::Registration;
 
-const char* const document_key = ns;
+const xml::Name enable_name{push::ns, "enable"};
+const xml::Name disable_name{push::ns, "disable"};
+const xml::Name error_name{"jabber:client", "error"};
+
+const char* const document_key = push::ns;
 constexpr Seconds client_answers_within{10};
-constexpr Seconds service_answers_within{60};
-constexpr Seconds pause_between{1};  // between two notifications to one registration
-constexpr std::array<Seconds, 4> pauses_after_failure = {Seconds(10), Seconds(60), Seconds(300), Seconds(1'800)};
 constexpr std::size_t max_on_the_way = 10'000;  // registrations with something to say, on one shard
-constexpr std::size_t max_node_bytes = 1'023;
-constexpr std::size_t max_form_bytes = 8'192;
-constexpr std::size_t max_body_bytes = 1'024;   // of a message, where its text is told
 constexpr std::size_t max_looked_at = 100;      // of the messages that wait for one account, at a start
 
 constexpr Seconds after_start{10};              // clients and push services come back first
@@ -62,39 +47,11 @@ constexpr Milliseconds between_slices{100};     // of accounts, at a start
 constexpr Seconds before_asking_again{10};      // storage, at a start
 constexpr unsigned max_asked = 30;              // for one account
 
-// false, true, or a text that stands for every body.
-struct IncludedBody {
-    bool yes = true;
-    std::string instead = "New message";
-};
-
-enum class NotifyOn { all, messages };
-
 struct PushOptions {
     bool include_sender = false;
     IncludedBody include_body;
     NotifyOn notify_on = NotifyOn::all;
     std::size_t max_registrations = 10;
-};
-
-// --- registrations --------------------------------------------------------------------------------------------------
-
-struct Registration {
-    Jid service;
-    std::string node;
-    std::string resource;  // of the client that made it
-    std::string options;   // the form as XML, or empty
-    // Not stored.
-    unsigned unread = 0;   // since the client was last heard of
-    SteadyTime told{};     // when of the last of them
-
-    bool is_at(const Jid& jid, std::string_view its_node) const { return service == jid && node == its_node; }
-};
-
-struct Happening {
-    std::string sender;
-    std::string body;
-    std::string room_resource;  // of a message to a room's occupant: the session that is one
 };
 
 // On an account.
@@ -107,150 +64,13 @@ struct Registrations {
     static constexpr std::size_t max_early = 100;
 };
 
-xml::Element write_document(const std::vector<Registration>& all) {
-    xml::Element root(ns, "registrations");
-    for (const Registration& one : all) {
-        xml::Element entry(ns, "registration");
-        entry.set("jid", one.service.str()).set("node", one.node).set("resource", one.resource);
-        if (!one.options.empty())
-            if (const std::optional<xml::Element> form = xml::parse_document(one.options)) entry.add(form->view());
-        root.add(entry);
-    }
-    return root;
-}
-
-std::vector<Registration> read_document(const std::string& body) {
-    std::vector<Registration> all;
-    const std::optional<xml::Element> root = xml::parse_document(body);
-    if (!root) return all;
-    for (const xml::View entry : root->view().children()) {
-        std::optional<Jid> service = Jid::parse(entry.attr_or("jid", ""));
-        if (!service) continue;
-        Registration one;
-        one.service = std::move(*service);
-        one.node = entry.attr_or("node", "");
-        one.resource = entry.attr_or("resource", "");
-        if (const xml::View form = entry.child(DataForm::name)) one.options = xml::Element(form).to_string();
-        all.push_back(std::move(one));
-    }
-    return all;
-}
-
-// --- what wakes a device --------------------------------------------------------------------------------------------
-
-struct Wakes {
-    bool yes;
-    const char* why;
-};
-
-bool is_invitation(const Stanza& message) {
-    return message.child(conference_name) || message.child(muc_user_name).child(muc_invite_name);
-}
-
-// Without a payload it only carries keys.
-bool is_in_cipher(const Stanza& message) {
-    return message.child(omemo_name).child(omemo_payload_name) || message.child(omemo2_name).child(omemo2_payload_name) ||
-           message.child(pgp_name) || message.child(openpgp_name);
-}
-
-Wakes wakes(const Stanza& message, bool no_store, const Jid& account, NotifyOn on) {
-    if (message.is_error() || message.message_type() == MessageType::headline) return {false, to_string(message.message_type())};
-    if (message.from.same_bare(account)) return {false, "from another device of the account"};
-    if (message.child(propose_name)) return {on == NotifyOn::all, "call"};
-    if (no_store) return {false, "no-store hint"};
-    if (!message.child(body_name).text().empty()) return {true, "body"};
-    if (is_in_cipher(message)) return {true, "in cipher"};
-    if (is_invitation(message)) return {on == NotifyOn::all, "invitation"};
-    return {false, "nothing that a person reads"};
-}
-
-// Not cut within a character.
-std::string beginning(std::string text, std::size_t bytes) {
-    if (text.size() <= bytes) return text;
-    while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
-    text.resize(bytes);
-    return text;
-}
-
-Happening what_happened(const Stanza& message, const Jid& to) {
-    Happening what;
-    what.sender = message.from.str();
-    what.body = beginning(message.child(body_name).text(), max_body_bytes);
-    if (message.message_type() == MessageType::groupchat) what.room_resource = to.resource();
-    return what;
-}
-
-// --- on the way -------------------------------------------------------------------------------------------------------
-
-// What one registration is to be told. It knows all it needs: the account may leave memory meanwhile.
-struct Notice {
-    enum class Step : std::uint8_t {
-        watch,   // the client is connected; is it there?
-        send,    // as soon as `due`
-        answer,  // sent; the service has until `due`
-        rest,    // told; nothing goes out before `due`
-    };
-
-    Jid account;
-    Jid service;
-    std::string node;
-    std::string options;
-    std::string resource;
-    std::string iq_id;
-    Happening last;
-    unsigned count = 0;     // unread messages
-    bool news = false;      // since the last notification
-    unsigned failures = 0;
-    Step step = Step::send;
-    SteadyTime since{};     // of the first message that the client said nothing to
-    SteadyTime due{};
-};
-
 // In the host's slots: a reload of the module forgets nobody.
 struct Notices {
-    std::unordered_map<std::string, Notice> all;        // by key_of()
+    std::unordered_map<std::string, Notice> all;        // by push::key_of()
     std::unordered_map<std::string, std::string> by_id;  // of the request that waits for an answer: its key
     std::uint64_t begun = 0, refused = 0;                // since the start
     bool woken = false;                                  // for what waited at the start
 };
-
-std::string key_of(const Jid& account, const Jid& service, std::string_view node) {
-    return account.str() + "\n" + service.str() + "\n" + std::string(node);
-}
-
-bool is_transient(xml::View error) {
-    static constexpr std::array<std::string_view, 4> transient = {"remote-server-not-found", "remote-server-timeout",
-                                                                  "internal-server-error", "resource-constraint"};
-    if (error.attr_or("type", "") == "wait") return true;
-    for (const xml::View child : error.children())
-        if (std::ranges::find(transient, child.local()) != transient.end()) return true;
-    return false;
-}
-
-xml::Element summary_of(const Notice& notice, const PushOptions& options) {
-    DataForm form(FormType::submit, summary_form);
-    form.add(FormField("message-count", std::nullopt, {std::to_string(notice.count)}));
-    if (options.include_sender && !notice.last.sender.empty())
-        form.add(FormField("last-message-sender", std::nullopt, {notice.last.sender}));
-    const std::string& body = options.include_body.instead.empty() ? notice.last.body : options.include_body.instead;
-    if (options.include_body.yes && !notice.last.body.empty()) form.add(FormField("last-message-body", std::nullopt, {body}));
-    return form.to_xml();
-}
-
-Stanza publication(const Notice& notice, const PushOptions& options) {
-    xml::Element publish(pubsub_ns, "publish");
-    if (!notice.node.empty()) publish.set("node", notice.node);
-    publish.add(xml::Element(pubsub_ns, "item").add(xml::Element(ns, "notification").add(summary_of(notice, options))));
-    xml::Element pubsub(pubsub_ns, "pubsub");
-    pubsub.add(publish);
-    const std::optional<xml::Element> form =
-        notice.options.empty() ? std::nullopt : xml::parse_document(notice.options);
-    if (form) pubsub.add(xml::Element(pubsub_ns, "publish-options").add(form->view()));
-    Stanza iq = Stanza::iq(IqType::set, notice.iq_id, notice.service);
-    iq.from = notice.account;
-    iq.element().add(pubsub);
-    return iq;
-}
 
 // Which of the messages that wait came before a start: their ids are above `after` and below `end`.
 struct Before {
@@ -272,7 +92,7 @@ public:
     Push(Host& our_host, const PushOptions& options) : Module(our_host), options_(options) {
         iq<&Push::enable>(IqType::set, enable_name, At::account, Asker::owner);
         iq<&Push::disable>(IqType::set, disable_name, At::account, Asker::owner);
-        feature(ns, At::account);
+        feature(push::ns, At::account);
         on<&Push::message>(our_host.hooks.message_received, Stage::deliver);
         on<&Push::answered>(our_host.hooks.iq_received, Stage::deliver);
         on<&Push::came_back>(our_host.hooks.session_bound, Stage::deliver);
@@ -290,22 +110,9 @@ private:
     // --- enabling (section 5) and disabling (section 6); both run in the account's queue
 
     IqReply enable(Iq iq) {
-        const xml::View request = iq.payload();
-        Registration one;
-        std::optional<Jid> service = Jid::parse(request.attr_or("jid", ""));
-        if (!request.attr("jid")) return StanzaError(Condition::bad_request, "no jid");
-        if (!service) return Condition::jid_malformed;
-        one.service = std::move(*service);
-        one.node = request.attr_or("node", "");
-        one.resource = iq.stanza->from.resource();
-        if (one.node.size() > max_node_bytes) return StanzaError(Condition::not_acceptable, "the node is too long");
-        if (const xml::View form = request.child(DataForm::name)) {
-            const std::optional<DataForm> read = DataForm::parse(form);
-            if (!read || read->form_type() != options_form) return StanzaError(Condition::bad_request, "no publish-options");
-            one.options = xml::Element(form).to_string();
-            if (one.options.size() > max_form_bytes) return StanzaError(Condition::not_acceptable, "the form is too large");
-        }
-        return add(std::move(iq), std::move(one));
+        auto one = push::read_enable(iq.payload(), iq.stanza->from.resource());
+        if (const auto* error = std::get_if<StanzaError>(&one)) return *error;
+        return add(std::move(iq), std::get<Registration>(std::move(one)));
     }
 
     Task<IqReply> add(Iq iq, Registration one) {
@@ -317,7 +124,6 @@ private:
             co_return StanzaError(Condition::resource_constraint, ErrorType::modify, "too many registrations");
         all.push_back(std::move(one));
         IqReply reply = co_await keep(iq.account, std::move(all));
-        mark(iq);
         co_return reply;
     }
 
@@ -327,24 +133,19 @@ private:
         if (!service) return Condition::jid_malformed;
         std::optional<std::string> node;
         if (const auto given = iq.payload().attr("node")) node = std::string(*given);
-        return forget_for(std::move(iq), *service, std::move(node));
+        return forget(std::move(iq.account), *service, std::move(node));
     }
 
-    Task<IqReply> forget_for(Iq iq, Jid service, std::optional<std::string> node) {
-        IqReply reply = co_await forget(iq.account, std::move(service), std::move(node));
-        mark(iq);
-        co_return reply;
-    }
-
-    // Does its session want to be woken?
-    static void mark(const Iq& iq) {
-        if (!iq.sender) return;
-        const std::string_view resource = iq.sender->jid().resource();
-        const auto& all = iq.account->slots().get<Registrations>().all;
-        if (std::ranges::any_of(all, [&](const Registration& one) { return one.resource == resource; }))
-            iq.sender->slots().get<WantsPush>();
-        else
-            iq.sender->slots().clear<WantsPush>();
+    // Which of its sessions want to be woken?
+    static void mark_sessions(Account& account) {
+        const auto& all = account.slots().get<Registrations>().all;
+        for (const SessionPtr& session : account.sessions()) {
+            const auto is_its = [&session](const Registration& one) { return one.resource == session->jid().resource(); };
+            if (std::ranges::any_of(all, is_its))
+                session->slots().get<WantsPush>();
+            else
+                session->slots().clear<WantsPush>();
+        }
     }
 
     // Without a node: all of the service.
@@ -354,7 +155,7 @@ private:
         std::vector<Registration> left = account->slots().get<Registrations>().all;
         std::erase_if(left, [&](const Registration& one) {
             const bool gone = one.service == service && (!node || one.node == *node);
-            if (gone) drop(key_of(account->jid(), one.service, one.node));
+            if (gone) drop(push::key_of(account->jid(), one.service, one.node));
             return gone;
         });
         if (left.size() == account->slots().get<Registrations>().all.size()) co_return IqReply();
@@ -363,12 +164,13 @@ private:
     }
 
     Task<IqReply> keep(AccountPtr account, std::vector<Registration> all) {
-        std::string body = write_document(all).to_string();
+        std::string body = push::write_document(all);
         const DocumentLimits limits = host().options().documents;
         Result<std::uint64_t> stored =
             co_await stores().documents.put(account->jid(), document_key, std::move(body), std::nullopt, limits);
         if (!stored.ok()) co_return storage_error(stored.error());
         account->slots().get<Registrations>().all = std::move(all);
+        mark_sessions(*account);
         co_return IqReply();
     }
 
@@ -380,7 +182,7 @@ private:
         Registrations& registrations = account->slots().get<Registrations>();
         if (registrations.loaded) co_return true;
         registrations.loaded = true;
-        if (document.ok()) registrations.all = read_document(document->body);
+        if (document.ok()) registrations.all = push::read_document(document->body);
         co_return true;
     }
 
@@ -388,15 +190,15 @@ private:
 
     Outcome message(Route& route) {
         if (!route.account->exists()) return Outcome::pass();
-        const Wakes verdict = wakes(*route.stanza, route.no_store, route.account->jid(), options_.notify_on);
+        const push::Wakes verdict = push::wakes(*route.stanza, route.no_store, route.account->jid(), options_.notify_on);
         log_debug("push", {{"account", route.account->jid().str()}, {"wakes", verdict.yes}, {"why", verdict.why}});
         if (!verdict.yes || !is_taken(route)) return Outcome::pass();
         Registrations& registrations = route.account->slots().get<Registrations>();
         if (registrations.loaded) {
-            tell_all(*route.account, what_happened(*route.stanza, route.to));
+            tell_all(*route.account, push::what_happened(*route.stanza, route.to));
             return Outcome::pass();
         }
-        if (registrations.early.size() < Registrations::max_early) registrations.early.push_back(what_happened(*route.stanza, route.to));
+        if (registrations.early.size() < Registrations::max_early) registrations.early.push_back(push::what_happened(*route.stanza, route.to));
         if (!std::exchange(registrations.loading, true)) run(load_and_tell(route.account));
         return Outcome::pass();
     }
@@ -500,8 +302,8 @@ private:
         std::vector<Happening> happened;
         for (const WaitingMessage& one : waiting) {
             const std::optional<Stanza> message = parse_stanza(one.stanza_xml);
-            if (message && wakes(*message, false, account, options_.notify_on).yes)
-                happened.push_back(what_happened(*message, message->to));
+            if (message && push::wakes(*message, false, account, options_.notify_on).yes)
+                happened.push_back(push::what_happened(*message, message->to));
         }
         return happened;
     }
@@ -548,13 +350,13 @@ private:
         for (Registration& one : registrations->all) {
             if (one.resource != event.session->jid().resource()) continue;
             one.unread = 0;
-            drop(key_of(event.account->jid(), one.service, one.node));
+            drop(push::key_of(event.account->jid(), one.service, one.node));
         }
         return Outcome::pass();
     }
 
     Notice* notice_for(const Account& account, const Registration& one) {
-        const std::string key = key_of(account.jid(), one.service, one.node);
+        const std::string key = push::key_of(account.jid(), one.service, one.node);
         const auto found = notices().find(key);
         if (found != notices().end()) return &found->second;
         if (notices().size() >= max_on_the_way) {
@@ -577,13 +379,11 @@ private:
     // --- to the service (section 7)
 
     void publish(Notice& notice) {
-        notice.step = Notice::Step::answer;
-        notice.due = loop().clock().steady_now() + service_answers_within;
-        notice.iq_id = "push" + random_token(9);
-        notice.news = false;
-        on_the_way().by_id[notice.iq_id] = key_of(notice.account, notice.service, notice.node);
+        notice.sent("push" + random_token(9), loop().clock().steady_now());
+        on_the_way().by_id[notice.iq_id] = notice.key();
+        const push::Told told{options_.include_sender, options_.include_body};
         // From a fresh turn: an error may be back before the call returns.
-        loop().post([&way = router(), iq = std::make_shared<Stanza>(publication(notice, options_))] { way.send(std::move(*iq)); });
+        loop().post([&way = router(), iq = std::make_shared<Stanza>(push::publication(notice, told))] { way.send(std::move(*iq)); });
     }
 
     // An answer to the account itself: its clients never asked.
@@ -599,12 +399,10 @@ private:
         Notice& notice = found->second;
         on_the_way().by_id.erase(sent);
         if (!answer.is_error()) {
-            notice.failures = 0;
-            notice.step = Notice::Step::rest;
-            notice.due = loop().clock().steady_now() + pause_between;
+            notice.told(loop().clock().steady_now());
             return Outcome::stop();
         }
-        if (is_transient(answer.child(error_name))) {
+        if (push::is_transient(answer.child(error_name))) {
             if (!try_again(notice)) drop(key);
             return Outcome::stop();
         }
@@ -618,16 +416,11 @@ private:
         co_return Outcome::stop();
     }
 
-    // False: it has been tried often enough; the next message begins anew.
-    bool try_again(Notice& notice) {
-        if (notice.failures == pauses_after_failure.size()) {
-            log_info("push_given_up", {{"account", notice.account.str()}, {"service", notice.service.str()}});
-            return false;
-        }
-        notice.step = Notice::Step::send;
-        notice.news = true;
-        notice.due = loop().clock().steady_now() + pauses_after_failure[notice.failures++];
-        return true;
+    // False: no more.
+    bool try_again(Notice& notice) const {
+        if (notice.try_again(loop().clock().steady_now())) return true;
+        log_info("push_given_up", {{"account", notice.account.str()}, {"service", notice.service.str()}});
+        return false;
     }
 
     // --- time

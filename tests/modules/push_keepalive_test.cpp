@@ -10,7 +10,7 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string resumption_id(const std::string& enabled) {
+std::string id_in(const std::string& enabled) {
     const auto begin = enabled.find(" id='") + 5;
     return enabled.substr(begin, enabled.find('\'', begin) - begin);
 }
@@ -20,7 +20,7 @@ std::string come_back_after(Seconds away, bool push) {
     TestServer server(TestServerOptions{.modules = {{"push_keepalive", "resume_timeout: 2 hours"}}});
     TestClient phone(server, "juliet@localhost/phone");
     if (push) phone.ask("<iq type='set' id='e'><enable xmlns='urn:xmpp:push:0' jid='push.localhost' node='n'/></iq>");
-    const std::string id = resumption_id(phone.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>"));
+    const std::string id = id_in(phone.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>"));
     phone.drop();
     EXPECT_TRUE(server.advance(away).ok());
     TestClient again = TestClient::logged_in(server, "juliet@localhost");
@@ -42,7 +42,7 @@ TEST(PushKeepalive, NotThoseThatWantNoPushAnyMore) {
     TestClient phone(server, "juliet@localhost/phone");
     phone.ask("<iq type='set' id='e'><enable xmlns='urn:xmpp:push:0' jid='push.localhost' node='n'/></iq>");
     phone.ask("<iq type='set' id='d'><disable xmlns='urn:xmpp:push:0' jid='push.localhost'/></iq>");
-    const std::string id = resumption_id(phone.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>"));
+    const std::string id = id_in(phone.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>"));
     phone.drop();
     ASSERT_TRUE(server.advance(Seconds(400)).ok());
     TestClient again = TestClient::logged_in(server, "juliet@localhost");
@@ -53,13 +53,16 @@ TEST(PushKeepalive, NotThoseThatWantNoPushAnyMore) {
 class PushKeepaliveEnd : public testing::Test {
 protected:
     void start(const std::string& options) {
+        connect(options);
+        phone->drop();
+    }
+    void connect(const std::string& options) {
         server = std::make_unique<TestServer>(TestServerOptions{.modules = {{"push_keepalive", options}},
                                                                 .components = {{"push.localhost", "secret"}}});
         service = std::make_unique<TestComponent>(*server, "push.localhost");
         phone = std::make_unique<TestClient>(*server, "juliet@localhost/phone");
         phone->ask("<iq type='set' id='e'><enable xmlns='urn:xmpp:push:0' jid='push.localhost' node='n'/></iq>");
-        id = resumption_id(phone->ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>"));
-        phone->drop();
+        id = id_in(phone->ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>"));
     }
     std::string told_after(Seconds time) {
         EXPECT_TRUE(server->advance(time).ok());
@@ -93,6 +96,19 @@ TEST_F(PushKeepaliveEnd, CountsFromTheLastTimeThePhoneWasHere) {
     phone->drop();
     EXPECT_EQ(told_after(Seconds(7'070)), "");
     EXPECT_THAT(told_after(Seconds(20)), HasSubstr("<notification "));
+}
+
+// Its service says so by an error that is there to stay (XEP-0357 7.1).
+TEST_F(PushKeepaliveEnd, NotOneThatCannotBeWokenAnyMore) {
+    connect("resume_timeout: 2 hours");
+    TestClient romeo(*server, "romeo@localhost/orchard");
+    romeo.send("<message to='juliet@localhost/phone' type='chat'><body>hello</body></message>");
+    const std::string told = told_after(Seconds(12));
+    service->send("<iq type='error' id='" + id_in(told) + "' from='push.localhost' to='juliet@localhost'><error type='cancel'>"
+                  "<item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>");
+    phone->drop();
+    EXPECT_EQ(told_after(Seconds(400)), "");
+    EXPECT_THAT(resume(), HasSubstr("<failed "));
 }
 
 TEST_F(PushKeepaliveEnd, UnlessItIsToldNotTo) {

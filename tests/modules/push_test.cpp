@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/modules/contacts.h"
+#include "tests/support/reload.h"
 #include "tests/support/test_client.h"
 #include "tests/support/test_component.h"
 
@@ -13,12 +15,6 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-std::size_t count(const std::string& text, std::string_view part) {
-    std::size_t found = 0;
-    for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++found;
-    return found;
-}
-
 std::string id_of(const std::string& stanza) {
     const auto begin = stanza.find(" id='") + 5;
     return stanza.substr(begin, stanza.find('\'', begin) - begin);
@@ -29,6 +25,7 @@ std::string chat(std::string_view content, std::string_view attributes = "") {
 }
 
 constexpr const char* enable = "<iq type='set' id='e'><enable xmlns='urn:xmpp:push:0' jid='push.localhost' node='n1'/></iq>";
+constexpr const char* manage = "<enable xmlns='urn:xmpp:sm:3' resume='true'/>";
 constexpr const char* hello = "<body>hello</body>";
 
 class PushTest : public testing::TestWithParam<unsigned> {
@@ -43,6 +40,22 @@ protected:
         TestClient phone(server_, "juliet@localhost/phone");
         EXPECT_THAT(phone.ask(request), HasSubstr("id='e' type='result'"));
         phone.leave();
+    }
+    // One that is here, and available.
+    TestClient phone_is_here(const std::string& management = manage) {
+        TestClient phone(server_, "juliet@localhost/phone");
+        phone.ask(enable + management);
+        phone.become_available();
+        return phone;
+    }
+    TestClient desk_is_here() {
+        TestClient desk(server_, "juliet@localhost/desk");
+        desk.become_available();
+        return desk;
+    }
+    void expect_nothing_for(Seconds time, const std::string& why = {}) {
+        pass(time);
+        EXPECT_EQ(service_.receive(), "") << why;
     }
     void answer(const std::string& publication) {
         service_.send("<iq type='result' id='" + id_of(publication) + "' from='push.localhost' to='juliet@localhost'/>");
@@ -124,7 +137,7 @@ TEST_P(PushTest, TellsEveryRegistrationOnce) {
     phone_was_here("<iq type='set' id='e'><enable xmlns='urn:xmpp:push:0' jid='other.example'/></iq>");
     romeo_.send(chat(hello));
     const std::string publications = service_.receive();
-    EXPECT_EQ(count(publications, "<publish "), 2u);
+    EXPECT_EQ(count_of(publications, "<publish "), 2u);
     EXPECT_THAT(publications, AllOf(HasSubstr("node='n1'"), HasSubstr("node='n2'")));
     EXPECT_THAT(other.receive(), HasSubstr("<publish><item>"));
 }
@@ -157,18 +170,15 @@ TEST_P(PushTest, WhatNobodyReadsDoesNot) {
     romeo_.send("<message to='juliet@localhost' type='headline'><body>news</body></message>");
     romeo_.send("<message to='juliet@localhost' type='error'><body>x</body></message>");
     romeo_.send("<presence to='juliet@localhost' type='subscribe'/>");
-    pass(Seconds(20));
-    EXPECT_EQ(service_.receive(), "");
+    expect_nothing_for(Seconds(20));
 }
 
 TEST_P(PushTest, NorWhatTheUserWritesElsewhere) {
     phone_was_here();
-    TestClient desk(server_, "juliet@localhost/desk");
-    desk.become_available();
+    TestClient desk = desk_is_here();
     desk.send("<message to='romeo@localhost' type='chat'><body>hi</body></message>");
     desk.send("<message to='juliet@localhost' type='chat'><body>note to self</body></message>");
-    pass(Seconds(20));
-    EXPECT_EQ(service_.receive(), "");
+    expect_nothing_for(Seconds(20));
 }
 
 TEST_P(PushTest, NorWhoIsBlocked) {
@@ -177,34 +187,26 @@ TEST_P(PushTest, NorWhoIsBlocked) {
     phone.ask("<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='romeo@localhost'/></block></iq>");
     phone.leave();
     romeo_.send(chat(hello));
-    pass(Seconds(20));
-    EXPECT_EQ(service_.receive(), "");
+    expect_nothing_for(Seconds(20));
 }
 
 // --- who is woken -----------------------------------------------------------------------------------------------------
 
 TEST_P(PushTest, AwayAlthoughAnotherDeviceIsThere) {
     phone_was_here();
-    TestClient desk(server_, "juliet@localhost/desk");
-    desk.become_available();
+    TestClient desk = desk_is_here();
     romeo_.send(chat(hello));
     EXPECT_THAT(service_.receive(), HasSubstr("node='n1'"));
 }
 
 TEST_P(PushTest, NotOneThatIsConnected) {
-    TestClient phone(server_, "juliet@localhost/phone");
-    phone.ask(enable);
-    phone.become_available();
+    TestClient phone = phone_is_here("");
     romeo_.send(chat(hello));
-    pass(Seconds(20));
-    EXPECT_EQ(service_.receive(), "");
+    expect_nothing_for(Seconds(20));
 }
 
 TEST_P(PushTest, OneWhoseConnectionWasLost) {
-    TestClient phone(server_, "juliet@localhost/phone");
-    phone.ask(enable);
-    phone.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
-    phone.become_available();
+    TestClient phone = phone_is_here();
     phone.drop();
     romeo_.send(chat(hello));
     EXPECT_THAT(service_.receive(), HasSubstr("node='n1'"));
@@ -212,45 +214,32 @@ TEST_P(PushTest, OneWhoseConnectionWasLost) {
 
 // A suspended phone: the connection seems to be there, but it says nothing.
 TEST_P(PushTest, OneThatSaysNothing) {
-    TestClient phone(server_, "juliet@localhost/phone");
-    phone.ask(enable);
-    phone.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
-    phone.become_available();
+    TestClient phone = phone_is_here();
     pass(Seconds(1));
     romeo_.send(chat(hello));
     pass(Seconds(1));
     phone.send("<a xmlns='urn:xmpp:sm:3' h='2'/>");
-    pass(Seconds(20));
-    EXPECT_EQ(service_.receive(), "") << "it said something";
+    expect_nothing_for(Seconds(20), "it said something");
     romeo_.send(chat(hello));
-    pass(Seconds(9));
-    EXPECT_EQ(service_.receive(), "");
+    expect_nothing_for(Seconds(9));
     pass(Seconds(3));
     EXPECT_THAT(service_.receive(), HasSubstr("<field var='message-count'><value>1</value>"));
 }
 
 TEST_P(PushTest, OneThatCameBackInTimeIsNot) {
-    TestClient phone(server_, "juliet@localhost/phone");
-    phone.ask(enable);
-    phone.ask("<enable xmlns='urn:xmpp:sm:3'/>");
-    phone.become_available();
+    TestClient phone = phone_is_here("<enable xmlns='urn:xmpp:sm:3'/>");
     pass(Seconds(1));
     romeo_.send(chat(hello));
     pass(Seconds(1));
     phone.drop();
     TestClient again(server_, "juliet@localhost/phone");
-    pass(Seconds(20));
-    EXPECT_EQ(service_.receive(), "");
+    expect_nothing_for(Seconds(20));
 }
 
 TEST_P(PushTest, AMessageToARoomsOccupantWakesItsDeviceOnly) {
-    TestClient phone(server_, "juliet@localhost/phone");
-    phone.ask(enable);
-    phone.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
-    phone.become_available();
+    TestClient phone = phone_is_here();
     phone.drop();
-    TestClient desk(server_, "juliet@localhost/desk");
-    desk.become_available();
+    TestClient desk = desk_is_here();
     const auto say = [&](const std::string& resource) {
         service_.send("<message from='room@push.localhost/nurse' to='juliet@localhost/" + resource + "' type='groupchat'><body>x</body></message>");
         return service_.receive();
@@ -265,31 +254,27 @@ TEST_P(PushTest, OneIsOnItsWayTheOthersAreCounted) {
     phone_was_here();
     for (int i = 0; i < 5; ++i) romeo_.send(chat(hello));
     const std::string first = service_.receive();
-    EXPECT_EQ(count(first, "<iq "), 1u);
-    pass(Seconds(5));
-    EXPECT_EQ(service_.receive(), "");
+    EXPECT_EQ(count_of(first, "<iq "), 1u);
+    expect_nothing_for(Seconds(5));
     answer(first);
     pass(Seconds(3));
     const std::string second = service_.receive();
-    EXPECT_EQ(count(second, "<iq "), 1u);
+    EXPECT_EQ(count_of(second, "<iq "), 1u);
     EXPECT_THAT(second, HasSubstr("<field var='message-count'><value>5</value>"));
     answer(second);
-    pass(Seconds(10));
-    EXPECT_EQ(service_.receive(), "");
+    expect_nothing_for(Seconds(10));
 }
 
 TEST_P(PushTest, AMessageIsToldOnce) {
     phone_was_here();
     romeo_.send(chat(hello));
     answer(service_.receive());
-    pass(Seconds(10));
-    EXPECT_EQ(service_.receive(), "");
+    expect_nothing_for(Seconds(10));
     romeo_.send(chat(hello));
     const std::string second = service_.receive();
     EXPECT_THAT(second, HasSubstr("<value>2</value>"));
     answer(second);
-    pass(Seconds(10));
-    EXPECT_EQ(service_.receive(), "");
+    expect_nothing_for(Seconds(10));
 }
 
 TEST_P(PushTest, AServiceThatRefusesIsDisabled) {
@@ -299,8 +284,7 @@ TEST_P(PushTest, AServiceThatRefusesIsDisabled) {
         refuse(service_.receive(), condition == "forbidden" ? "auth" : "cancel", condition);
         pass(Seconds(3));
         romeo_.send(chat(hello));
-        pass(Seconds(100));
-        EXPECT_EQ(service_.receive(), "") << condition;
+        expect_nothing_for(Seconds(100), condition);
     }
 }
 
@@ -326,18 +310,16 @@ TEST_P(PushTest, AServiceThatIsAwayIsTriedAgainAndGivenUp) {
     EXPECT_EQ(service_.receive(), "");
     pass(Seconds(10));
     const std::string again = service_.receive();
-    EXPECT_EQ(count(again, "<iq "), 1u);
+    EXPECT_EQ(count_of(again, "<iq "), 1u);
     refuse(again, "wait", "internal-server-error");
     for (const int pause : {60, 300, 1'800}) {
-        pass(Seconds(pause - 2));
-        EXPECT_EQ(service_.receive(), "");
+        expect_nothing_for(Seconds(pause - 2));
         pass(Seconds(4));
         const std::string next = service_.receive();
-        EXPECT_EQ(count(next, "<iq "), 1u) << pause;
+        EXPECT_EQ(count_of(next, "<iq "), 1u) << pause;
         refuse(next, "wait", "resource-constraint");
     }
-    pass(Seconds(20'000));
-    EXPECT_EQ(service_.receive(), "");
+    expect_nothing_for(Seconds(20'000));
     romeo_.send(chat(hello));
     EXPECT_THAT(service_.receive(), HasSubstr("<notification ")) << "still registered";
 }
@@ -345,14 +327,23 @@ TEST_P(PushTest, AServiceThatIsAwayIsTriedAgainAndGivenUp) {
 TEST_P(PushTest, AServiceThatDoesNotAnswerIsTriedAgain) {
     phone_was_here();
     romeo_.send(chat(hello));
-    EXPECT_EQ(count(service_.receive(), "<iq "), 1u);
-    pass(Seconds(58));
-    EXPECT_EQ(service_.receive(), "");
+    EXPECT_EQ(count_of(service_.receive(), "<iq "), 1u);
+    expect_nothing_for(Seconds(58));
     pass(Seconds(15));
-    EXPECT_EQ(count(service_.receive(), "<iq "), 1u);
+    EXPECT_EQ(count_of(service_.receive(), "<iq "), 1u);
 }
 
-TEST_P(PushTest, SurvivesARestart) {
+TEST_P(PushTest, AReloadForgetsNobody) {
+    phone_was_here();
+    service_.drop();
+    romeo_.send(chat(hello));
+    reload(server_, "push", Reload::changed);
+    service_ = TestComponent(server_, "push.localhost");
+    pass(Seconds(15));
+    EXPECT_EQ(count_of(service_.receive(), "<iq "), 1u);
+}
+
+TEST_P(PushTest, OutlivesTheAccountInMemory) {
     phone_was_here();
     for (unsigned i = 0; i < GetParam(); ++i) {
         Shard& shard = server_.assembly().shards().at(i);
@@ -404,7 +395,7 @@ protected:
 // What was on its way is known to nobody any more; the messages are.
 TEST_P(PushAfterStart, WakesOnceWhomMessagesWaitFor) {
     const std::string told = told_after_restart(false, {chat(hello), chat(hello), chat("<received xmlns='urn:xmpp:receipts' id='m'/>")});
-    EXPECT_EQ(count(told, "<iq "), 1u);
+    EXPECT_EQ(count_of(told, "<iq "), 1u);
     EXPECT_THAT(told, AllOf(HasSubstr("node='n1'"), HasSubstr("<field var='message-count'><value>2</value></field>"),
                             HasSubstr("<value>New message</value>")));
 }
@@ -416,7 +407,7 @@ TEST_P(PushAfterStart, NotWhomNothingToReadWaitsFor) {
 
 TEST_P(PushAfterStart, ForWhatIsOldOnlyIfAskedFor) {
     EXPECT_EQ(told_after_restart(false, {chat(hello)}, two_days), "");
-    EXPECT_EQ(count(told_after_restart(true, {chat(hello)}, two_days), "<iq "), 1u);
+    EXPECT_EQ(count_of(told_after_restart(true, {chat(hello)}, two_days), "<iq "), 1u);
 }
 
 TEST_P(PushAfterStart, NotWhoIsBackByThen) {
