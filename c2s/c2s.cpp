@@ -64,16 +64,20 @@ void C2s::watch_backlog() {
 }
 
 // The slowest first, until there is room for a while. What they never received waits in the log, or its senders hear.
+// Only what sessions hold counts here: the loop's output is also that of components and of strangers.
 void C2s::shed() {
     std::vector<std::pair<std::size_t, std::shared_ptr<C2sSession>>> slow;
-    shard_.for_each_session([&slow](Session& session) {
+    std::size_t held = 0;
+    shard_.for_each_session([&slow, &held](Session& session) {
         auto ours = std::dynamic_pointer_cast<C2sSession>(session.shared_from_this());
         const std::size_t bytes = ours ? ours->output().length + ours->unacknowledged_bytes().length : 0;
+        held += bytes;
         if (bytes > 0) slow.emplace_back(bytes, std::move(ours));
     });
     std::ranges::sort(slow, std::ranges::greater(), [](const auto& one) { return one.first; });
     for (const auto& [bytes, session] : slow) {
-        if (backlog().length <= limits_.max_backlog_bytes / 2) break;
+        if (held <= limits_.max_backlog_bytes / 2) break;
+        held -= bytes;
         if (!session->alive()) continue;
         log_warning("session_shed", {{"session", session->id()}, {"jid", session->jid().str()}, {"bytes", bytes}});
         ++shed_;

@@ -63,6 +63,16 @@ TEST_F(Shedding, TheSlowestGoesAndLosesNothing) {
     EXPECT_EQ(count_of(back.receive(), "<body>"), 180u);
 }
 
+// A loop's output is also that of components and of strangers: no client can make room there.
+TEST_F(Shedding, NobodyGoesForWhatOthersDoNotTake) {
+    TestClient nurse(server, "nurse@localhost/garden");
+    fall_silent(nurse);
+    server.loops().at(0).claim_output(5u << 20);
+    send("nurse@localhost", 40);
+    EXPECT_TRUE(session("nurse@localhost", "garden"));
+    EXPECT_EQ(backlog().refused, 0u);
+}
+
 TEST_F(Shedding, NobodyNewComesAtThreeQuarters) {
     TestClient romeo(server, "romeo@localhost/orchard");
     fall_silent(romeo);

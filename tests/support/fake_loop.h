@@ -47,6 +47,10 @@ public:
     void at_turn_end(Callback work) override { turn_end_.push_back(std::move(work)); }
     const Clock& clock() const override { return clock_; }
 
+    // Wires in memory are in no queue of the loop; what is in the output of others is claimed.
+    Queues queues() const override { return {.posted = {}, .posts = {}, .output = {output_, 0, 0}}; }
+    void claim_output(std::uint64_t bytes) { output_ = bytes; }
+
     // One turn: what is posted, what is due, the turn's end. False: there was nothing to do.
     bool turn();
     SteadyTime next_timer() const { return timers_.empty() ? SteadyTime::max() : timers_.begin()->first.first; }
@@ -64,6 +68,7 @@ private:
     std::vector<Callback> turn_end_;
     std::map<std::pair<SteadyTime, TimerId>, Callback> timers_;
     TimerId last_timer_ = 0;
+    std::uint64_t output_ = 0;
 };
 
 class FakeLoops {
