@@ -1,9 +1,12 @@
 #include "server/storage_choice.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <filesystem>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 namespace rookery {
 namespace {
@@ -11,11 +14,20 @@ namespace {
 constexpr std::string_view unix_prefix = "unix:";
 constexpr std::string_view socket_name = ".s.PGSQL.";  // and the port behind it
 
-// libpq wants the folder of the socket; ejabberd's users write the socket itself, too.
-std::string server_of(const std::string& option) {
-    if (!option.starts_with(unix_prefix)) return option;
-    const std::filesystem::path path = option.substr(unix_prefix.size());
-    return path.filename().string().starts_with(socket_name) ? path.parent_path().string() : path.string();
+struct Server {
+    std::string name;
+    std::uint16_t port;
+};
+
+// libpq wants the folder of the socket and its port; ejabberd's users write the socket itself, too.
+Server server_of(const GlobalConfig& config) {
+    if (!config.sql_server.starts_with(unix_prefix)) return {config.sql_server, config.sql_port};
+    const std::filesystem::path path = config.sql_server.substr(unix_prefix.size());
+    const std::string file = path.filename().string();
+    if (!file.starts_with(socket_name)) return {path.string(), config.sql_port};
+    std::uint16_t port = config.sql_port;
+    std::from_chars(file.data() + socket_name.size(), file.data() + file.size(), port);
+    return {path.parent_path().string(), port};
 }
 
 std::string quoted(const std::string& text) {
@@ -50,8 +62,9 @@ SqliteOptions sqlite_options(const Config& config, const std::string& data) {
 PostgresOptions postgres_options(const GlobalConfig& config) {
     PostgresOptions options;
     options.connection = tls_options(config);
-    options.server = server_of(config.sql_server);
-    options.port = config.sql_port;
+    Server server = server_of(config);
+    options.server = std::move(server.name);
+    options.port = server.port;
     options.database = config.sql_database;
     options.username = config.sql_username;
     options.password = config.sql_password;

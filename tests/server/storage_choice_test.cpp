@@ -43,6 +43,20 @@ TEST(StorageChoice, TakesSocketsAsEjabberdWritesThem) {
     EXPECT_EQ(server("unix:/var/run/postgresql/.s.PGSQL.5432"), "/var/run/postgresql");
 }
 
+// Of two clusters on one machine it is the socket that tells them apart.
+TEST(StorageChoice, ASocketsNameSaysItsPort) {
+    GlobalConfig config;
+    config.sql_server = "unix:/var/run/postgresql/.s.PGSQL.5433";
+    EXPECT_EQ(postgres_options(config).port, 5433);
+    config.sql_server = "unix:/var/run/postgresql/.s.PGSQL.none";
+    config.sql_port = 5434;
+    EXPECT_EQ(postgres_options(config).port, 5434);
+    config.sql_server = "unix:/var/run/postgresql";
+    EXPECT_EQ(postgres_options(config).port, 5434);
+    config.sql_server = "db.s.PGSQL.5433";
+    EXPECT_EQ(postgres_options(config).port, 5434);
+}
+
 TEST(StorageChoice, TlsOptionsReachPostgresql) {
     GlobalConfig config;
     EXPECT_EQ(postgres_options(config).connection, "");
