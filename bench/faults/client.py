@@ -39,6 +39,7 @@ class Client:
         self.session, self._resume_id = 0, ""
         self._asked_at, self._left_at = None, 0
         self._questions, self._pages, self._next_question = {}, {}, 0
+        self._why_not_in = ""
 
     # --- what others tell it
 
@@ -111,6 +112,9 @@ class Client:
         was_ready, self.ready = self.ready, False
         if was_ready:
             self.mark(f"{self.name} lost its connection: {failure}")
+        elif str(failure) != self._why_not_in:  # it tries again and again
+            self.mark(f"{self.name} is not in: {failure!r}")
+        self._why_not_in = str(failure)
         if was_ready and not self._wanted and str(failure) == "stream closed":
             self.ledger.orderly[self.session] = self._left_at
             self._resume_id = ""

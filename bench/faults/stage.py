@@ -8,7 +8,7 @@ import tempfile
 import servers
 from faults import filling, full_log, shim
 from faults.load import ACCOUNTS_LONG
-from faults.postgres import Cluster
+from faults.postgres import SETTINGS, Cluster
 from faults.server import Ended, Server, make_template
 
 CACHE = pathlib.Path(tempfile.gettempdir())
@@ -53,13 +53,13 @@ class Stage:
     def shim(self, folder):
         return shim.Shim(self.base / "shim" / "shim.so", folder)
 
-    def cluster(self):
-        """PostgreSQL, started when it is first asked for."""
+    def cluster(self, settings=SETTINGS):
+        """PostgreSQL, made when it is first asked for: one for all rounds of this process."""
         if self._cluster is None:
             folder = pathlib.Path(tempfile.mkdtemp(prefix="postgres.", dir=self.base))
             for path in (self.base, folder):
                 path.chmod(0o755)  # its programs run as another user
-            self._cluster = Cluster(folder / "cluster").make()
+            self._cluster = Cluster(folder / "cluster", settings).make()
         return self._cluster
 
     def big_server(self):
