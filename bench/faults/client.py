@@ -214,7 +214,7 @@ class Client:
     def _take_count(self, h):
         new = (h - self._acked) % 2 ** 32
         if new > len(self._unacked):
-            raise Gone(f"h {h} counts more than was sent")
+            raise Gone(f"h {h} after {self._acked}, with {len(self._unacked)} more sent")
         self._acked = h
         for _ in range(new):
             message = self._unacked.popleft()
