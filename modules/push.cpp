@@ -255,14 +255,14 @@ private:
 
     // All accounts with registrations that are at home here.
     Task<void> wake_all(Before before) {
-        const std::string key = document_key;
-        for (std::uint64_t after = 0;;) {
-            Result<std::vector<DocumentOwner>> owners =
-                co_await stores().documents.find_owners(key, after, DocumentStore::max_owners);
-            if (!owners.ok()) log_warning("push_not_woken", {{"domain", host().domain()}, {"reason", owners.error().message}});
+        const std::string domain = host().domain(), key = document_key;
+        for (std::string after;;) {
+            Result<std::vector<Jid>> owners =
+                co_await stores().documents.find_owners(domain, key, after, DocumentStore::max_owners);
+            if (!owners.ok()) log_warning("push_not_woken", {{"domain", domain}, {"reason", owners.error().message}});
             if (owners.ok() && owners->empty()) co_return;
             if (owners.ok()) {
-                after = owners->back().account;
+                after = owners->back().local();
                 Task<void> waking = wake_those(std::move(*owners), before);
                 co_await waking;
             }
@@ -270,11 +270,11 @@ private:
         }
     }
 
-    Task<void> wake_those(std::vector<DocumentOwner> owners, Before before) {
-        for (const DocumentOwner& one : owners) {
-            if (one.owner.domain() != host().domain() || &shard().all().home(one.owner) != &shard()) continue;
+    Task<void> wake_those(std::vector<Jid> owners, Before before) {
+        for (const Jid& owner : owners) {
+            if (&shard().all().home(owner) != &shard()) continue;
             for (unsigned asked = 1;; ++asked) {
-                const bool known = co_await wake(one.owner, before);
+                const bool known = co_await wake(owner, before);
                 if (known || asked == max_asked) break;
                 co_await pause(loop(), before_asking_again);
             }

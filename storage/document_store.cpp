@@ -41,9 +41,8 @@ constexpr Sql select_keys =
     "ORDER BY document.key";
 
 constexpr Sql select_owners =
-    "SELECT account.id, account.domain, account.local "
-    "FROM account JOIN document ON document.owner = account.id AND document.key = ?1 "
-    "WHERE account.id > ?2 AND account.local <> '' ORDER BY account.id LIMIT ?3";
+    "SELECT account.local FROM account JOIN document ON document.owner = account.id AND document.key = ?2 "
+    "WHERE account.domain = ?1 AND account.local > ?3 ORDER BY account.local LIMIT ?4";
 
 Statement expectation(const Jid& owner, const std::string& key, std::uint64_t version) {
     if (version == 0) return of_owner(expect_none, owner, key).must_change(ErrorCode::conflict, "it exists already");
@@ -97,16 +96,14 @@ Task<Result<std::vector<DocumentInfo>>> DocumentStore::list(Jid owner, std::stri
     co_return all;
 }
 
-Task<Result<std::vector<DocumentOwner>>> DocumentStore::find_owners(std::string key, std::uint64_t after_account,
-                                                                    std::size_t max) {
-    Statement select(select_owners, std::move(key), after_account, std::min(max, max_owners));
+Task<Result<std::vector<Jid>>> DocumentStore::find_owners(std::string domain, std::string key, std::string after_local,
+                                                          std::size_t max) {
+    Statement select(select_owners, domain, std::move(key), std::move(after_local), std::min(max, max_owners));
     Result<Rows> rows = co_await database_.query(std::move(select));
     if (!rows) co_return std::move(rows).error();
-    std::vector<DocumentOwner> owners;
-    for (std::size_t row = 0; row < rows->size(); ++row) {
-        std::optional<Jid> jid = Jid::make(rows->at(row, 2).text(), rows->at(row, 1).text());
-        if (jid) owners.emplace_back(static_cast<std::uint64_t>(rows->at(row, 0).integer()), std::move(*jid));
-    }
+    std::vector<Jid> owners;
+    for (std::size_t row = 0; row < rows->size(); ++row)
+        if (std::optional<Jid> jid = Jid::make(rows->at(row, 0).text(), domain)) owners.push_back(std::move(*jid));
     co_return owners;
 }
 

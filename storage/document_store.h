@@ -33,13 +33,6 @@ struct DocumentInfo {
         : key(std::move(name)), version(number), bytes(size) {}
 };
 
-struct DocumentOwner {
-    std::uint64_t account = 0;  // the `after` of the next call
-    Jid owner;
-
-    DocumentOwner(std::uint64_t number, Jid jid) : account(number), owner(std::move(jid)) {}
-};
-
 struct DocumentLimits {  // for each owner; bytes counts bodies and keys
     std::size_t documents;
     std::size_t bytes;
@@ -62,9 +55,10 @@ public:
     // Keys that begin with `prefix` ("" for all), in byte order; empty also when the owner does not exist.
     Task<Result<std::vector<DocumentInfo>>> list(Jid owner, std::string prefix);
 
-    // The accounts that have a document of this key, in order of creation, behind `after_account` (0: from the first);
-    // at most `max` and max_owners. Looks at every account: for the start, and for administrators.
-    Task<Result<std::vector<DocumentOwner>>> find_owners(std::string key, std::uint64_t after_account, std::size_t max);
+    // The accounts of a domain that have a document of this key, in byte order of their names, behind the one named
+    // `after_local` ("": from the first); at most `max` and max_owners. Looks at every account of the domain: for the
+    // start, and for administrators.
+    Task<Result<std::vector<Jid>>> find_owners(std::string domain, std::string key, std::string after_local, std::size_t max);
 
     static constexpr std::size_t max_owners = 500;
 
