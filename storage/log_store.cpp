@@ -7,12 +7,18 @@
 namespace rookery {
 namespace {
 
-// ?1 is the new id. A row of the same origin that is younger than ?13 keeps it out.
-constexpr Sql insert_row =
-    "INSERT INTO log (id, owner, peer, peer_resource, peer_hash, outgoing, archived, waiting, origin, bytes, stanza) "
-    "SELECT ?1, account.id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM account "
-    "WHERE account.domain = ?2 AND account.local = ?3 AND NOT EXISTS (SELECT 1 FROM log AS seen "
-    "WHERE seen.origin = ?10 AND seen.owner = account.id AND seen.id >= ?1 - ?13) RETURNING id";
+// Both sides' rows of a message in one statement: the stanza travels to the engine once. A row of the same origin (?1)
+// that is younger than ?4 keeps the first one out; where there is no second, its values are null. (PostgreSQL would
+// take values of a UNION for text.)
+constexpr Sql insert_rows =
+    "INSERT INTO log (origin, bytes, stanza, id, owner, peer, peer_resource, peer_hash, outgoing, archived, waiting) "
+    "SELECT CAST(?1 AS BIGINT), CAST(?2 AS BIGINT), ?3, CAST(?5 AS BIGINT), account.id, ?8, ?9, CAST(?10 AS BIGINT), "
+    "CAST(?11 AS BIGINT), CAST(?12 AS BIGINT), CAST(?13 AS BIGINT) FROM account "
+    "WHERE account.domain = ?6 AND account.local = ?7 AND NOT EXISTS (SELECT 1 FROM log AS seen "
+    "WHERE seen.origin = CAST(?1 AS BIGINT) AND seen.owner = account.id AND seen.id >= ?5 - ?4) "
+    "UNION ALL SELECT NULL, CAST(?2 AS BIGINT), ?3, ?14, account.id, ?17, ?18, ?19, ?20, ?21, ?22 FROM account "
+    "WHERE account.domain = ?15 AND account.local = ?16";
+constexpr std::size_t values_in_insert = 22;
 constexpr Sql select_origin =
     "SELECT log.id FROM account JOIN log ON log.owner = account.id "
     "WHERE account.domain = ?1 AND account.local = ?2 AND log.origin = ?3 ORDER BY log.id DESC LIMIT 1";
@@ -97,24 +103,30 @@ Error not_a_row(const LogCopy& copy) {
 
 SqlValue value_of(const std::optional<std::uint64_t>& origin) { return origin ? SqlValue(*origin) : SqlValue(); }
 
-Statement insert(const LogCopy& copy, const std::optional<std::uint64_t>& origin, std::string stanza_xml) {
-    const std::size_t bytes = stanza_xml.size();
-    return Statement(insert_row, NewId(), copy.owner.domain(), copy.owner.local(), copy.peer.bare_str(),
-                     copy.peer.resource(), peer_hash(copy.peer), copy.outgoing, copy.archived, copy.waiting,
-                     value_of(origin), bytes, std::move(stanza_xml), stamped_id_span(LogStore::duplicate_window));
+void add_copy(Statement& insert, const LogCopy& copy) {
+    insert.add(NewId());
+    insert.add(copy.owner.domain());
+    insert.add(copy.owner.local());
+    insert.add(copy.peer.bare_str());
+    insert.add(copy.peer.resource());
+    insert.add(peer_hash(copy.peer));
+    insert.add(copy.outgoing);
+    insert.add(copy.archived);
+    insert.add(copy.waiting);
 }
 
 // A first row with an origin that does not get in: there is one already, or no account.
-Statement insert_first(NewLogEntry& entry) {
-    std::string stanza_xml = entry.second ? entry.stanza_xml : std::move(entry.stanza_xml);
-    Statement statement = insert(entry.first, entry.origin, std::move(stanza_xml));
+// Takes its stanza.
+Statement insert(NewLogEntry& entry) {
+    const std::size_t bytes = entry.stanza_xml.size();
+    Statement statement(insert_rows, value_of(entry.origin), bytes, std::move(entry.stanza_xml),
+                        stamped_id_span(LogStore::duplicate_window));
+    statement.reserve(values_in_insert);
+    add_copy(statement, entry.first);
+    if (entry.second) add_copy(statement, *entry.second);
+    while (statement.values().size() < values_in_insert) statement.add(SqlValue());
     const ErrorCode code = entry.origin ? ErrorCode::conflict : ErrorCode::not_found;
-    return std::move(statement).must_change(code, "no such account, or a duplicate");
-}
-
-Statement insert_second(NewLogEntry& entry) {
-    Statement statement = insert(*entry.second, std::nullopt, std::move(entry.stanza_xml));
-    return std::move(statement).must_change(ErrorCode::not_found, "no such account");
+    return std::move(statement).must_change(code, "no such account, or a duplicate", entry.second ? 2 : 1);
 }
 
 }  // namespace
@@ -128,23 +140,22 @@ std::uint64_t message_origin(const Jid& sender, std::string_view origin_id, cons
 Task<Result<Appended>> LogStore::append(NewLogEntry entry) {
     if (!is_writable(entry.first)) co_return not_a_row(entry.first);
     if (entry.second && !is_writable(*entry.second)) co_return not_a_row(*entry.second);
-    std::vector<Statement> work = together(insert_first(entry));
-    if (entry.second) work.push_back(insert_second(entry));
-    Result<std::vector<WriteOutcome>> done = co_await database_.write(std::move(work));
-    if (done) {
-        const std::uint64_t second = done->size() > 1 ? id_at(done->back().rows, 0, 0) : 0;
-        co_return Appended(id_at(done->front().rows, 0, 0), second, false);
-    }
+    Result<WriteOutcome> done = co_await database_.change(insert(entry));
+    if (done) co_return Appended(done->new_ids.first, entry.second ? done->new_ids.last : 0, false);
     if (done.error().code != ErrorCode::conflict || !entry.origin) co_return std::move(done).error();
-    co_return co_await duplicate_or_error(entry.first.owner, *entry.origin, done.error());
+    co_return co_await duplicate_or_error(std::move(entry), done.error());
 }
 
-Task<Result<Appended>> LogStore::duplicate_or_error(Jid owner, std::uint64_t origin, Error refused) {
-    std::vector<Statement> work = together(of_owner(select_account, owner), of_owner(select_origin, owner, origin));
+Task<Result<Appended>> LogStore::duplicate_or_error(NewLogEntry entry, Error refused) {
+    const Jid& owner = entry.first.owner;
+    const Jid& other = entry.second ? entry.second->owner : owner;
+    std::vector<Statement> work = together(of_owner(select_account, owner), of_owner(select_account, other),
+                                           of_owner(select_origin, owner, *entry.origin));
     Result<std::vector<Rows>> found = co_await database_.read(std::move(work));
     if (!found) co_return std::move(found).error();
-    if (found->front().empty()) co_return no_account();
-    if (!found->back().empty()) co_return Appended(id_at(found->back(), 0, 0), 0, true);
+    if ((*found)[0].empty() || (*found)[1].empty()) co_return no_account();
+    const Rows& seen = (*found)[2];
+    if (!seen.empty()) co_return Appended(id_at(seen, 0, 0), 0, true);
     co_return Error(ErrorCode::unavailable, "removed meanwhile: " + refused.message);
 }
 

@@ -129,7 +129,7 @@ public:
     static constexpr std::size_t max_slice = 250;
 
 private:
-    Task<Result<Appended>> duplicate_or_error(Jid owner, std::uint64_t origin, Error refused);
+    Task<Result<Appended>> duplicate_or_error(NewLogEntry entry, Error refused);
 
     Database& database_;
 };

@@ -47,9 +47,11 @@ Oid type_of(const SqlValue& value) {
     return value.if_blob() ? type_bytes : type_none;
 }
 
-// Two bits a value: no statement of the program has more than 31.
+constexpr std::size_t max_values = 31;  // of a statement of the program
+
+// Two bits a value.
 std::uint64_t signature_of(const std::vector<SqlValue>& values) {
-    assert(values.size() < 32);
+    assert(values.size() <= max_values);
     std::uint64_t signature = 1;
     for (const SqlValue& value : values) {
         const Oid type = type_of(value);
@@ -373,8 +375,7 @@ bool PostgresConnection::send(const Statement& statement) {
     const PreparedKey key(statement.sql().postgres(), signature_of(statement.values()));
     std::string& name = prepared_[key];
     if (name.empty() && !prepare(statement, key, name)) return false;
-    sent_.push_back(Sent{&statement, key});
-    return execute(statement, name);
+    return execute(statement, name, sent_.emplace_back(Sent{&statement, key}).new_ids);
 }
 
 bool PostgresConnection::prepare(const Statement& statement, const PreparedKey& key, std::string& name) {
@@ -386,19 +387,19 @@ bool PostgresConnection::prepare(const Statement& statement, const PreparedKey& 
                          types.data()) == 1;
 }
 
-bool PostgresConnection::execute(const Statement& statement, const std::string& name) {
+bool PostgresConnection::execute(const Statement& statement, const std::string& name, NewIds& new_ids) {
     const std::vector<SqlValue>& values = statement.values();
-    std::vector<const char*> data(values.size(), nullptr);
-    std::vector<int> sizes(values.size(), 0);
-    const std::vector<int> formats(values.size(), as_binary);
-    std::vector<BigEndian> numbers(values.size());
+    std::array<const char*, max_values> data{};
+    std::array<int, max_values> sizes{};
+    std::array<int, max_values> formats;
+    std::array<BigEndian, max_values> numbers;
+    formats.fill(as_binary);
     for (std::size_t i = 0; i < values.size(); ++i) {
         const std::string* bytes = values[i].if_text();
         if (const Blob* blob = values[i].if_blob()) bytes = &blob->bytes;
         if (values[i].is_null()) continue;
         if (!bytes)
-            numbers[i] =
-                big_endian(values[i].is_new_id() ? static_cast<std::int64_t>(ids_->next()) : values[i].integer());
+            numbers[i] = big_endian(values[i].is_new_id() ? new_ids.add(ids_->next()) : values[i].integer());
         data[i] = bytes ? bytes->data() : numbers[i].data();
         sizes[i] = static_cast<int>(bytes ? bytes->size() : numbers[i].size());
     }
@@ -434,6 +435,7 @@ void PostgresConnection::receive(const Sent& sent, Pipelined& into, SteadyTime u
         into.failed = Error(ErrorCode::storage, "the transaction had failed before");
     } else if (sent.statement) {
         into.outcomes.push_back(outcome_of(result.get()));
+        into.outcomes.back().new_ids = sent.new_ids;
     }
     if (!broken_ && next_result(until)) into.failed = lost("an answer nobody asked for");
 }

@@ -86,6 +86,7 @@ private:
     struct Sent {
         const Statement* statement;  // nullptr: it is the preparation of the next one
         PreparedKey key;
+        NewIds new_ids = {};
     };
 
     PostgresConnection(pg_conn* handle, const PostgresOptions& options, const StopSignal& stop);
@@ -98,7 +99,7 @@ private:
     bool wait_for(short events, SteadyTime until);
     bool send(const Statement& statement);
     bool prepare(const Statement& statement, const PreparedKey& key, std::string& name);
-    bool execute(const Statement& statement, const std::string& name);
+    bool execute(const Statement& statement, const std::string& name, NewIds& new_ids);
     ResultPtr next_result(SteadyTime until);
     void receive(const Sent& sent, Pipelined& into, SteadyTime until);
     void note_failure(const Sent& sent, const pg_result* result, Pipelined& into);

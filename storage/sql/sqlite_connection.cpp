@@ -249,12 +249,13 @@ Result<Rows> SqliteConnection::step_all(sqlite3_stmt* statement) {
     }
 }
 
-Result<void> SqliteConnection::bind(sqlite3_stmt* prepared, const Statement& statement) {
+Result<void> SqliteConnection::bind(sqlite3_stmt* prepared, const Statement& statement, NewIds& new_ids) {
     int position = 0;
     for (const SqlValue& value : statement.values()) {
         if (value.is_new_id() && !ids_) return Error(ErrorCode::invalid, "ids are made in writes only");
-        const SqlValue made = value.is_new_id() ? SqlValue(ids_->next()) : SqlValue();
-        const int code = bind_value(prepared, ++position, value.is_new_id() ? made : value);
+        ++position;
+        const int code = value.is_new_id() ? bind_value(prepared, position, SqlValue(new_ids.add(ids_->next())))
+                                           : bind_value(prepared, position, value);
         if (code != SQLITE_OK) return failure(code);
     }
     return {};
@@ -271,11 +272,11 @@ Result<WriteOutcome> SqliteConnection::run(const Statement& statement) {
         }
     } reset{*prepared};
 
-    if (Result<void> bound = bind(*prepared, statement); !bound) return std::move(bound).error();
+    WriteOutcome outcome;
+    if (Result<void> bound = bind(*prepared, statement, outcome.new_ids); !bound) return std::move(bound).error();
     const TimeLimit limit(handle_.get(), statement.limit());
     Result<Rows> rows = step_all(*prepared);
     if (!rows) return std::move(rows).error();
-    WriteOutcome outcome;
     outcome.rows = std::move(*rows);
     if (!sqlite3_stmt_readonly(*prepared)) outcome.changed = sqlite3_changes64(handle_.get());
     return outcome;

@@ -62,7 +62,7 @@ private:
     Result<void> use_write_ahead_log();
     Result<void> run_script(const char* text);
     Result<sqlite3_stmt*> prepare(const char* sql);
-    Result<void> bind(sqlite3_stmt* prepared, const Statement& statement);
+    Result<void> bind(sqlite3_stmt* prepared, const Statement& statement, NewIds& new_ids);
     Result<Rows> step_all(sqlite3_stmt* statement);
     Error failure(int code);  // of the last call, in our words; notes whether the connection is broken
 

@@ -16,6 +16,13 @@ Answer run_statements(SqliteConnection& connection, const std::vector<Statement>
     return outcomes;
 }
 
+// One statement is a unit by itself, and one that changed nothing has nothing to undo.
+bool is_unit(const std::vector<Statement>& statements) {
+    if (statements.size() != 1) return false;
+    const std::optional<Statement::Otherwise>& otherwise = statements.front().otherwise();
+    return !otherwise || otherwise->rows == 1;
+}
+
 // A savepoint that cannot be ended might leave half a call behind: then the whole transaction has to go.
 Result<void> end_call(SqliteConnection& connection, bool keep) {
     Result<WriteOutcome> ended = WriteOutcome();
@@ -29,8 +36,7 @@ Result<void> end_call(SqliteConnection& connection, bool keep) {
 }  // namespace
 
 Answer run_call(SqliteConnection& connection, const std::vector<Statement>& statements) {
-    // One statement is a unit by itself, and one that changed nothing has nothing to undo.
-    if (statements.size() == 1) return run_statements(connection, statements);
+    if (is_unit(statements)) return run_statements(connection, statements);
     if (auto begun = connection.run(Sql("SAVEPOINT one_call")); !begun) return std::move(begun).error();
     Answer answer = run_statements(connection, statements);
     // SQLite may have rolled back everything by itself (disk full, I/O error): then there is no savepoint any more.

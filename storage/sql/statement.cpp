@@ -52,8 +52,9 @@ std::size_t Statement::size_bytes() const {
 }
 
 const Statement::Otherwise* unmet(const Statement& statement, const WriteOutcome& outcome) {
-    const bool changed = outcome.changed > 0 || !outcome.rows.empty();
-    return changed || !statement.otherwise() ? nullptr : &*statement.otherwise();
+    const std::optional<Statement::Otherwise>& otherwise = statement.otherwise();
+    if (!otherwise || outcome.changed >= otherwise->rows || !outcome.rows.empty()) return nullptr;
+    return &*otherwise;
 }
 
 bool has_nul(const std::vector<Statement>& statements) {

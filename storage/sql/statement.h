@@ -84,10 +84,10 @@ public:
         (values_.emplace_back(std::forward<Values>(values)), ...);
     }
 
-    // If this statement changes no row (or, when it gives rows back, gives none), the whole call is undone and
+    // If this statement changes fewer rows (or, when it gives rows back, gives none), the whole call is undone and
     // answers with this error.
-    Statement&& must_change(ErrorCode code, const char* why) && {
-        otherwise_ = Otherwise{code, why};
+    Statement&& must_change(ErrorCode code, const char* why, std::int64_t rows = 1) && {
+        otherwise_ = Otherwise{code, why, rows};
         return std::move(*this);
     }
 
@@ -98,10 +98,12 @@ public:
     }
 
     void add(SqlValue value) { values_.push_back(std::move(value)); }  // one more
+    void reserve(std::size_t values) { values_.reserve(values); }
 
     struct Otherwise {
         ErrorCode code;
         const char* why;
+        std::int64_t rows;
     };
 
     const Sql& sql() const { return sql_; }
@@ -144,9 +146,22 @@ private:
     std::vector<SqlValue> values_;
 };
 
+// What was put in where a statement has NewId; 0: it has none.
+struct NewIds {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+
+    std::int64_t add(std::uint64_t id) {
+        last = id;
+        if (first == 0) first = id;
+        return static_cast<std::int64_t>(id);
+    }
+};
+
 struct WriteOutcome {
     std::int64_t changed = 0;  // rows inserted, updated or deleted by the statement itself, without cascades
     Rows rows;                 // of a SELECT or RETURNING
+    NewIds new_ids;
 };
 
 // The condition of must_change that the outcome of the statement breaks; nullptr: none.
