@@ -426,10 +426,10 @@ SaslCheckPassword Stream::take_password_check() {
 StreamEvent Stream::on_prelogin_iq(xml::Element element) {
     if (!secured_ && policy_->starttls_required) return fail(StreamError(StreamCondition::not_authorized));
     StanzaError why(Condition::bad_request);
-    Stanza remains = Stanza::iq(IqType::error, "");
+    std::optional<Stanza> remains;
     std::optional<Stanza> stanza = Stanza::from_element(std::move(element), &why, &remains);
     if (!stanza) {
-        if (const auto reply = refusal(remains, why)) write(*reply);
+        if (const auto reply = refusal(*remains, why)) write(*reply);
         return StreamEvent::nothing;
     }
     if (!stanza->is_request()) return fail(StreamError(StreamCondition::not_authorized));
@@ -444,10 +444,10 @@ StreamEvent Stream::on_bind_element(xml::Element element) {
     if (!element.is(iq_name) || !set || !(payload.is(bind_name) || payload.is(session_name)))
         return fail(StreamError(StreamCondition::not_authorized));
     StanzaError why(Condition::bad_request);
-    Stanza remains = Stanza::iq(IqType::error, "");
+    std::optional<Stanza> remains;
     std::optional<Stanza> request = Stanza::from_element(std::move(element), &why, &remains);
     if (!request) {
-        if (const auto reply = refusal(remains, why)) write(*reply);
+        if (const auto reply = refusal(*remains, why)) write(*reply);
         return StreamEvent::nothing;
     }
     if (request->payload().is(session_name)) {
@@ -496,9 +496,9 @@ bool Stream::check_from(const Stanza& stanza) const {
 StreamEvent Stream::on_stanza(xml::Element element) {
     if (!is_stanza(element)) return on_nonza(std::move(element));
     StanzaError why(Condition::bad_request);
-    Stanza remains = Stanza::message(MessageType::error);
+    std::optional<Stanza> remains;
     std::optional<Stanza> stanza = Stanza::from_element(std::move(element), &why, &remains);
-    if (!stanza) return answer(refusal(remains, why));
+    if (!stanza) return answer(refusal(*remains, why));
     if (!check_from(*stanza)) return fail(StreamError(StreamCondition::invalid_from));
     if (stanza->is_request() && stanza->payload().is(session_name)) return answer(stanza->make_result());
     stanza_ = std::make_shared<Stanza>(std::move(*stanza));

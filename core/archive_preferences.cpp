@@ -54,6 +54,7 @@ std::optional<StanzaError> read_list(xml::View list, std::vector<Jid>& into) {
 const xml::Name ArchivePreferences::name{mam_ns, "prefs"};
 
 ArchivePolicy ArchivePreferences::policy_for(const Jid& peer) const {
+    if (always.empty() && never.empty()) return policy;
     for (const Jid& listed : {peer, peer.bare()}) {
         if (lists(never, listed)) return ArchivePolicy::never;
         if (lists(always, listed)) return ArchivePolicy::always;

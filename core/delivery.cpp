@@ -6,15 +6,15 @@ namespace {
 using Verdict = Delivery::Verdict;
 
 // RFC 6121 8.5.2.1.1 (b): every resource that wants messages, so that no device is left out.
-std::vector<SessionPtr> willing_sessions(const Account& account) {
-    std::vector<SessionPtr> willing;
+Delivery::Sessions willing_sessions(const Account& account) {
+    Delivery::Sessions willing;
     for (const SessionPtr& session : account.sessions())
         if (session->available() && session->priority() >= 0) willing.push_back(session);
     return willing;
 }
 
-std::vector<SessionPtr> available_sessions(const Account& account) {
-    std::vector<SessionPtr> available;
+Delivery::Sessions available_sessions(const Account& account) {
+    Delivery::Sessions available;
     for (const SessionPtr& session : account.sessions())
         if (session->available()) available.push_back(session);
     return available;
@@ -34,7 +34,7 @@ Delivery message_to_nobody(MessageType type) {
 Delivery message_to_bare(const Account& account, MessageType type) {
     if (type == MessageType::error) return {Verdict::ignore, "RFC 6121 8.5.2.1.1", {}};
     if (type == MessageType::groupchat) return {Verdict::refuse, "RFC 6121 8.5.2.1.1", {}};
-    std::vector<SessionPtr> willing = willing_sessions(account);
+    Delivery::Sessions willing = willing_sessions(account);
     if (willing.empty()) return message_to_nobody(type);
     return {Verdict::sessions, "RFC 6121 8.5.2.1.1", std::move(willing)};
 }

@@ -53,9 +53,9 @@ StanzaError refusal(const Error& error) {
 }  // namespace
 
 std::optional<std::uint64_t> origin_of(const Stanza& message, const Jid& recipient) {
-    const std::optional<OriginId> origin = OriginId::parse(message.child(OriginId::name));
-    if (!origin) return std::nullopt;
-    return message_origin(message.from.bare(), origin->id, recipient.bare());
+    const std::string_view origin = message.child(OriginId::name).attr_or("id", "");
+    if (origin.empty()) return std::nullopt;
+    return message_origin(message.from, origin, recipient);
 }
 
 DeliveryLedger& delivery_ledger(Account& account) { return account.slots().get<DeliveryLedger>(); }

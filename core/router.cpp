@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <span>
 
 #include "core/answer.h"
 #include "core/delivery.h"
@@ -50,7 +51,7 @@ bool was_received(Account& account, const Route& route) {
 }
 
 // In their hands, unacknowledged.
-bool others_have(const std::vector<SessionPtr>& sessions, const Route& route, const StanzaPtr& handed, WallTime at) {
+bool others_have(std::span<const SessionPtr> sessions, const Route& route, const StanzaPtr& handed, WallTime at) {
     return std::ranges::any_of(sessions, [&](const SessionPtr& session) {
         const bool may_have_it = route.to.is_bare() || session->acknowledges();  // the others know nothing but who was there
         return (may_have_it && session->was_handed(handed, at)) || (route.log_id != 0 && session->was_handed(route.log_id));
@@ -58,7 +59,7 @@ bool others_have(const std::vector<SessionPtr>& sessions, const Route& route, co
 }
 
 // It would go to a client that does not say what it has, and no log has it.
-bool must_be_saved_first(const std::vector<SessionPtr>& sessions, const Route& route) {
+bool must_be_saved_first(std::span<const SessionPtr> sessions, const Route& route) {
     return route.log_id == 0 && route.ticket && route.ticket->promised() &&
            std::ranges::any_of(sessions, [](const SessionPtr& session) { return !session->acknowledges(); });
 }

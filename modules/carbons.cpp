@@ -2,6 +2,7 @@
 // archive's id. A copy of what was received knows its place in the log: a client that acknowledges it has the message.
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "base/log.h"
 #include "base/stamped_id.h"
@@ -77,8 +78,8 @@ Eligible eligible(const Route& route, Direction direction) {
 bool wants_copies(Session& session) { return session.slots().find<WantsCarbons>() != nullptr; }
 
 // Of another than these.
-std::vector<SessionPtr> copied_sessions(const Account& account, const std::vector<SessionPtr>& without) {
-    std::vector<SessionPtr> copied;
+Delivery::Sessions copied_sessions(const Account& account, std::span<const SessionPtr> without) {
+    Delivery::Sessions copied;
     for (const SessionPtr& session : account.sessions())
         if (wants_copies(*session) && std::ranges::find(without, session) == without.end()) copied.push_back(session);
     return copied;
@@ -115,7 +116,7 @@ private:
     // To oneself it is received by all, or copied there.
     Outcome sent(Route& route) {
         if (route.to.empty() || route.to.same_bare(route.account->jid()) || !route.ticket) return Outcome::pass();
-        if (copied_sessions(*route.account, {route.sender}).empty()) return Outcome::pass();
+        if (copied_sessions(*route.account, std::span(&route.sender, 1)).empty()) return Outcome::pass();
         if (is_eligible(route, Direction::sent)) copy_when_settled(route);
         return Outcome::pass();
     }
@@ -132,7 +133,7 @@ private:
 
     static void copy_sent(Stanza& message, const AccountPtr& account, std::uint64_t author, std::uint64_t log_id) {
         if (!account) return;
-        if (log_id != 0) message.element().add(StanzaId(stamped_id_text(log_id), account->jid()).to_xml());
+        if (log_id != 0) StanzaId::add_to(message.element(), stamped_id_text(log_id), account->jid());
         const StanzaPtr stanza = carbon(*account, sent_name, message, {});
         for (const SessionPtr& session : copied_sessions(*account, {}))
             if (session->id() != author) session->deliver(stanza, session->jid());
@@ -160,7 +161,7 @@ private:
         if (!taken) return;
         if (route.stanza->from.same_bare(route.account->jid()))
             if (SessionPtr author = route.account->find_session(route.stanza->from.resource())) delivery.sessions.push_back(author);
-        const std::vector<SessionPtr> copied = copied_sessions(*route.account, delivery.sessions);
+        const Delivery::Sessions copied = copied_sessions(*route.account, delivery.sessions);
         if (copied.empty()) return;
         const StanzaPtr stanza = carbon(*route.account, received_name, *route.stanza, route.to);
         for (const SessionPtr& session : copied) session->deliver(stanza, session->jid(), Handover{{}, route.log_id});

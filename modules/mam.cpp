@@ -109,7 +109,7 @@ std::optional<Stanza> result_of(const Account& account, const ArchivedMessage& m
     std::optional<Stanza> kept = parse_stanza(message.stanza_xml);
     if (!kept || !kept->is_message()) return std::nullopt;
     const std::string id = stamped_id_text(message.id);
-    kept->element().add(StanzaId(id, account.jid()).to_xml());
+    StanzaId::add_to(kept->element(), id, account.jid());
     xml::Element result(result_name);
     if (!query_id.empty()) result.set("queryid", query_id);
     result.set("id", id).add(Forwarded::wrap(*kept, {}, Delay(stamped_id_time(message.id))));

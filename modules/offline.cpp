@@ -2,6 +2,7 @@
 // the first session that wants messages (available, priority not negative) is handed what waits. That runs in the
 // account's own queue, so what arrives while the old messages are going out waits behind them.
 #include <algorithm>
+#include <span>
 
 #include "base/log.h"
 #include "base/sparse_log.h"
@@ -101,7 +102,7 @@ private:
     }
 
     // What storage has although it said that it failed: its sender is told that it is safe when he sends it again.
-    void look_for_unknown(const AccountPtr& account, const std::vector<SessionPtr>& sessions) {
+    void look_for_unknown(const AccountPtr& account, std::span<const SessionPtr> sessions) {
         const DeliveryLedger* ledger = account->slots().find<DeliveryLedger>();
         if (!ledger || !ledger->loaded() || ledger->listed()) return;
         for (const SessionPtr& session : sessions) go_on_later(account, session);
@@ -250,7 +251,7 @@ private:
         if (!stanza) return log_error("offline_unreadable", {{"account", session.jid().bare_str()}, {"id", message.id}});
         stanza->element().add(Delay(stamped_id_time(message.id), host().jid(), "Offline Storage").to_xml());
         if (message.archived)  // else it has its id with it, if any (modules/stanza_id)
-            stanza->element().add(StanzaId(stamped_id_text(message.id), session.jid().bare()).to_xml());
+            StanzaId::add_to(stanza->element(), stamped_id_text(message.id), session.jid().bare());
         Backlog& backlog = session.slots().get<Backlog>();
         backlog.handing = true;
         session.deliver(std::make_shared<const Stanza>(std::move(*stanza)), {}, Handover{{}, message.id});

@@ -55,7 +55,7 @@ private:
 
     static void stamp(Route& route, std::uint64_t id) {
         route.stanza_id = stamped_id_text(id);
-        route.editable().element().add(StanzaId(route.stanza_id, route.account->jid()).to_xml());
+        StanzaId::add_to(route.editable().element(), route.stanza_id, route.account->jid());
     }
 
     // What a local room sends carries the room's id: that one is right.

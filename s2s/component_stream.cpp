@@ -123,9 +123,9 @@ void ComponentStream::admit() {
 // COMPAT: components leave out `from` in stanzas of their own domain, and Prosody lets them.
 ComponentEvent ComponentStream::on_stanza(xml::Element element) {
     StanzaError why(Condition::bad_request);
-    Stanza remains = Stanza::message(MessageType::error);
+    std::optional<Stanza> remains;
     std::optional<Stanza> stanza = Stanza::from_element(std::move(element), &why, &remains);
-    if (!stanza) return refuse(remains, why);
+    if (!stanza) return refuse(*remains, why);
     if (stanza->from.empty()) stanza->from = domain_;
     if (stanza->from.domain() != domain_.domain()) return fail(StreamError(StreamCondition::invalid_from));
     if (stanza->to.empty()) return refuse(*stanza, StanzaError(Condition::bad_request, "no 'to'"));

@@ -132,8 +132,9 @@ Statement insert(NewLogEntry& entry) {
 }  // namespace
 
 std::uint64_t message_origin(const Jid& sender, std::string_view origin_id, const Jid& recipient) {
-    std::string text(sender.bare_str());
-    text.append(1, '\0').append(recipient.bare_str()).append(1, '\0').append(origin_id);
+    std::string text;
+    text.reserve(sender.bare_str().size() + recipient.bare_str().size() + origin_id.size() + 2);
+    text.append(sender.bare_str()).append(1, '\0').append(recipient.bare_str()).append(1, '\0').append(origin_id);
     return siphash(log_key, text);
 }
 

@@ -143,7 +143,7 @@ Envelope envelope_of(xml::View element) {
 
 }  // namespace
 
-std::optional<Stanza> Stanza::from_element(xml::Element element, StanzaError* why, Stanza* remains) {
+std::optional<Stanza> Stanza::from_element(xml::Element element, StanzaError* why, std::optional<Stanza>* remains) {
     const auto kind = kind_of(element);
     Stanza stanza(kind, 0, std::move(element));
     const auto envelope = envelope_of(stanza.element_);

@@ -28,7 +28,7 @@ public:
     // malformed to/from (jid-malformed), an iq without id, an iq get/set without exactly one child, an id past 1,024
     // bytes or lang past 64 (bad-request). REQUIRES: the element is message, presence or iq in jabber:client.
     // What could be understood of a bad stanza is in `remains`, enough to address the error reply.
-    static std::optional<Stanza> from_element(xml::Element element, StanzaError* why, Stanza* remains);
+    static std::optional<Stanza> from_element(xml::Element element, StanzaError* why, std::optional<Stanza>* remains);
 
     static Stanza message(MessageType type, Jid to = {});
     static Stanza presence(PresenceType type, Jid to = {});

@@ -52,10 +52,10 @@ void check_stanza(const Element& element) {
     if (view.ns() != "jabber:client") return;
     if (view.local() != "message" && view.local() != "presence" && view.local() != "iq") return;
     StanzaError why(Condition::undefined_condition);
-    auto remains = Stanza::message(MessageType::normal);
+    std::optional<Stanza> remains;
     const auto stanza = Stanza::from_element(element, &why, &remains);
     if (!stanza) {
-        const auto error = "<x xmlns='jabber:client'>" + remains.make_error(why).to_string() + "</x>";
+        const auto error = "<x xmlns='jabber:client'>" + remains->make_error(why).to_string() + "</x>";
         require(parse_document(error).has_value(), "an error reply is well-formed");
         return;
     }

@@ -15,6 +15,10 @@ std::optional<StanzaId> StanzaId::parse(xml::View element) {
 
 xml::Element StanzaId::to_xml() const { return xml::Element(name).set("id", id).set("by", by.str()).moved(); }
 
+void StanzaId::add_to(xml::Element& stanza, std::string_view id, const Jid& by) {
+    stanza.add_child(name, {{"id", id}, {"by", by.str()}});
+}
+
 std::size_t StanzaId::remove_from(xml::Element& stanza, const Jid& by) {
     return stanza.remove_children([&](xml::View child) {
         if (!child.is(name)) return false;

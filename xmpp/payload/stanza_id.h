@@ -20,6 +20,7 @@ struct StanzaId {
 
     static std::optional<StanzaId> parse(xml::View element);  // nullopt: another element, no id, no or a malformed 'by'
     xml::Element to_xml() const;
+    static void add_to(xml::Element& stanza, std::string_view id, const Jid& by);
 
     // Removes from the stanza every claim to be `by`'s id, and those too broken to tell; returns how many.
     static std::size_t remove_from(xml::Element& stanza, const Jid& by);

@@ -21,6 +21,7 @@ constexpr std::size_t kept_text_bytes = 16'384;
 constexpr std::size_t kept_nodes = 512;
 constexpr std::size_t first_text_bytes = 1'024;
 constexpr std::size_t first_nodes = 32;
+constexpr std::size_t usual_nodes = 4;  // of an element made by the server: a few attributes
 
 struct Slice {
     std::uint32_t at;
@@ -335,7 +336,10 @@ View::Children::Iterator View::Children::end() const {
 
 // ---- Element
 
-Element::Element(Name name) { tape_.nodes.push_back(element_node(name.id(), 0)); }
+Element::Element(Name name) {
+    tape_.nodes.reserve(usual_nodes);
+    tape_.nodes.push_back(element_node(name.id(), 0));
+}
 
 Element::Element(std::string_view ns, std::string_view local) {
     auto node = element_node(Name::find(ns, local), 0);
@@ -403,6 +407,16 @@ Element& Element::add_text_child(Name name, std::string_view text) {
     const auto child = size_of(tape_.nodes);
     tape_.nodes.push_back(element_node(name.id(), child));
     add_text(text);
+    tape_.nodes[child].end = tape_.nodes[0].end = size_of(tape_.nodes);
+    return *this;
+}
+
+Element& Element::add_child(Name name,
+                            std::initializer_list<std::pair<std::string_view, std::string_view>> attributes) {
+    const auto child = size_of(tape_.nodes);
+    tape_.nodes.push_back(element_node(name.id(), child));
+    for (const auto& [attribute, value] : attributes)
+        tape_.nodes.push_back(attribute_node(tape_, {}, attribute, value, size_of(tape_.nodes)));
     tape_.nodes[child].end = tape_.nodes[0].end = size_of(tape_.nodes);
     return *this;
 }

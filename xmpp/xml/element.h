@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <iterator>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "xmpp/xml/name.h"
@@ -153,6 +155,8 @@ public:
     Element& add(View child);                                          // appended as the last child (copied)
     Element& add_text(std::string_view text);
     Element& add_text_child(Name name, std::string_view text);         // <name>text</name>
+    // <name attributes/>, made in place; no attribute twice.
+    Element& add_child(Name name, std::initializer_list<std::pair<std::string_view, std::string_view>> attributes);
     Element&& moved() { return std::move(*this); }                     // ends a chain without a copy
 
     // Removes child elements of the root for which `predicate(View)` is true; returns how many.

@@ -13,6 +13,7 @@ using detail::Tape;
 
 namespace {
 
+constexpr std::size_t markup_bytes = 24;  // of a node in the middle: quotes, brackets, a known name
 constexpr std::string_view xml_ns = "http://www.w3.org/XML/1998/namespace";
 
 // What each byte is written as; empty: as it is.
@@ -61,6 +62,7 @@ public:
 
     void write(std::string_view default_ns, std::span<const RootAttribute> instead) {
         const auto end = tape_.nodes[index_].end;
+        if (index_ == 0) out_.reserve(out_.size() + tape_.text.size() + tape_.nodes.size() * markup_bytes);
         instead_ = instead;
         push({end, default_ns, {}, false});
         for (auto at = index_; at < end;) {
