@@ -189,7 +189,7 @@ private:
     // --- messages
 
     Outcome message(Route& route) {
-        if (!route.account->exists()) return Outcome::pass();
+        if (!route.account->exists() || wants_no_push(*route.account)) return Outcome::pass();
         const push::Wakes verdict = push::wakes(*route.stanza, route.no_store, route.account->jid(), options_.notify_on);
         log_debug("push", {{"account", route.account->jid().str()}, {"wakes", verdict.yes}, {"why", verdict.why}});
         if (!verdict.yes || !is_taken(route)) return Outcome::pass();
@@ -201,6 +201,11 @@ private:
         if (registrations.early.size() < Registrations::max_early) registrations.early.push_back(push::what_happened(*route.stanza, route.to));
         if (!std::exchange(registrations.loading, true)) run(load_and_tell(route.account));
         return Outcome::pass();
+    }
+
+    static bool wants_no_push(Account& account) {
+        const Registrations* known = account.slots().find<Registrations>();
+        return known && known->loaded && known->all.empty();
     }
 
     static bool is_taken(const Route& route) {

@@ -22,6 +22,22 @@ namespace {
 
 constexpr std::chrono::seconds patience{30};  // for a start: also under sanitizers on a busy machine
 
+// Not gone, and no zombie that nobody has waited for.
+bool runs(pid_t process) {
+    std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+    std::string line;
+    std::getline(file, line);
+    const std::size_t name_end = line.rfind(')');
+    return name_end != std::string::npos && line.compare(name_end, 3, ") Z") != 0;
+}
+
+// A server that is killed leaves its backends behind for a moment.
+void wait_for_end(const std::vector<pid_t>& processes) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (std::ranges::any_of(processes, runs) && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+}
+
 std::string newest_programs() {
     std::vector<std::string> found;
     std::error_code none;
@@ -124,9 +140,11 @@ void PostgresCluster::start() {
 
 void PostgresCluster::stop(int signal) {
     if (server_ == 0) return;
+    const std::vector<pid_t> all = processes();
     ::kill(server_, signal);
     ::waitpid(server_, nullptr, 0);
     server_ = 0;
+    wait_for_end(all);
 }
 
 std::vector<pid_t> PostgresCluster::processes() const {

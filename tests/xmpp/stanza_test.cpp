@@ -105,8 +105,8 @@ TEST(Stanza, id_and_lang_are_bounded) {
     EXPECT_FALSE(refuse(message("xml:lang", 64)));
     EXPECT_EQ(refuse(message("id", 1'025))->why.condition, Condition::bad_request);
     EXPECT_EQ(refuse(message("xml:lang", 65))->why.condition, Condition::bad_request);
-    EXPECT_EQ(refuse(message("id", 65'536))->remains.id, "");
-    EXPECT_EQ(refuse(message("xml:lang", 65'536))->remains.lang, "");
+    EXPECT_EQ(refuse(message("id", 65'536))->remains->id, "");
+    EXPECT_EQ(refuse(message("xml:lang", 65'536))->remains->lang, "");
 }
 
 TEST(Stanza, stale_envelope_attributes_are_skipped_and_others_kept) {
