@@ -1,6 +1,7 @@
 // What the owner of a queue knows of it, for gauges (base/queue_board.h).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -23,8 +24,10 @@ struct QueueCounts {
     }
 };
 
-// Where the length is at hand, only what comes in has to be counted.
-inline QueueCounts counts_of(std::uint64_t in, std::size_t length, std::uint64_t refused = 0) { return {in, in - length, refused}; }
+// Where the length is at hand, only what comes in has to be counted. (It may be longer: TLS adds to bytes.)
+inline QueueCounts counts_of(std::uint64_t in, std::size_t length, std::uint64_t refused = 0) {
+    return {in, in - std::min<std::uint64_t>(length, in), refused};
+}
 
 // One of the many behind a name: an account's queue, a session's.
 struct QueueMember {

@@ -222,7 +222,8 @@ void ComponentConnection::look_what_was_taken() {
 void ComponentConnection::release_taken() {
     look_posted_ = false;
     if (!transport_ || ending_) return;
-    const std::uint64_t taken = written_ - transport_->output_bytes();
+    // Output holds more than was written here: what TLS adds, and what another shard had written before.
+    const std::uint64_t taken = written_ - std::min<std::uint64_t>(transport_->output_bytes(), written_);
     while (!unsent_.empty() && unsent_.front().end <= taken) unsent_.pop_front();
     if (unsent_.empty() || look_timer_ != 0) return;
     look_timer_ = components_.loop().after(look_at_output, [this] {
