@@ -1,5 +1,6 @@
 #include "base/flow.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -20,9 +21,11 @@ double grown(std::uint64_t& last, std::uint64_t now) {
 
 void Flow::sample(SteadyTime now, std::uint64_t in, std::uint64_t out) {
     if (last_ && now <= *last_) return;
+    if (in < last_in_) marks_made_ = 0;  // some of those who count are gone
     const double came = grown(last_in_, in);
     const double went = grown(last_out_, out);
     const std::optional<SteadyTime> before = std::exchange(last_, now);
+    mark(now);
     if (!before) return;
     const double passed = FloatSeconds(now - *before).count();
     for (std::size_t i = 0; i < windows.size(); ++i) {
@@ -31,6 +34,11 @@ void Flow::sample(SteadyTime now, std::uint64_t in, std::uint64_t out) {
         out_[i] += fresh * (went / passed - out_[i]);
         weight_[i] += fresh * (1 - weight_[i]);
     }
+}
+
+void Flow::mark(SteadyTime now) {
+    if (marks_made_ > 0 && now - marked(0).at < Seconds(1)) return;
+    marks_[marks_made_++ % remembered] = {now, last_in_};
 }
 
 Flow::Rates Flow::rates(const Rates& sums) const {
@@ -45,6 +53,14 @@ std::optional<Duration> Flow::time_to_drain(std::size_t length) const {
     const double shrinks = out()[1] - in()[1];
     if (shrinks * longest_forecast < static_cast<double>(length)) return std::nullopt;
     return std::chrono::duration_cast<Duration>(FloatSeconds(static_cast<double>(length) / shrinks));
+}
+
+std::optional<Duration> Flow::oldest() const {
+    if (!last_ || last_in_ <= last_out_) return std::nullopt;
+    Duration waited(0);
+    for (std::size_t age = 0; age < std::min(marks_made_, remembered) && marked(age).in > last_out_; ++age)
+        waited = *last_ - marked(age).at;
+    return waited;
 }
 
 }  // namespace rookery

@@ -81,6 +81,7 @@ QueueReport QueueBoard::describe(const Entry& entry) {
     QueueLook look;
     for (const Part& part : entry.parts) look.add(part.look());
     const std::size_t length = look.length;
+    if (entry.kind == QueueKind::queue && length > 0 && !look.oldest && entry.counted()) look.oldest = entry.flow.oldest();
     return {.name = entry.name,
             .unit = entry.unit,
             .kind = entry.kind,

@@ -50,7 +50,7 @@ struct QueueSpec {
     QueueKind kind = QueueKind::queue;
     std::string where;                      // empty: the board's
     std::function<QueueCounts()> counts;    // cheap; null: nobody counts what passes
-    std::function<QueueLook()> look;
+    std::function<QueueLook()> look;        // without an age that of the counts stands in (Flow::oldest)
 };
 
 struct QueueReport {

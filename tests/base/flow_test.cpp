@@ -46,6 +46,35 @@ TEST_F(Flows, AShortWindowForgetsSooner) {
     EXPECT_NEAR(flow.out()[0], 100, 1e-6);
 }
 
+TEST_F(Flows, TheFirstHasWaitedSinceItWasSeenToComeIn) {
+    went = came;
+    flow.sample(now, came, went);
+    EXPECT_EQ(flow.oldest(), std::nullopt);
+    run(10, 5, 5);
+    EXPECT_EQ(flow.oldest(), std::nullopt);
+    run(1, 5, 0);
+    EXPECT_EQ(flow.oldest(), Seconds(0));
+    run(7, 5, 0);
+    EXPECT_EQ(flow.oldest(), Seconds(7));
+    run(1, 5, 12);  // those of the first two seconds are through, and two of the third
+    EXPECT_EQ(flow.oldest(), Seconds(6));
+    run(200, 0, 0);
+    EXPECT_EQ(flow.oldest(), Seconds(Flow::remembered - 1));
+    run(1, 0, came - went);
+    EXPECT_EQ(flow.oldest(), std::nullopt);
+}
+
+TEST_F(Flows, WhoLeavesTakesItsAgeAlong) {
+    went = came - 10;
+    flow.sample(now, came, went);
+    run(5, 0, 0);
+    EXPECT_EQ(flow.oldest(), Seconds(5));
+    came = 70;
+    went = 60;
+    run(1, 0, 0);
+    EXPECT_EQ(flow.oldest(), Seconds(0));
+}
+
 TEST_F(Flows, HowOftenItIsAskedDoesNotMatter) {
     flow.sample(now, came, went);
     Flow asked_often = flow;
