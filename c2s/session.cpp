@@ -298,24 +298,22 @@ bool C2sSession::hibernate() {
     save_unsaved();
     c2s_.resumptions().add(managed_->id, self());
     managed_->lost_at = c2s_.loop().clock().steady_now();
-    start_waiting();
+    start_waiting(managed_->wait);
     SessionEvent event{self(), c2s_.shard().find_account(jid().bare_str())};
     if (event.account) (void)event.account->host().hooks.session_hibernates.run(event);
     return true;
 }
 
-void C2sSession::start_waiting() {
+void C2sSession::start_waiting(Seconds patience) {
     c2s_.loop().cancel(managed_->away_timer);
-    managed_->away_timer = c2s_.loop().after(managed_->wait, [this] {
+    managed_->away_timer = c2s_.loop().after(patience, [this] {
         managed_->away_timer = 0;
         close(StreamError(StreamCondition::connection_timeout));
     });
 }
 
 void C2sSession::wait_for_client(Seconds patience) {
-    if (!resumable()) return;
-    managed_->wait = patience;
-    if (hibernating()) start_waiting();
+    if (resumable() && hibernating()) start_waiting(patience);
 }
 
 SteadyTime C2sSession::hibernating_since() const { return connection_ ? SteadyTime::max() : managed_->lost_at; }

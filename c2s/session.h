@@ -93,7 +93,7 @@ private:
     void ask();
     void redeliver(const std::shared_ptr<Account>& account, const SentStanza& sent);
     void cancel_timers();
-    void start_waiting();
+    void start_waiting(Seconds patience);
     std::shared_ptr<C2sSession> self();
 
     C2s& c2s_;

@@ -68,8 +68,8 @@ public:
     virtual bool was_handed(const StanzaPtr& stanza, WallTime at) const = 0;
     // Another of the account's sessions received it: nobody waits any more for this one to do so.
     virtual void received_elsewhere(const StanzaPtr& stanza) = 0;
-    // How long it waits for its client when that has lost its connection, also when it has already (XEP-0198). Nothing to
-    // sessions that cannot be resumed.
+    // How long it waits, from now on, for its client that has lost its connection; for the next time that is forgotten
+    // (XEP-0198). Nothing to sessions that do not wait.
     virtual void wait_for_client(Seconds patience) = 0;
     // When the client was last heard of (any byte), or could have been: while its input is not read, now.
     virtual SteadyTime last_heard() const = 0;

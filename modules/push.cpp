@@ -64,18 +64,21 @@ struct Registrations {
     static constexpr std::size_t max_early = 100;
 };
 
+// How far a start has come with waking those for whom messages wait.
+struct Waking {
+    Waking(std::uint64_t after, std::uint64_t end) : after_id(after), end_id(end) {}
+    const std::uint64_t after_id, end_id;  // of the messages: above the one, below the other
+    std::string after_local;               // accounts up to this one are through
+    unsigned asked = 0;                    // of storage, for the next one
+};
+
 // In the host's slots: a reload of the module forgets nobody.
 struct Notices {
     std::unordered_map<std::string, Notice> all;        // by push::key_of()
     std::unordered_map<std::string, std::string> by_id;  // of the request that waits for an answer: its key
     std::uint64_t begun = 0, refused = 0;                // since the start
-    bool woken = false;                                  // for what waited at the start
-};
-
-// Which of the messages that wait came before a start: their ids are above `after` and below `end`.
-struct Before {
-    Before(std::uint64_t after_id, std::uint64_t end_id) : after(after_id), end(end_id) {}
-    std::uint64_t after, end;
+    bool woken = false;                                  // for what waited at the start, or being woken
+    std::shared_ptr<Waking> waking;                      // null: nobody is
 };
 
 // Not: a session that waits for its client to come back.
@@ -104,6 +107,7 @@ public:
         if (!notices().empty()) sweep_soon();
         on<&Push::wanted>(our_host.slots().get<PushService>().wake, Stage::deliver);
         if (!on_the_way().woken) once<&Push::wake_after_start>(after_start);
+        if (on_the_way().waking) once<&Push::wake_more>(between_slices);
     }
 
 private:
@@ -255,42 +259,50 @@ private:
         on_the_way().woken = true;
         const WallTime started = now() - after_start;
         const bool all = host().slots().get<PushService>().wakes_for_all_at_start;
-        run(wake_all(Before(all ? 0 : first_stamped_id(started - shortly_before_start), first_stamped_id(started))));
+        const std::uint64_t after = all ? 0 : first_stamped_id(started - shortly_before_start);
+        on_the_way().waking = std::make_shared<Waking>(after, first_stamped_id(started));
+        wake_more();
     }
 
-    // All accounts with registrations that are at home here.
-    Task<void> wake_all(Before before) {
-        const std::string domain = host().domain(), key = document_key;
-        for (std::string after;;) {
-            Result<std::vector<Jid>> owners =
-                co_await stores().documents.find_owners(domain, key, after, DocumentStore::max_owners);
-            if (!owners.ok()) log_warning("push_not_woken", {{"domain", domain}, {"reason", owners.error().message}});
-            if (owners.ok() && owners->empty()) co_return;
-            if (owners.ok()) {
-                after = owners->back().local();
-                Task<void> waking = wake_those(std::move(*owners), before);
-                co_await waking;
-            }
-            co_await pause(loop(), owners.ok() ? Duration(between_slices) : Duration(before_asking_again));
+    void wake_more() {
+        if (on_the_way().waking) run(wake_slice(on_the_way().waking));
+    }
+
+    // The next accounts with registrations, from where storage did not answer before.
+    Task<void> wake_slice(std::shared_ptr<Waking> waking) {
+        Result<std::vector<Jid>> owners =
+            co_await stores().documents.find_owners(host().domain(), document_key, waking->after_local, DocumentStore::max_owners);
+        if (owners.ok() && owners->empty()) {
+            on_the_way().waking = nullptr;
+            co_return;
         }
+        bool answered = owners.ok();
+        if (!answered) log_warning("push_not_woken", {{"domain", host().domain()}, {"reason", owners.error().message}});
+        if (answered) {
+            Task<bool> waking_them = wake_those(std::move(*owners), *waking);
+            answered = co_await waking_them;
+        }
+        once<&Push::wake_more>(answered ? Duration(between_slices) : Duration(before_asking_again));
     }
 
-    Task<void> wake_those(std::vector<Jid> owners, Before before) {
+    // False: storage does not answer.
+    Task<bool> wake_those(std::vector<Jid> owners, Waking& waking) {
         for (const Jid& owner : owners) {
-            if (&shard().all().home(owner) != &shard()) continue;
-            for (unsigned asked = 1;; ++asked) {
-                const bool known = co_await wake(owner, before);
-                if (known || asked == max_asked) break;
-                co_await pause(loop(), before_asking_again);
+            if (&shard().all().home(owner) == &shard()) {
+                const bool known = co_await wake(owner, waking);
+                if (!known && ++waking.asked < max_asked) co_return false;
+                waking.asked = 0;
             }
+            waking.after_local = owner.local();
         }
+        co_return true;
     }
 
     // Once for all that waits, as for the last of it. False: storage does not answer.
-    Task<bool> wake(Jid jid, Before before) {
-        Result<std::vector<WaitingMessage>> waiting = co_await stores().log.load_waiting(jid, before.after, max_looked_at);
+    Task<bool> wake(Jid jid, const Waking& waking) {
+        Result<std::vector<WaitingMessage>> waiting = co_await stores().log.load_waiting(jid, waking.after_id, max_looked_at);
         if (!waiting.ok()) co_return false;
-        std::erase_if(*waiting, [&before](const WaitingMessage& one) { return one.id >= before.end; });
+        std::erase_if(*waiting, [&waking](const WaitingMessage& one) { return one.id >= waking.end_id; });
         std::vector<Happening> happened = what_wakes(*waiting, jid);
         if (happened.empty()) co_return true;
         Result<AccountPtr> account = co_await shard().load_account(jid);

@@ -49,6 +49,22 @@ TEST(PushKeepalive, NotThoseThatWantNoPushAnyMore) {
     EXPECT_THAT(again.ask("<resume xmlns='urn:xmpp:sm:3' h='0' previd='" + id + "'/>"), HasSubstr("<failed "));
 }
 
+TEST(PushKeepalive, AlsoWhereTheyWaitedLongOnce) {
+    TestServer server(TestServerOptions{.modules = {{"push_keepalive", "resume_timeout: 2 hours"}}});
+    TestClient phone(server, "juliet@localhost/phone");
+    phone.ask("<iq type='set' id='e'><enable xmlns='urn:xmpp:push:0' jid='push.localhost' node='n'/></iq>");
+    const std::string id = id_in(phone.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>"));
+    phone.drop();
+    ASSERT_TRUE(server.advance(Seconds(400)).ok());
+    TestClient again = TestClient::logged_in(server, "juliet@localhost");
+    EXPECT_THAT(again.ask("<resume xmlns='urn:xmpp:sm:3' h='0' previd='" + id + "'/>"), HasSubstr("<resumed "));
+    again.ask("<iq type='set' id='d'><disable xmlns='urn:xmpp:push:0' jid='push.localhost'/></iq>");
+    again.drop();
+    ASSERT_TRUE(server.advance(Seconds(400)).ok());
+    TestClient late = TestClient::logged_in(server, "juliet@localhost");
+    EXPECT_THAT(late.ask("<resume xmlns='urn:xmpp:sm:3' h='1' previd='" + id + "'/>"), HasSubstr("<failed "));
+}
+
 // A phone of which nobody wants anything for as long as its session waits.
 class PushKeepaliveEnd : public testing::Test {
 protected:
