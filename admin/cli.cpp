@@ -11,6 +11,7 @@
 
 #include "admin/json.h"
 #include "base/config_value.h"
+#include "base/utf8.h"
 
 namespace rookery {
 namespace {
@@ -59,8 +60,7 @@ std::string harmless(std::string_view text) {
 std::string_view first_characters(std::string_view line, std::size_t count) {
     std::size_t end = 0;
     for (std::size_t seen = 0; end < line.size(); ++end) {
-        const bool begins = (static_cast<unsigned char>(line[end]) & 0xC0) != 0x80;  // else a further byte of one
-        if (begins && seen++ == count) break;
+        if (begins_character(line[end]) && seen++ == count) break;
     }
     return line.substr(0, end);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "admin/cli.h"
+#include "base/utf8.h"
 
 namespace rookery {
 namespace {
@@ -105,7 +106,7 @@ bool is_idle(const Value& row) {
 }
 
 std::size_t characters(const std::string& text) {
-    return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    return static_cast<std::size_t>(std::ranges::count_if(text, begins_character));
 }
 
 std::string aligned(const Line& line, const std::vector<std::size_t>& widths) {

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "base/utf8.h"
+
 namespace rookery {
 namespace {
 
@@ -81,7 +83,7 @@ std::size_t utf8_character(std::string_view bytes, std::size_t at) {
     const auto second = static_cast<unsigned char>(bytes[at + 1]);
     if (second < lead.low || second > lead.high) return 0;
     for (std::size_t i = 2; i < lead.length; ++i)
-        if ((static_cast<unsigned char>(bytes[at + i]) & 0xC0) != 0x80) return 0;
+        if (begins_character(bytes[at + i])) return 0;
     return lead.length;
 }
 

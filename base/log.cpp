@@ -13,6 +13,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/utf8.h"
 
 namespace rookery {
 namespace {
@@ -76,13 +77,7 @@ bool needs_quotes(std::string_view text) {
     return !is_valid_utf8(text);
 }
 
-// A cut never falls inside a UTF-8 character.
-std::string_view bounded(std::string_view text) {
-    if (text.size() <= max_value_bytes) return text;
-    std::size_t end = max_value_bytes;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-    return text.substr(0, end);
-}
+std::string_view bounded(std::string_view text) { return beginning(text, max_value_bytes); }
 
 void append_hex(std::string& line, std::string_view bytes) {
     for (char c : bytes) fmt::format_to(std::back_inserter(line), "\\x{:02x}", static_cast<unsigned char>(c));

@@ -1,5 +1,7 @@
 #include "core/services/push_wakes.h"
 
+#include "base/utf8.h"
+
 namespace rookery::push {
 namespace {
 
@@ -25,14 +27,6 @@ bool is_invitation(const Stanza& message) {
 bool is_in_cipher(const Stanza& message) {
     return message.child(omemo_name).child(omemo_payload_name) || message.child(omemo2_name).child(omemo2_payload_name) ||
            message.child(pgp_name) || message.child(openpgp_name);
-}
-
-// Not cut within a character.
-std::string beginning(std::string text, std::size_t bytes) {
-    if (text.size() <= bytes) return text;
-    while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
-    text.resize(bytes);
-    return text;
 }
 
 }  // namespace
