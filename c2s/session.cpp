@@ -101,7 +101,8 @@ void C2sSession::look_what_was_taken() {
     const std::vector<Handed> received_now(handed_->begin(), first_open);
     handed_->erase(handed_->begin(), first_open);
     if (handed_->empty()) handed_.reset();
-    for (const Handed& handed : received_now) received(handed.log_id);
+    if (const AccountPtr account = c2s_.shard().find_account(jid().bare_str()))
+        for (const Handed& handed : received_now) account->host().message_log().received(*account, handed.log_id);
     if (handed_) look_again_later();
 }
 
