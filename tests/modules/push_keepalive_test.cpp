@@ -37,34 +37,6 @@ TEST(PushKeepalive, OthersAsLongAsEver) {
     EXPECT_THAT(come_back_after(Seconds(400), false), HasSubstr("<failed "));
 }
 
-TEST(PushKeepalive, NotThoseThatWantNoPushAnyMore) {
-    TestServer server(TestServerOptions{.modules = {{"push_keepalive", "resume_timeout: 2 hours"}}});
-    TestClient phone(server, "juliet@localhost/phone");
-    phone.ask("<iq type='set' id='e'><enable xmlns='urn:xmpp:push:0' jid='push.localhost' node='n'/></iq>");
-    phone.ask("<iq type='set' id='d'><disable xmlns='urn:xmpp:push:0' jid='push.localhost'/></iq>");
-    const std::string id = id_in(phone.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>"));
-    phone.drop();
-    ASSERT_TRUE(server.advance(Seconds(400)).ok());
-    TestClient again = TestClient::logged_in(server, "juliet@localhost");
-    EXPECT_THAT(again.ask("<resume xmlns='urn:xmpp:sm:3' h='0' previd='" + id + "'/>"), HasSubstr("<failed "));
-}
-
-TEST(PushKeepalive, AlsoWhereTheyWaitedLongOnce) {
-    TestServer server(TestServerOptions{.modules = {{"push_keepalive", "resume_timeout: 2 hours"}}});
-    TestClient phone(server, "juliet@localhost/phone");
-    phone.ask("<iq type='set' id='e'><enable xmlns='urn:xmpp:push:0' jid='push.localhost' node='n'/></iq>");
-    const std::string id = id_in(phone.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>"));
-    phone.drop();
-    ASSERT_TRUE(server.advance(Seconds(400)).ok());
-    TestClient again = TestClient::logged_in(server, "juliet@localhost");
-    EXPECT_THAT(again.ask("<resume xmlns='urn:xmpp:sm:3' h='0' previd='" + id + "'/>"), HasSubstr("<resumed "));
-    again.ask("<iq type='set' id='d'><disable xmlns='urn:xmpp:push:0' jid='push.localhost'/></iq>");
-    again.drop();
-    ASSERT_TRUE(server.advance(Seconds(400)).ok());
-    TestClient late = TestClient::logged_in(server, "juliet@localhost");
-    EXPECT_THAT(late.ask("<resume xmlns='urn:xmpp:sm:3' h='1' previd='" + id + "'/>"), HasSubstr("<failed "));
-}
-
 // A phone of which nobody wants anything for as long as its session waits.
 class PushKeepaliveEnd : public testing::Test {
 protected:
@@ -84,16 +56,35 @@ protected:
         EXPECT_TRUE(server->advance(time).ok());
         return service->receive();
     }
-    std::string resume() {
+    std::string resume(unsigned received = 0) {
         phone = std::make_unique<TestClient>(TestClient::logged_in(*server, "juliet@localhost"));
-        return phone->ask("<resume xmlns='urn:xmpp:sm:3' h='0' previd='" + id + "'/>");
+        return phone->ask("<resume xmlns='urn:xmpp:sm:3' h='" + std::to_string(received) + "' previd='" + id + "'/>");
     }
+    void want_no_push() { phone->ask("<iq type='set' id='d'><disable xmlns='urn:xmpp:push:0' jid='push.localhost'/></iq>"); }
 
     std::unique_ptr<TestServer> server;
     std::unique_ptr<TestComponent> service;
     std::unique_ptr<TestClient> phone;
     std::string id;
 };
+
+TEST_F(PushKeepaliveEnd, NotThoseThatWantNoPushAnyMore) {
+    connect("resume_timeout: 2 hours");
+    want_no_push();
+    phone->drop();
+    ASSERT_TRUE(server->advance(Seconds(400)).ok());
+    EXPECT_THAT(resume(1), HasSubstr("<failed "));
+}
+
+TEST_F(PushKeepaliveEnd, AlsoWhereTheyWaitedLongOnce) {
+    start("resume_timeout: 2 hours");
+    ASSERT_TRUE(server->advance(Seconds(400)).ok());
+    EXPECT_THAT(resume(), HasSubstr("<resumed "));
+    want_no_push();
+    phone->drop();
+    ASSERT_TRUE(server->advance(Seconds(400)).ok());
+    EXPECT_THAT(resume(1), HasSubstr("<failed "));
+}
 
 TEST_F(PushKeepaliveEnd, WakesThePhoneBeforeItsSessionEnds) {
     start("resume_timeout: 2 hours");
