@@ -13,6 +13,7 @@ namespace rookery::bench {
 class Acknowledgements {
 public:
     static constexpr std::string_view kEnable = "<enable xmlns='urn:xmpp:sm:3'/>";
+    static constexpr std::string_view kEnableResumption = "<enable xmlns='urn:xmpp:sm:3' resume='true'/>";
     static constexpr std::string_view kRequest = "<r xmlns='urn:xmpp:sm:3'/>";
 
     void sent(bool is_message) { unacknowledged_.push_back(is_message); }

@@ -20,12 +20,14 @@ std::unique_ptr<TlsContext> make_tls(const Options& options) {
 
 }  // namespace
 
-Fleet::Fleet(const Options& options, UserNumber users, Sink* sink)
+Fleet::Fleet(const Options& options, Team& team, UserNumber users, Sink* sink, XmppPurpose purpose)
     : options_(options),
+      team_(team),
       tls_(make_tls(options)),
-      xmpp_{options, loop_, tls_.get(), {}},
+      xmpp_{options, loop_, tls_.get(), {}, purpose},
       relay_{options, loop_, tls_.get()},
       sink_(sink),
+      login_began_(users),
       deadline_(Clock::now() + options.deadline) {
     Peer::Observer& self = *this;  // a private base: make_unique could not convert to it
     peers_.reserve(users);
@@ -41,6 +43,8 @@ Fleet::Fleet(const Options& options, UserNumber users, Sink* sink)
 
 Fleet::~Fleet() = default;
 
+XmppPeer& Fleet::user(UserNumber index) { return static_cast<XmppPeer&>(*peers_[index]); }
+
 Result<void> Fleet::log_in(UserNumber count) {
     wanted_ = count;
     start_logins();
@@ -49,6 +53,7 @@ Result<void> Fleet::log_in(UserNumber count) {
 
 void Fleet::start_logins() {
     while (started_ < wanted_ && started_ - ready_ < options_.logins_in_flight && failure_.empty()) {
+        login_began_[started_] = now();
         peers_[started_++]->log_in();
     }
 }
@@ -58,15 +63,30 @@ void Fleet::log_out() {
     for (UserNumber i = 0; i < started_; ++i) peers_[i]->log_out();
     const TimePoint end = Clock::now() + kLogOutPatience;
     while (gone_ < started_ && Clock::now() < end) loop_.turn(kTurn);
+    drop_beyond(0);
+    gone_ = 0;
+    leaving_ = false;
+}
+
+void Fleet::drop_beyond(UserNumber kept) {
+    for (UserNumber i = kept; i < started_; ++i) peers_[i]->drop();
+    started_ = ready_ = std::min(kept, started_);
 }
 
 Result<void> Fleet::run_until(const std::function<bool()>& done, const char* what) {
     while (!done()) {
         if (!failure_.empty()) return Error(ErrorCode::unavailable, std::string(what) + ": " + failure_);
+        if (team_.has_failed()) return Error(ErrorCode::unavailable, kOthersFailed);
         if (Clock::now() > deadline_) return Error(ErrorCode::limit, std::string(what) + ": the deadline is over");
+        if (sink_ != nullptr) sink_->on_turn();
         loop_.turn(options_.rate > 0 ? kPacedTurn : kTurn);
     }
     return {};
+}
+
+Result<void> Fleet::run_until_or_silent(const std::function<bool()>& done, const char* what) {
+    last_progress_ = Clock::now();
+    return run_until([&] { return done() || Clock::now() - last_progress_ > options_.silence; }, what);
 }
 
 Result<void> Fleet::run_for(std::chrono::milliseconds time) {
@@ -74,8 +94,25 @@ Result<void> Fleet::run_for(std::chrono::milliseconds time) {
     return run_until([&] { return Clock::now() >= end; }, "waiting");
 }
 
-void Fleet::on_ready(Peer&) {
+Result<void> Fleet::meet() {
+    team_.arrive();
+    return run_until([this] { return team_.all_arrived(); }, "waiting for the other processes");
+}
+
+void Fleet::fail(const std::string& why) {
+    if (failure_.empty()) failure_ = why;
+}
+
+void Fleet::put_into(Figures& figures) const {
+    figures.count("strays", strays_);
+    figures.text("first_stray", first_stray_);
+    figures.text("tls_session", peers_.front()->tls_description());
+}
+
+void Fleet::on_ready(Peer& peer) {
     ++ready_;
+    note_progress();
+    if (login_latencies_ != nullptr) login_latencies_->add(now() - login_began_[index_of(peer)]);
     start_logins();
 }
 
@@ -92,9 +129,13 @@ void Fleet::on_acknowledged(Peer& peer, std::uint32_t messages) {
     if (sink_ != nullptr) sink_->on_acknowledged(peer, messages);
 }
 
+bool Fleet::on_stanza(Peer& peer, std::string_view stanza) {
+    return sink_ != nullptr && !leaving_ && sink_->on_stanza(static_cast<XmppPeer&>(peer), stanza);
+}
+
 void Fleet::on_down(Peer& peer, const std::string& why) {
     if (leaving_) return on_logged_out(peer);
-    if (failure_.empty()) failure_ = "user " + std::to_string(peer.number()) + ": " + why;
+    fail("user " + std::to_string(peer.number()) + ": " + why);
 }
 
 void Fleet::on_logged_out(Peer&) { ++gone_; }

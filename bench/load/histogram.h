@@ -9,12 +9,30 @@
 namespace rookery::bench {
 
 class Histogram {
+    static constexpr int kSubBits = 3;
+    static constexpr std::size_t kSub = 1 << kSubBits;
+
 public:
     void add(std::chrono::nanoseconds latency) {
         const auto us = static_cast<std::uint64_t>(latency.count() > 0 ? latency.count() / 1000 : 0);
         ++counts_[bucket_of(us)];
         ++total_;
     }
+
+    void merge(const Histogram& other) {
+        for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+        total_ += other.total_;
+    }
+
+    // Bucket by bucket, for another process.
+    static constexpr std::size_t kBuckets = (64 - kSubBits + 1) * kSub;
+    std::uint64_t in_bucket(std::size_t bucket) const { return counts_[bucket]; }
+    void add_to_bucket(std::size_t bucket, std::uint64_t count) {
+        counts_[bucket] += count;
+        total_ += count;
+    }
+
+    std::uint64_t total() const { return total_; }
 
     // The upper end of the bucket in which the given share (0 to 1) of all latencies is reached.
     std::int64_t percentile_us(double share) const {
@@ -27,9 +45,6 @@ public:
     }
 
 private:
-    static constexpr int kSubBits = 3;
-    static constexpr std::size_t kSub = 1 << kSubBits;
-
     static std::size_t bucket_of(std::uint64_t us) {
         if (us < kSub) return us;
         const int shift = static_cast<int>(std::bit_width(us)) - 1 - kSubBits;
@@ -41,7 +56,7 @@ private:
         return ((kSub + bucket % kSub + 1) << shift) - 1;
     }
 
-    std::array<std::uint64_t, (64 - kSubBits + 1) * kSub> counts_{};
+    std::array<std::uint64_t, kBuckets> counts_{};
     std::uint64_t total_ = 0;
 };
 

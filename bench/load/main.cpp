@@ -1,8 +1,10 @@
-// bench_load: loads an XMPP server (any) or bench_relay from one thread and tells what it cost. See bench/README.md.
+// bench_load: loads an XMPP server (any) or bench_relay and tells what it cost. See bench/README.md.
 #include <cstdio>
 #include <exception>
 #include <string>
 
+#include "bench/load/describe.h"
+#include "bench/load/processes.h"
 #include "bench/load/scenario.h"
 
 namespace rookery::bench {
@@ -19,6 +21,21 @@ int print_accounts(const Options& options) {
     return 0;
 }
 
+std::string usage() {
+    std::string text = "bench_load SCENARIO [option VALUE]...\n";
+    for (const Scenario* scenario : scenarios()) {
+        std::string name = scenario->name;
+        name.resize(10, ' ');
+        text += "  " + name + scenario->meaning + "\n";
+    }
+    return text + "  accounts  prints \"USER PASSWORD\" lines, for whoever makes the accounts\n" + option_usage();
+}
+
+int refuse(const std::string& why) {
+    std::fprintf(stderr, "bench_load: %s\n", why.c_str());
+    return kUsage;
+}
+
 const char* name_of(TlsUse tls) {
     switch (tls) {
         case TlsUse::starttls: return "starttls";
@@ -28,17 +45,38 @@ const char* name_of(TlsUse tls) {
     return "none";
 }
 
-int run(const Options& options) {
+// Nothing: all is well.
+std::string fault_in(const Figures& figures) {
+    if (const std::string error = figures.text("error"); !error.empty()) return error;
+    std::uint64_t faults = 0;
+    for (const char* name : {"lost", "doubled", "reordered", "strays", "unacknowledged"}) faults += figures.counted(name);
+    return faults == 0 ? std::string() : "messages were lost, doubled, reordered, not acknowledged or went astray";
+}
+
+int run(const Options& options, const Scenario& scenario) {
+    const Figures figures = perform(options, scenario);
     Report report;
     report.add("scenario", options.scenario);
     report.add("protocol", options.protocol == Protocol::relay ? "relay" : "xmpp");
     report.add("tls", name_of(options.tls));
-    const auto result = options.scenario == "idle" ? run_idle(options, report) : run_chat(options, report);
-    report.add_flag("ok", result.ok());
-    if (!result) report.add("error", result.error().message);
+    report.add("processes", std::int64_t{options.processes});
+    scenario.describe(options, figures, report);
+    add_common(report, options, figures);
+    const std::string fault = fault_in(figures);
+    report.add_flag("ok", fault.empty());
+    if (!fault.empty()) report.add("error", fault);
     std::printf("%s\n", report.json().c_str());
     if (!options.json) std::printf("%s\n", report.line().c_str());
-    return result.ok() ? 0 : kFailed;
+    return fault.empty() ? 0 : kFailed;
+}
+
+int load(const Options& options) {
+    if (options.scenario == "accounts") return print_accounts(options);
+    const Scenario* scenario = find_scenario(options.scenario);
+    if (scenario == nullptr) return refuse("no such scenario: " + options.scenario + "\n\n" + usage());
+    if (options.protocol == Protocol::relay && !scenario->relay) return refuse("the relay cannot do that");
+    if (const auto fits = check_shares(options, *scenario); !fits) return refuse(fits.error().message);
+    return run(options, *scenario);
 }
 
 }  // namespace
@@ -48,17 +86,11 @@ int run(const Options& options) {
 int main(int count, char** arguments) {
     using namespace rookery::bench;
     const auto options = parse_options(count, arguments);
-    if (!options) {
-        std::fprintf(stderr, "bench_load: %s\n\n%s", options.error().message.c_str(), usage().c_str());
-        return kUsage;
-    }
+    if (!options) return refuse(options.error().message + "\n\n" + usage());
     try {
-        if (options->scenario == "accounts") return print_accounts(*options);
-        if (options->scenario == "idle" || options->scenario == "chat") return run(*options);
+        return load(*options);
     } catch (const std::exception& failure) {
         std::fprintf(stderr, "bench_load: %s\n", failure.what());
         return kFailed;
     }
-    std::fprintf(stderr, "bench_load: no such scenario: %s\n\n%s", options->scenario.c_str(), usage().c_str());
-    return kUsage;
 }

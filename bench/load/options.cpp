@@ -13,6 +13,8 @@ namespace rookery::bench {
 
 namespace {
 
+constexpr std::uint32_t kFirstSource = 0x7f010001;  // 127.1.0.1
+
 using Setter = std::function<bool(Options&, std::string_view)>;
 
 struct Flag {
@@ -99,8 +101,18 @@ using Choices2 = std::array<std::pair<const char*, Choice>, 2>;
 template <class Choice>
 using Choices3 = std::array<std::pair<const char*, Choice>, 3>;
 
-const std::vector<Flag>& flags() {
-    static const std::vector<Flag> all = {
+Setter yes_or_no(bool Options::*member) { return choice(member, Choices2<bool>{{{"yes", true}, {"no", false}}}); }
+
+Setter address(std::uint32_t Options::*member) {
+    return [member](Options& options, std::string_view text) { return read_address(text, options.*member); };
+}
+
+bool read_rounds(Options& options, std::string_view text) { return read_number(text, options.rounds.emplace()); }
+
+using Group = std::vector<Flag>;
+
+Group server_flags() {
+    return {
         {"--server", "ADDRESS:PORT", "IPv4 of 127.0.0.0/8", read_server},
         {"--domain", "NAME", "the XMPP domain", text(&Options::domain)},
         {"--protocol", "xmpp|relay", "what the server speaks",
@@ -113,7 +125,12 @@ const std::vector<Flag>& flags() {
          choice(&Options::tls_1_2, Choices2<bool>{{{"1.3", false}, {"1.2", true}}})},
         {"--ciphersuites", "LIST", "of TLS 1.3, in OpenSSL's form", text(&Options::ciphersuites)},
         {"--server-pid", "PID[,PID]", "whose CPU and memory to measure", pids(&Options::server_pids)},
-        {"--database-pid", "PID[,PID]", "chat: whose CPU to tell beside it", pids(&Options::database_pids)},
+        {"--database-pid", "PID[,PID]", "whose CPU to tell beside it", pids(&Options::database_pids)},
+    };
+}
+
+Group user_flags() {
+    return {
         {"--user-prefix", "TEXT", "users are TEXT0, TEXT1, ... (u)", text(&Options::user_prefix)},
         {"--password", "TEXT", "of all users (secret)", text(&Options::password)},
         {"--auth", "plain|scram-sha-1|scram-sha-256", "SASL mechanism (plain)",
@@ -121,32 +138,61 @@ const std::vector<Flag>& flags() {
                                                       {"scram-sha-1", SaslChoice::scram_sha_1},
                                                       {"scram-sha-256", SaslChoice::scram_sha_256}}})},
         {"--first-user", "N", "number of the first user (0)", number(&Options::first_user)},
-        {"--users", "N", "idle, accounts: how many (10000)", number<std::uint32_t>(&Options::users, 1)},
+        {"--users", "N", "how many, where there are no pairs (10000)", number<std::uint32_t>(&Options::users, 1)},
         {"--in-flight", "N", "logins under way at once (256)", number<std::uint32_t>(&Options::logins_in_flight, 1)},
-        {"--roster", "yes|no", "fetch the roster at login (yes)",
-         choice(&Options::roster, Choices2<bool>{{{"yes", true}, {"no", false}}})},
-        {"--source", "ADDRESS", "first source address, of 127.0.0.0/8",
-         [](Options& options, std::string_view value) { return read_address(value, options.source_address); }},
+        {"--roster", "yes|no", "fetch the roster at login (yes)", yes_or_no(&Options::roster)},
+        {"--presence", "yes|no", "no: a login is over when the resource is bound (yes)", yes_or_no(&Options::presence)},
+        {"--contacts", "N", "befriend, presence, phones: in each roster (20)",
+         number<std::uint32_t>(&Options::contacts, 1)},
+        {"--subscribed", "yes|no", "befriend: no: roster entries only (yes)", yes_or_no(&Options::subscribed)},
+        {"--source", "ADDRESS", "first source address, of 127.0.0.0/8", address(&Options::source_address)},
         {"--sources", "N", "spread over N source addresses (1)",
          number<std::uint32_t>(&Options::source_addresses, 1)},
+        {"--processes", "N", "spread the users over N processes (1)", number<std::uint32_t>(&Options::processes, 1)},
+    };
+}
+
+Group amount_flags() {
+    return {
         {"--warm-up-users", "N", "idle: logged in before the baseline (200)", number(&Options::warm_up_users)},
-        {"--settle", "MS", "idle: wait before memory is read (5000)", duration(&Options::settle)},
-        {"--pairs", "N", "chat: pairs (250)", number<std::uint32_t>(&Options::pairs, 1)},
-        {"--window", "N", "chat: messages under way in each pair (1)", number<std::uint32_t>(&Options::window, 1)},
-        {"--rate", "N", "chat: messages a second from all, whatever comes back (0: closed loop)",
+        {"--settle", "MS", "idle: before memory is read; storm: calm before it (5000)", duration(&Options::settle)},
+        {"--phone", "yes|no", "idle: as phones are (no)", yes_or_no(&Options::phone)},
+        {"--rounds", "N", "login, archive: times (1); idle: drops and returns of all (0)", read_rounds},
+        {"--pairs", "N", "chat, offline, archive, storm: pairs (250)", number<std::uint32_t>(&Options::pairs, 1)},
+        {"--window", "N", "under way in each pair, group, room, process (1)", number(&Options::window)},
+        {"--burst", "N", "chat: messages in one write, answered when all came (1)",
+         number<std::uint32_t>(&Options::burst, 1)},
+        {"--rate", "N", "chat, storm: messages a second from all, whatever comes back (chat: 0, closed loop)",
          number(&Options::rate)},
-        {"--acks", "yes|no", "chat: stream management (XEP-0198), both ways (no)",
-         choice(&Options::acks, Choices2<bool>{{{"yes", true}, {"no", false}}})},
-        {"--messages", "N", "chat: measured deliveries (100000)", number<std::uint64_t>(&Options::messages, 1)},
-        {"--warm-up-messages", "N", "chat: deliveries before (10000)",
+        {"--acks", "yes|no", "chat: stream management (XEP-0198), both ways (no)", yes_or_no(&Options::acks)},
+        {"--messages", "N", "chat, presence, room: measured deliveries (100000)",
+         number<std::uint64_t>(&Options::messages, 1)},
+        {"--warm-up-messages", "N", "chat, presence, room: deliveries before (10000)",
          number<std::uint64_t>(&Options::warm_up_messages, 1)},
-        {"--message-bytes", "N", "chat: size of a stanza or line (300)",
-         number<std::uint32_t>(&Options::message_bytes, 1)},
-        {"--silence", "SECONDS", "chat: over when nothing arrived for so long (10)", duration(&Options::silence)},
+        {"--message-bytes", "N", "size of a stanza or line (300)", number<std::uint32_t>(&Options::message_bytes, 1)},
+        {"--each", "N", "offline, archive: messages of each pair (20)", number<std::uint32_t>(&Options::each, 1)},
+        {"--page", "N", "archive: messages on a page (50)", number<std::uint32_t>(&Options::page, 1)},
+        {"--room-domain", "NAME", "room: where it is (conference.DOMAIN)", text(&Options::room_domain)},
+    };
+}
+
+Group end_flags() {
+    return {
+        {"--silence", "SECONDS", "over when nothing arrived for so long (10)", duration(&Options::silence)},
         {"--deadline", "SECONDS", "the run ends, failed, after that (300)", duration(&Options::deadline)},
         {"--json", nullptr, "only the JSON line",
          [](Options& options, std::string_view) { return options.json = true; }},
     };
+}
+
+const std::vector<Flag>& flags() {
+    static const std::vector<Flag> all = [] {
+        std::vector<Flag> joined;
+        for (const Group& group : {server_flags(), user_flags(), amount_flags(), end_flags()}) {
+            joined.insert(joined.end(), group.begin(), group.end());
+        }
+        return joined;
+    }();
     return all;
 }
 
@@ -157,14 +203,26 @@ const Flag* find_flag(std::string_view name) {
     return nullptr;
 }
 
+// What no option alone can say.
+Result<Options> check(Options options) {
+    if (options.acks && options.protocol != Protocol::xmpp) {
+        return Error(ErrorCode::invalid, "--acks yes: the relay has no acknowledgements");
+    }
+    if (options.window == 0 && options.scenario != "archive") {
+        return Error(ErrorCode::invalid, "--window 0: nothing would ever be sent");
+    }
+    if (options.processes > kMaxProcesses) {
+        return Error(ErrorCode::invalid, "--processes: at most " + std::to_string(kMaxProcesses));
+    }
+    if (options.source_addresses > 1 && options.source_address == 0) options.source_address = kFirstSource;
+    if (options.room_domain.empty()) options.room_domain = "conference." + options.domain;
+    return options;
+}
+
 }  // namespace
 
-std::string usage() {
-    std::string text =
-        "bench_load SCENARIO [option VALUE]...\n"
-        "  idle      log users in, read the server's memory per session\n"
-        "  chat      pairs of users answer each other, read the server's CPU per delivered message\n"
-        "  accounts  print \"USER PASSWORD\" lines, for whoever makes the accounts\n";
+std::string option_usage() {
+    std::string text;
     for (const Flag& flag : flags()) {
         std::string left = std::string("  ") + flag.name + (flag.value == nullptr ? "" : std::string(" ") + flag.value);
         left.resize(std::max<std::size_t>(left.size() + 2, 44), ' ');
@@ -187,10 +245,7 @@ Result<Options> parse_options(int count, char** arguments) {
             return Error(ErrorCode::invalid, std::string(flag->name) + " " + value + ": must be " + flag->value);
         }
     }
-    if (options.acks && options.protocol != Protocol::xmpp) {
-        return Error(ErrorCode::invalid, "--acks yes: the relay has no acknowledgements");
-    }
-    return options;
+    return check(std::move(options));
 }
 
 }  // namespace rookery::bench

@@ -22,6 +22,8 @@ public:
         virtual void on_stray(Peer& peer, std::string_view what) = 0;
         // The server answers for `messages` more of those sent (XEP-0198). Only with Options::acks.
         virtual void on_acknowledged(Peer& peer, std::uint32_t messages) = 0;
+        // Any stanza of a session (XMPP), before it is looked at; true: it needs nothing more.
+        virtual bool on_stanza(Peer&, std::string_view /*stanza*/) { return false; }
         virtual void on_down(Peer& peer, const std::string& why) = 0;  // not asked for by log_out()
         virtual void on_logged_out(Peer& peer) = 0;
 
@@ -37,6 +39,7 @@ public:
     // Sent at the end of the loop's turn. `id` is unique in the run.
     virtual void send(UserNumber to, std::string_view id, std::string_view text) = 0;
     virtual void log_out() = 0;
+    virtual void drop() = 0;  // the connection is closed without a word; log_in() may follow
     virtual std::string tls_description() const = 0;
     // How many bytes a message takes on the wire besides its text.
     virtual std::size_t overhead_bytes(UserNumber to, std::string_view id) const = 0;

@@ -6,6 +6,8 @@
 namespace rookery::bench {
 
 void RelayPeer::log_in() {
+    ready_ = false;
+    partial_ = {};
     if (!connection_.connect(shared_.options.address, shared_.options.port, shared_.options.source_address)) {
         observer().on_down(*this, std::strerror(errno));
     }
@@ -13,9 +15,12 @@ void RelayPeer::log_in() {
 
 // The relay knows no logout: the connection closes, and the partner's with it.
 void RelayPeer::log_out() {
-    connection_.close();
+    if (!connection_.is_open()) return;  // the partner's logout took it along
+    drop();
     observer().on_logged_out(*this);
 }
+
+void RelayPeer::drop() { connection_.close(); }
 
 void RelayPeer::send(UserNumber, std::string_view, std::string_view text) {
     std::string line(text);

@@ -21,6 +21,7 @@ public:
     void log_in() override;
     void send(UserNumber to, std::string_view id, std::string_view text) override;
     void log_out() override;
+    void drop() override;
     std::string tls_description() const override { return connection_.tls_description(); }
     std::size_t overhead_bytes(UserNumber to, std::string_view id) const override;
 

@@ -1,5 +1,6 @@
 #include "bench/load/report.h"
 
+#include <cmath>
 #include <cstdio>
 
 namespace rookery::bench {
@@ -15,6 +16,13 @@ std::string quote(std::string_view text) {
     return quoted + "\"";
 }
 
+std::string two_digits(double number) {
+    if (!std::isfinite(number)) return "null";  // divided by nothing: there was no result
+    char digits[64];
+    std::snprintf(digits, sizeof digits, "%.2f", number);
+    return digits;
+}
+
 }  // namespace
 
 void Report::add(std::string name, std::string_view text) {
@@ -26,9 +34,13 @@ void Report::add(std::string name, std::int64_t number) {
 }
 
 void Report::add(std::string name, double number) {
-    char digits[64];
-    std::snprintf(digits, sizeof digits, "%.2f", number);
-    values_.push_back({std::move(name), digits, false});
+    values_.push_back({std::move(name), two_digits(number), false});
+}
+
+void Report::add(std::string name, const std::vector<double>& numbers) {
+    std::string list = "[";
+    for (const double number : numbers) list += (list.size() > 1 ? ", " : "") + two_digits(number);
+    values_.push_back({std::move(name), list + "]", false});
 }
 
 void Report::add_flag(std::string name, bool flag) {

@@ -13,7 +13,8 @@ class Report {
 public:
     void add(std::string name, std::string_view text);
     void add(std::string name, std::int64_t number);
-    void add(std::string name, double number);  // two digits after the point
+    void add(std::string name, double number);  // two digits after the point; null when it is none
+    void add(std::string name, const std::vector<double>& numbers);
     void add_flag(std::string name, bool flag);
 
     std::string json() const;

@@ -123,6 +123,17 @@ std::string_view element_name(std::string_view element) {
 
 bool has_element(std::string_view element, std::string_view name) { return find_start_tag(element, name) != kNone; }
 
+std::string_view find_element(std::string_view element, std::string_view name) {
+    const std::size_t start = find_start_tag(element, name);
+    return start == kNone ? std::string_view() : element.substr(start);
+}
+
+std::size_t count_elements(std::string_view element, std::string_view name) {
+    std::size_t count = 0;
+    for (auto rest = find_element(element, name); !rest.empty(); rest = find_element(rest.substr(1), name)) ++count;
+    return count;
+}
+
 std::string_view text_of(std::string_view element, std::string_view name) {
     const std::size_t start = find_start_tag(element, name);
     if (start == kNone) return {};

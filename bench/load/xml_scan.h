@@ -38,6 +38,9 @@ std::string_view attribute(std::string_view element, std::string_view name);
 std::string_view element_name(std::string_view element);
 // Is there a start tag `name` anywhere inside?
 bool has_element(std::string_view element, std::string_view name);
+std::size_t count_elements(std::string_view element, std::string_view name);
+// What begins with the first start tag `name`, so that attribute() and this can go on from there; empty: there is none.
+std::string_view find_element(std::string_view element, std::string_view name);
 // The text right behind the first start tag `name`, up to the next tag.
 std::string_view text_of(std::string_view element, std::string_view name);
 

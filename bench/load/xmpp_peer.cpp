@@ -28,6 +28,10 @@ std::string XmppPeer::user_name(UserNumber number) const {
     return shared_.options.user_prefix + std::to_string(number);
 }
 
+std::string XmppPeer::bare_jid(UserNumber number) const {
+    return user_name(number) + '@' + shared_.options.domain;
+}
+
 UserNumber XmppPeer::number_of(std::string_view jid) const {
     const std::string_view prefix = shared_.options.user_prefix;
     if (!jid.starts_with(prefix)) return kNobody;
@@ -44,6 +48,7 @@ void XmppPeer::log_in() {
     secured_ = authenticated_ = false;
     scanner_ = {};
     acks_ = {};
+    sasl_.reset();
     const std::uint32_t source = options.source_address == 0 ? 0 : options.source_address + turn;
     if (!connection_.connect(options.address, options.port, source)) leave_loop(std::strerror(errno));
 }
@@ -54,19 +59,23 @@ void XmppPeer::log_out() {
     connection_.write("<presence type='unavailable'/></stream:stream>");
 }
 
+void XmppPeer::drop() {
+    connection_.close();
+    state_ = State::idle;
+}
+
 void XmppPeer::send(UserNumber to, std::string_view id, std::string_view text) {
     std::string stanza = message_head(user_name(to), shared_.options.domain, id);
     stanza.append(text).append(message_tail(id));
-    if (shared_.options.acks) {
+    if (manages_stream()) {
         acks_.sent(true);
         stanza.append(Acknowledgements::kRequest);
     }
     connection_.write(stanza);
 }
 
-// Anything but a message.
 void XmppPeer::send_stanza(std::string_view stanza) {
-    if (shared_.options.acks) acks_.sent(false);
+    if (manages_stream()) acks_.sent(false);
     connection_.write(stanza);
 }
 
@@ -136,6 +145,7 @@ void XmppPeer::on_stanza(std::string_view stanza) {
             if (!stanza.starts_with("<proceed")) return leave_loop("STARTTLS refused: " + std::string(stanza));
             state_ = State::securing;
             return connection_.start_tls_client(*shared_.tls, shared_.options.domain);
+        case State::registering: return on_registered(stanza);
         case State::authenticating: return on_sasl(stanza);
         case State::binding: return on_bound(stanza);
         default: return on_session_stanza(stanza);
@@ -149,6 +159,7 @@ void XmppPeer::on_features(std::string_view features) {
         state_ = State::starting_tls;
         return connection_.write("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
     }
+    if (shared_.purpose == XmppPurpose::registration) return register_account();
     if (!authenticated_) return authenticate(features);
     if (!has_element(features, "bind")) return leave_loop("server offers no resource binding");
     // RFC 3921 sessions: wanted only by servers that do not call them optional.
@@ -157,6 +168,22 @@ void XmppPeer::on_features(std::string_view features) {
     connection_.write(
         "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
         "<resource>load</resource></bind></iq>");
+}
+
+// XEP-0077 3.1, without asking first which fields there are: a name and a password are what everybody wants.
+void XmppPeer::register_account() {
+    state_ = State::registering;
+    connection_.write("<iq type='set' id='register'><query xmlns='jabber:iq:register'><username>" +
+                      user_name(number()) + "</username><password>" + shared_.options.password +
+                      "</password></query></iq>");
+}
+
+void XmppPeer::on_registered(std::string_view iq) {
+    if (attribute(iq, "id") != "register") return;
+    if (attribute(iq, "type") != "result") return leave_loop("registration refused: " + std::string(iq));
+    state_ = State::leaving;
+    connection_.write("</stream:stream>");
+    observer().on_ready(*this);
 }
 
 void XmppPeer::authenticate(std::string_view features) {
@@ -190,30 +217,43 @@ void XmppPeer::on_sasl(std::string_view element) {
 void XmppPeer::on_bound(std::string_view iq) {
     if (attribute(iq, "id") != "bind") return;
     if (attribute(iq, "type") != "result") return leave_loop("bind refused: " + std::string(iq));
+    if (!shared_.options.presence) return become_ready();
+    enter();
+}
+
+void XmppPeer::enter() {
+    const Options& options = shared_.options;
     state_ = State::entering;
-    if (shared_.options.acks) connection_.write(Acknowledgements::kEnable);
+    if (manages_stream()) {
+        connection_.write(options.phone ? Acknowledgements::kEnableResumption : Acknowledgements::kEnable);
+    }
     if (legacy_session_) {
         send_stanza("<iq type='set' id='session'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>");
     }
-    if (shared_.options.roster) send_stanza("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>");
+    if (options.roster) send_stanza("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>");
+    if (options.phone) send_stanza("<iq type='set' id='carbons'><enable xmlns='urn:xmpp:carbons:2'/></iq>");
     send_stanza("<presence/>");
+    if (options.phone) connection_.write("<inactive xmlns='urn:xmpp:csi:0'/>");
     std::string ping = "<iq type='get' id='";
     ping.append(kPingId).append("' to='").append(shared_.options.domain);
     send_stanza(ping + "'><ping xmlns='urn:xmpp:ping'/></iq>");
 }
 
+void XmppPeer::become_ready() {
+    state_ = State::ready;
+    observer().on_ready(*this);
+}
+
 void XmppPeer::on_session_stanza(std::string_view stanza) {
     if (attribute(stanza, "xmlns") == "urn:xmpp:sm:3") return on_stream_management(stanza);
     acks_.received();
+    if (observer().on_stanza(*this, stanza)) return;
     if (stanza.starts_with("<message")) return on_message(stanza);
     if (!stanza.starts_with("<iq")) return;
     const std::string_view type = attribute(stanza, "type");
     if (type == "get" || type == "set") return answer_request(stanza);
     // An error is an answer too: also a server without XEP-0199 has processed what came before.
-    if (state_ == State::entering && attribute(stanza, "id") == kPingId) {
-        state_ = State::ready;
-        observer().on_ready(*this);
-    }
+    if (state_ == State::entering && attribute(stanza, "id") == kPingId) become_ready();
 }
 
 void XmppPeer::on_stream_management(std::string_view element) {
@@ -237,10 +277,14 @@ void XmppPeer::answer_request(std::string_view iq) {
     const std::string_view from = attribute(iq, "from");
     std::string answer = "<iq id='" + std::string(attribute(iq, "id")) + "'";
     if (!from.empty()) answer += " to='" + std::string(from) + "'";
-    if (has_element(iq, "ping")) return send_stanza(answer + " type='result'/>");
+    // A ping, or a roster push (RFC 6121 2.1.6)
+    if (has_element(iq, "ping") || iq.find("'jabber:iq:roster'") != std::string_view::npos ||
+        iq.find("\"jabber:iq:roster\"") != std::string_view::npos) {
+        return send_stanza(answer + " type='result'/>");
+    }
     send_stanza(answer +
-                      " type='error'><error type='cancel'><service-unavailable "
-                      "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>");
+                " type='error'><error type='cancel'><service-unavailable "
+                "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>");
 }
 
 }  // namespace rookery::bench

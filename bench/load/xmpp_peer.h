@@ -3,7 +3,8 @@
 //   connecting -> [securing] -> negotiating -> authenticating -> negotiating -> binding -> entering -> ready -> leaving
 //                    ^ STARTTLS: negotiating -> starting_tls -> securing -> negotiating
 //
-// Ready means: the server has processed the initial presence (it answered a ping sent behind it).
+// Ready means: the server has processed the initial presence (it answered a ping sent behind it); without presence: the
+// resource is bound. A peer that registers (XEP-0077) goes from negotiating over registering to ready and leaves.
 #pragma once
 
 #include <memory>
@@ -16,12 +17,15 @@
 
 namespace rookery::bench {
 
+enum class XmppPurpose : std::uint8_t { session, registration };
+
 // What all sessions share; outlives them.
 struct XmppShared {
     const Options& options;
     Loop& loop;
     TlsContext* tls;
     ScramKeyCache scram_keys;
+    XmppPurpose purpose = XmppPurpose::session;
     std::uint32_t connects = 0;  // so far: spreads them over the source addresses
 };
 
@@ -33,8 +37,16 @@ public:
     void log_in() override;
     void send(UserNumber to, std::string_view id, std::string_view text) override;
     void log_out() override;
+    void drop() override;
     std::string tls_description() const override { return connection_.tls_description(); }
     std::size_t overhead_bytes(UserNumber to, std::string_view id) const override;
+
+    // Any stanza that send() does not make, at the end of the turn.
+    void send_stanza(std::string_view stanza);
+    std::string user_name(UserNumber number) const;
+    std::string bare_jid(UserNumber number) const;
+    // The number of the user in a JID; kNobody: it is none of ours.
+    UserNumber number_of(std::string_view jid) const;
 
 private:
     enum class State : std::uint8_t {
@@ -43,6 +55,7 @@ private:
         starting_tls,
         securing,
         negotiating,
+        registering,
         authenticating,
         binding,
         entering,
@@ -66,13 +79,15 @@ private:
     void on_message(std::string_view message);
     void answer_request(std::string_view iq);
 
-    void send_stanza(std::string_view stanza);
     void open_stream();
+    void register_account();
+    void on_registered(std::string_view iq);
     void authenticate(std::string_view features);
+    void enter();
+    void become_ready();
     void leave_loop(const std::string& why);
     bool is_secured() const { return shared_.options.tls == TlsUse::none || secured_; }
-    std::string user_name(UserNumber number) const;
-    UserNumber number_of(std::string_view jid) const;
+    bool manages_stream() const { return shared_.options.acks || shared_.options.phone; }
 
     XmppShared& shared_;
     Connection connection_;

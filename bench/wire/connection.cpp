@@ -113,6 +113,7 @@ void Connection::close() {
     if (descriptor_ < 0) return;
     ::close(descriptor_);  // takes it out of the epoll set too
     descriptor_ = -1;
+    connecting_ = handshaking_ = waiting_for_room_ = false;  // it may connect again
     ssl_.reset();
     output_ = {};
     unsent_ = {};
