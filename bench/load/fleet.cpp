@@ -121,7 +121,9 @@ void Fleet::on_message(Peer& peer, UserNumber from, std::string_view text) {
     if (sink_ == nullptr || !sink_->on_message(peer, from, text)) on_stray(peer, text);
 }
 
-void Fleet::on_stray(Peer&, std::string_view what) {
+void Fleet::on_stray(Peer&, std::string_view what) { stray(what); }
+
+void Fleet::stray(std::string_view what) {
     if (strays_++ == 0) first_stray_ = what.substr(0, kQuotedBytes);
 }
 

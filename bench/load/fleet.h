@@ -54,6 +54,7 @@ public:
 
     void note_progress() { last_progress_ = now(); }
     void fail(const std::string& why);
+    void stray(std::string_view what);  // it came and should not have
 
     UserNumber logged_in() const { return ready_; }
     UserNumber size() const { return static_cast<UserNumber>(peers_.size()); }

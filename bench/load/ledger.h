@@ -24,6 +24,7 @@ struct Tally {
 class Ledger {
 public:
     std::uint64_t next_to_send() { return sent_++; }
+    void expect(std::uint64_t sent) { sent_ = sent; }  // where somebody else sends: so many in all
     // True for a first arrival. A number that was never sent is no arrival of this direction: ask may_arrive() first.
     bool arrive(std::uint64_t sequence);
     bool may_arrive(std::uint64_t sequence) const { return sequence < sent_; }

@@ -5,7 +5,7 @@
 namespace rookery::bench {
 
 const std::vector<const Scenario*>& scenarios() {
-    static const std::vector<const Scenario*> all = {&kRegister, &kLogin, &kIdle, &kChat};
+    static const std::vector<const Scenario*> all = {&kRegister, &kBefriend, &kLogin, &kIdle, &kChat, &kPresence, &kRoom};
     return all;
 }
 

@@ -162,6 +162,9 @@ void XmppPeer::on_features(std::string_view features) {
     if (shared_.purpose == XmppPurpose::registration) return register_account();
     if (!authenticated_) return authenticate(features);
     if (!has_element(features, "bind")) return leave_loop("server offers no resource binding");
+    if (shared_.options.phone && !(has_element(features, "sm") && has_element(features, "csi"))) {
+        return leave_loop("server offers phones no stream management or no client states: " + std::string(features));
+    }
     // RFC 3921 sessions: wanted only by servers that do not call them optional.
     legacy_session_ = has_element(features, "session") && !has_element(features, "optional");
     state_ = State::binding;
