@@ -22,10 +22,10 @@ class Load:
     def __init__(self, tools, core):
         self.program, self.core = tools / "bench_load", core
 
-    def text(self, *options):
+    def text(self, *options, seconds=RUN_SECONDS):
         pinned = [] if self.core is None else ["taskset", "-c", str(self.core)]
         command = [*pinned, str(self.program), *map(str, options)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_SECONDS)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
         if done.returncode != 0:
             raise servers.Failure(f"{shlex.join(command)}\n{done.stdout}{done.stderr}")
         return done.stdout
@@ -33,11 +33,12 @@ class Load:
     def accounts(self, users):
         return [tuple(line.split()) for line in self.text("accounts", "--users", users).splitlines()]
 
-    def run(self, scenario, server, tls, *options):
+    def run(self, scenario, server, tls, *options, seconds=RUN_SECONDS):
         """The scenario against a servers.Server that runs."""
         port = server.port if tls == "none" else server.tls_port
-        return json.loads(self.text(scenario, "--server", f"127.0.0.1:{port}", "--server-pid", server.pid, "--tls", tls,
-                                    "--json", "--deadline", RUN_SECONDS // 2, *options))
+        pids = ",".join(map(str, server.pids))
+        return json.loads(self.text(scenario, "--server", f"127.0.0.1:{port}", "--server-pid", pids, "--tls", tls,
+                                    "--json", "--deadline", seconds // 2, *options, seconds=seconds))
 
 
 class Rounds:

@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
-"""Starts the servers that are measured or tried: Rookery, Prosody, ejabberd, and bench_relay. One class each:
+"""Starts the servers that are measured or tried: Rookery, Prosody, ejabberd, jabberd2, and bench_relay. One class each:
 
     server = Prosody(scratch, port, tls_port, domain, certificate)
     server.start([(user, password), ...], core=None)   # returns when it accepts connections
-    server.pid                                         # whose CPU and memory count
+    server.pids                                        # whose CPU and memory count
     server.make_account(user, password)                # while it runs
     server.stop()
 
-Everything lives below `scratch`, listens on 127.0.0.1 and is ended by its process id. As root, Prosody and ejabberd run
-as their own users. As a program it runs one server in the foreground until it gets SIGTERM or SIGINT; see --help.
+Everything lives below `scratch`, listens on 127.0.0.1 and is ended by its process id. As root, the peers run as their
+own users. As a program it runs one server in the foreground until it gets SIGTERM or SIGINT; see --help.
 """
 import argparse
 import concurrent.futures
 import glob
+import gzip
 import http.client
 import json
 import os
@@ -21,6 +22,7 @@ import pwd
 import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -53,6 +55,17 @@ def is_taken(port):
         return False
 
 
+def end(process, seconds):
+    if process is None or process.poll() is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 class Certificate:
     """A private CA and an ECDSA P-256 certificate for a domain, below a folder."""
 
@@ -75,6 +88,12 @@ class Certificate:
                       "-days", "30", "-extfile", extensions, "-out", self.certificate)
         self.key.chmod(0o644)  # a throw-away key that servers under other users must read
 
+    def write_both(self, folder):
+        """Certificate and key in one file below `folder`."""
+        both = folder / "server-and-key.pem"
+        both.write_bytes(self.certificate.read_bytes() + self.key.read_bytes())
+        return both
+
     @staticmethod
     def _openssl(*arguments):
         done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True)
@@ -84,43 +103,49 @@ class Certificate:
 
 class Server:
     user = None  # the operating system's user it runs as when we are root
+    wrapper = ()  # a command that runs each of its programs: valgrind
+    start_seconds, stop_seconds = START_SECONDS, STOP_SECONDS
 
     def __init__(self, scratch, port, tls_port, domain="localhost", certificate=None):
         self.scratch = pathlib.Path(scratch)
         self.port, self.tls_port, self.domain = port, tls_port, domain
         self.scratch.mkdir(parents=True, exist_ok=True)
         self.certificate = certificate
-        self.process = None
+        self.process, self.helpers = None, []
 
     @property
     def pid(self):
         return self.process.pid
+
+    @property
+    def pids(self):
+        return [process.pid for process in (*self.helpers, self.process)]
 
     def start(self, accounts=(), core=None):
         for port in (self.port, self.tls_port):
             if is_taken(port):
                 raise Failure(f"port {port} is taken by somebody else")
         self.prepare(list(accounts))
-        self._give_away()
-        command = self.command()
-        if core is not None:
-            command = ["taskset", "-c", str(core), *command]
-        log = open(self.scratch / "output.log", "ab")
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.scratch,
-                                        env={**os.environ, **self.environment()}, **self._identity())
-        log.close()
+        self.launch(core)
         self._wait_for_port(self.port)
         self.after_start(list(accounts))
 
+    def launch(self, core=None):
+        """Of one that is prepared; returns at once."""
+        self._give_away()
+        self.helpers = [self._spawn(command, core) for command in self.helper_commands()]
+        self.process = self._spawn(self.command(), core)
+
+    def _spawn(self, command, core):
+        pinned = [] if core is None else ["taskset", "-c", str(core)]
+        with open(self.scratch / "output.log", "ab") as log:
+            return subprocess.Popen([*pinned, *self.wrapper, *command], stdin=subprocess.DEVNULL, stdout=log,
+                                    stderr=log, cwd=self.scratch, env={**os.environ, **self.environment()},
+                                    **self._identity())
+
     def stop(self):
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        for process in (self.process, *reversed(self.helpers)):
+            end(process, self.stop_seconds)
 
     def _identity(self):
         if os.geteuid() != 0 or self.user is None:
@@ -135,19 +160,24 @@ class Server:
                 os.chown(path, identity["user"], identity["group"])
 
     def _wait_for_port(self, port):
-        end = time.monotonic() + START_SECONDS
+        self._wait_until(lambda: is_taken(port), f"does not listen on {port}")
+
+    def _wait_until(self, is_so, complaint):
+        end = time.monotonic() + self.start_seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise Failure(f"{self.name} ended with {self.process.returncode}: {self.log_tail()}")
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
+            if is_so():
                 return
-            except OSError:
-                time.sleep(0.05)
-        raise Failure(f"{self.name} does not listen on {port}: {self.log_tail()}")
+            time.sleep(0.05)
+        raise Failure(f"{self.name} {complaint}: {self.log_tail()}")
 
     def log_tail(self):
         return (self.scratch / "output.log").read_text(errors="replace")[-2000:]
+
+    def helper_commands(self):
+        """What it is made of beside command(): started before."""
+        return []
 
     def environment(self):
         return {}
@@ -182,8 +212,7 @@ class Rookery(Server):
 
     def prepare(self, accounts):
         self.data.mkdir(exist_ok=True)
-        pem = self.scratch / "server-and-key.pem"
-        pem.write_bytes(self.certificate.certificate.read_bytes() + self.certificate.key.read_bytes())
+        pem = self.certificate.write_both(self.scratch)
         text = self.template.read_text()
         for name, value in {"PORT": self.port, "TLS_PORT": self.tls_port, "DOMAIN": self.domain, "CERTIFICATE": pem,
                             "CA": self.certificate.ca}.items():
@@ -256,10 +285,13 @@ class Prosody(Server):
         folder.mkdir(parents=True, exist_ok=True)
         encoded = "".join(c if c.isascii() and c.isalnum() else "".join(f"%{b:02x}" for b in c.encode()) for c in user)
         file = folder / f"{encoded}.dat"
-        file.write_text(f'return {{ ["password"] = {json.dumps(password)}; }};\n')
+        file.write_text(self.account_file(password))
         identity = self._identity()
         for path in (folder.parent.parent, folder.parent, folder, file) if identity else ():
             os.chown(path, identity["user"], identity["group"])
+
+    def account_file(self, password):
+        return f'return {{ ["password"] = {json.dumps(password)}; }};\n'
 
 
 EJABBERD_CONFIG = """
@@ -326,22 +358,156 @@ class Ejabberd(Server):
             raise Failure(f"register {user}: {answer.status} {text}")
 
 
+JABBERD2_MODULES = "/usr/lib/x86_64-linux-gnu/jabberd2"
+JABBERD2_TABLES = pathlib.Path("/usr/share/doc/jabberd2/db-setup.sqlite.gz")
+JABBERD2_ROUTER = """
+<router>
+  <id>router</id>
+  <pidfile>{scratch}/router.pid</pidfile>
+  <log type="file"><file>{scratch}/router.log</file></log>
+  <local><ip>127.0.0.1</ip><port>{router_port}</port><users>{scratch}/router-users.xml</users>
+    <secret>secret</secret></local>
+  <io><max_fds>1024</max_fds></io>
+  <aci><acl type="all"><user>jabberd</user></acl></aci>
+</router>
+"""
+JABBERD2_USERS = "<users><user><name>jabberd</name><secret>secret</secret></user></users>\n"
+JABBERD2_SM = """
+<sm>
+  <id>sm</id>
+  <pidfile>{scratch}/sm.pid</pidfile>
+  <router><ip>127.0.0.1</ip><port>{router_port}</port><user>jabberd</user><pass>secret</pass>
+    <retry><init>30</init><lost>0</lost><sleep>1</sleep></retry></router>
+  <log type="file"><file>{scratch}/sm.log</file></log>
+  <local><id>{domain}</id></local>
+  <storage><path>{modules}</path><driver>sqlite</driver>
+    <sqlite><dbname>{database}</dbname><sql>PRAGMA synchronous = NORMAL;</sql><busy-timeout>2000</busy-timeout></sqlite>
+  </storage>
+  <modules>
+    <path>{modules}</path>
+    {chains}
+  </modules>
+</sm>
+"""
+# Debian's, in its order.
+JABBERD2_CHAINS = {
+    "sess-start": "status",
+    "sess-end": "status iq-last",
+    "in-sess": "validate status privacy roster vacation iq-vcard iq-ping iq-private disco amp offline announce "
+               "presence deliver",
+    "in-router": "session validate presence privacy",
+    "out-router": "privacy",
+    "pkt-sm": "iq-last iq-ping iq-time iq-version amp disco announce help echo status presence",
+    "pkt-user": "roster presence disco iq-vcard amp deliver vacation offline iq-last",
+    "pkt-router": "session disco",
+    "user-load": "active roster roster-publish privacy vacation",
+    "user-create": "active template-roster",
+    "user-delete": "active announce offline privacy roster vacation status iq-last iq-private iq-vcard",
+    "disco-extend": "iq-version help",
+}
+JABBERD2_C2S = """
+<c2s>
+  <id>c2s</id>
+  <pidfile>{scratch}/c2s.pid</pidfile>
+  <router><ip>127.0.0.1</ip><port>{router_port}</port><user>jabberd</user><pass>secret</pass>
+    <retry><init>30</init><lost>0</lost><sleep>1</sleep></retry></router>
+  <log type="file"><file>{scratch}/c2s.log</file></log>
+  <local><id pemfile="{pem}">{domain}</id><ip>127.0.0.1</ip><port>{port}</port>
+    <ssl-port>{tls_port}</ssl-port><pemfile>{pem}</pemfile></local>
+  <io><max_fds>20000</max_fds><limits><bytes>0</bytes><stanzas>0</stanzas><connects>0</connects>
+    <stanzasize>262144</stanzasize></limits><check><interval>0</interval></check></io>
+  <authreg>
+    <path>{modules}</path><module>sqlite</module>
+    <mechanisms><sasl><plain/><scram-sha-1/><scram-sha-256/></sasl></mechanisms>
+    <ssl-mechanisms><sasl><plain/><scram-sha-1/><scram-sha-256/></sasl></ssl-mechanisms>
+    <sqlite><dbname>{database}</dbname><sql>PRAGMA synchronous = NORMAL;</sql><busy-timeout>2000</busy-timeout>
+      <password_type><plaintext/></password_type></sqlite>
+  </authreg>
+</c2s>
+"""
+
+
+def jabberd2_chains():
+    return "\n    ".join(f"<chain id='{name}'>" + "".join(f"<module>{one}</module>" for one in modules.split()) +
+                         "</chain>" for name, modules in JABBERD2_CHAINS.items())
+
+
+class Jabberd2(Server):
+    """Three programs: router, sm (sessions) and c2s (connections). No stream management, carbons or archive."""
+    name = "jabberd2"
+    user = "jabber"
+
+    @property
+    def router_port(self):
+        return self.tls_port + 1
+
+    @property
+    def database(self):
+        return self.scratch / "jabberd2.sqlite"
+
+    def prepare(self, accounts):
+        if not self.database.exists():
+            self._make_database()
+        values = dict(scratch=self.scratch, port=self.port, tls_port=self.tls_port, router_port=self.router_port,
+                      domain=self.domain, modules=JABBERD2_MODULES, database=self.database, chains=jabberd2_chains(),
+                      pem=self.certificate.write_both(self.scratch))
+        for name, text in {"router": JABBERD2_ROUTER, "sm": JABBERD2_SM, "c2s": JABBERD2_C2S}.items():
+            (self.scratch / f"{name}.xml").write_text(text.format(**values).lstrip())
+        (self.scratch / "router-users.xml").write_text(JABBERD2_USERS)
+        (self.scratch / "router.log").write_text("")
+        self._add(accounts)
+
+    def _make_database(self):
+        with sqlite3.connect(self.database) as database:
+            database.executescript(gzip.decompress(JABBERD2_TABLES.read_bytes()).decode())
+        database.close()
+
+    def make_account(self, user, password):
+        self._add([(user, password)])
+
+    def _add(self, accounts):
+        """In both tables: who may log in, and who exists."""
+        with sqlite3.connect(self.database) as database:
+            database.executemany('INSERT INTO authreg (username, realm, password) VALUES (?, ?, ?)',
+                                 [(user, self.domain, password) for user, password in accounts])
+            database.executemany('INSERT INTO active ("collection-owner", time) VALUES (?, ?)',
+                                 [(f"{user}@{self.domain}", int(time.time())) for user, _ in accounts])
+        database.close()
+
+    def helper_commands(self):
+        return [self._command("router"), self._command("sm")]
+
+    def command(self):
+        return self._command("c2s")
+
+    def _command(self, part):
+        return [f"/usr/sbin/jabberd2-{part}", "-c", str(self.scratch / f"{part}.xml")]
+
+    def after_start(self, accounts):
+        online = f"[{self.domain}] online"
+        self._wait_until(lambda: online in (self.scratch / "router.log").read_text(), "has no session manager")
+
+
 def read_accounts(file):
     return [tuple(line.split()) for line in file.read_text().splitlines() if line.strip()] if file else []
+
+
+PEERS = {"ejabberd": Ejabberd, "prosody": Prosody, "jabberd2": Jabberd2}
 
 
 def make(kind, scratch, port, tls_port, domain, certificate, rookery=None):
     if kind == "rookery":
         return Rookery(rookery, scratch, port, tls_port, domain, certificate)
-    return {"prosody": Prosody, "ejabberd": Ejabberd}[kind](scratch, port, tls_port, domain, certificate)
+    return PEERS[kind](scratch, port, tls_port, domain, certificate)
 
 
 def main():
     parser = argparse.ArgumentParser(description="Run one server in the foreground, until SIGTERM or SIGINT.")
-    parser.add_argument("kind", choices=["rookery", "prosody", "ejabberd"])
+    parser.add_argument("kind", choices=["rookery", *PEERS])
     parser.add_argument("--scratch", required=True, type=pathlib.Path, help="an empty or new folder")
     parser.add_argument("--port", type=int, default=17222)
-    parser.add_argument("--tls-port", type=int, default=17223, help="direct TLS; ejabberd takes the next one too")
+    parser.add_argument("--tls-port", type=int, default=17223,
+                        help="direct TLS; ejabberd and jabberd2 take the next one too")
     parser.add_argument("--domain", default="localhost")
     parser.add_argument("--accounts", type=pathlib.Path, help='a file of "USER PASSWORD" lines')
     parser.add_argument("--rookery", default=HERE.parent / "build/release/rookery", help="the program")
