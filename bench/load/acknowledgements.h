@@ -17,6 +17,8 @@ public:
     static constexpr std::string_view kRequest = "<r xmlns='urn:xmpp:sm:3'/>";
 
     void sent(bool is_message) { unacknowledged_.push_back(is_message); }
+    // <enabled/> came: what came before does not count.
+    void enabled() { received_ = 0; }
     void received() { ++received_; }
     std::string answer() const { return "<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(received_) + "'/>"; }
 

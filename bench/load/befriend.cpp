@@ -19,13 +19,14 @@ class Befriending final : Fleet::Sink {
 public:
     Befriending(const Options& batch, Team& team, Figures& figures)
         : options_(batch), figures_(figures), fleet_(batch, team, batch.users, this), known_(batch.users),
-          wanted_(batch.subscribed ? Subscription::both : Subscription::none) {}
+          steps_(batch.users, 1), wanted_(batch.subscribed ? Subscription::both : Subscription::none) {}
 
     Result<void> run() {
         if (auto done = fleet_.log_in(options_.users); !done) return done;
+        asking_ = true;
         for (UserNumber user = 0; user < options_.users; ++user) complete_ += is_complete(user) ? 1 : 0;
         figures_.count("known", count_known());
-        for (UserNumber user = 0; user < options_.users; ++user) ask_all(user);
+        for (UserNumber user = 0; user < options_.users; ++user) ask_next(user);
         auto done = fleet_.run_until_or_silent([this] { return complete_ == options_.users; }, "befriending");
         if (!done) return done;
         figures_.count(kUnit.many, count_known());
@@ -44,17 +45,26 @@ private:
 
     bool is_complete(UserNumber user) const { return known_[user].count(wanted_) >= options_.contacts; }
 
-    void ask_all(UserNumber user) {
-        const UserNumber first = user - user % (options_.contacts + 1);
-        for (UserNumber other = first; other <= first + options_.contacts; ++other) {
-            if (other != user) ask(fleet_.user(user), options_.first_user + other, known_[user]);
-        }
+    // One after the other: the next one when the roster has this one. Everybody begins with the user behind him.
+    void ask_next(UserNumber user) {
+        UserNumber& step = steps_[user];
+        while (step <= options_.contacts && is_settled(user)) ++step;
+        if (step <= options_.contacts) ask(fleet_.user(user), asked(user));
     }
 
-    void ask(XmppPeer& peer, UserNumber contact, const RosterBook& book) {
+    UserNumber asked(UserNumber user) const {
+        const UserNumber group = options_.contacts + 1;
+        return options_.first_user + user - user % group + (user + steps_[user]) % group;
+    }
+
+    bool is_settled(UserNumber user) const {
+        return known_[user].has(asked(user), options_.subscribed ? Subscription::to : Subscription::none);
+    }
+
+    void ask(XmppPeer& peer, UserNumber contact) const {
         if (options_.subscribed) {
-            if (!book.has(contact, Subscription::to)) peer.send_stanza(presence_to(peer, contact, "subscribe"));
-        } else if (!book.has(contact, Subscription::none)) {
+            peer.send_stanza(presence_to(peer, contact, "subscribe"));
+        } else {
             peer.send_stanza("<iq type='set' id='contact" + std::to_string(contact) +
                              "'><query xmlns='jabber:iq:roster'><item jid='" + peer.bare_jid(contact) +
                              "'/></query></iq>");
@@ -83,17 +93,19 @@ private:
             const UserNumber contact = peer.number_of(attribute(item, "jid"));
             if (contact != Peer::kNobody) known_[user].learn(contact, subscription_of(attribute(item, "subscription")));
         }
-        if (!was_complete && is_complete(user) && started()) ++complete_;
+        if (!asking_) return;
+        if (!was_complete && is_complete(user)) ++complete_;
+        if (steps_[user] <= options_.contacts && is_settled(user)) ask_next(user);
     }
-
-    bool started() const { return fleet_.logged_in() == options_.users; }
 
     const Options& options_;
     Figures& figures_;
     Fleet fleet_;
     std::vector<RosterBook> known_;
+    std::vector<UserNumber> steps_;  // who is asked: so many behind the user, in the circle of the group
     Subscription wanted_;
     UserNumber complete_ = 0;
+    bool asking_ = false;
 };
 
 Options batch_of(const Options& options, UserNumber begin) {

@@ -106,11 +106,12 @@ void Fleet::fail(const std::string& why) {
 void Fleet::put_into(Figures& figures) const {
     figures.count("strays", strays_);
     figures.text("first_stray", first_stray_);
-    figures.text("tls_session", peers_.front()->tls_description());
+    figures.text("tls_session", tls_session_);
 }
 
 void Fleet::on_ready(Peer& peer) {
     ++ready_;
+    if (tls_session_.empty()) tls_session_ = peer.tls_description();
     note_progress();
     if (login_latencies_ != nullptr) login_latencies_->add(now() - login_began_[index_of(peer)]);
     start_logins();

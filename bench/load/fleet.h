@@ -98,6 +98,7 @@ private:
     std::uint64_t strays_ = 0;  // messages that came and should not have, error answers among them
     bool leaving_ = false;
     std::string first_stray_;
+    std::string tls_session_;  // of who was ready first
     std::string failure_;
 };
 

@@ -15,6 +15,7 @@ namespace rookery::bench {
 namespace {
 
 constexpr Unit kUnit{"login", "logins"};
+constexpr std::chrono::milliseconds kLastWords{200};
 
 std::uint32_t rounds_of(const Options& options) { return options.rounds.value_or(0); }
 std::string name_of_round(std::uint32_t round) { return "round" + std::to_string(round); }
@@ -68,10 +69,18 @@ private:
     }
 
     Result<void> return_once(std::uint32_t round) {
+        if (auto done = say_last_words(); !done) return done;
         fleet_.drop_beyond(options_.warm_up_users);
         spoken_ = std::min(spoken_, options_.warm_up_users);
         if (auto met = fleet_.meet(); !met) return met;
         return enter(fleet_.size(), name_of_round(round));
+    }
+
+    // Else a server may rightly send again, after the drop, what was never acknowledged.
+    Result<void> say_last_words() {
+        if (!options_.phone) return {};
+        for (UserNumber user = 0; user < fleet_.size(); ++user) fleet_.user(user).acknowledge();
+        return fleet_.run_for(kLastWords);
     }
 
     Result<void> exchange_messages() {

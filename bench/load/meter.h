@@ -11,6 +11,7 @@ struct CpuTime {
     double system_us = 0;  // of that in the kernel, from /proc/PID/stat: good to a clock tick (10 ms)
 
     CpuTime operator+(const CpuTime& more) const { return {total_us + more.total_us, system_us + more.system_us}; }
+    CpuTime operator*(double share) const { return {total_us * share, system_us * share}; }
     CpuTime operator-(const CpuTime& earlier) const {
         return {total_us - earlier.total_us, system_us - earlier.system_us};
     }

@@ -1,11 +1,12 @@
-#include <cstring>
+#include <algorithm>
 
 #include "bench/load/scenario.h"
 
 namespace rookery::bench {
 
 const std::vector<const Scenario*>& scenarios() {
-    static const std::vector<const Scenario*> all = {&kRegister, &kBefriend, &kLogin, &kIdle, &kChat, &kPresence, &kRoom};
+    static const std::vector<const Scenario*> all = {&kRegister, &kBefriend, &kLogin,   &kIdle,    &kChat,
+                                                     &kPresence, &kRoom,     &kOffline, &kArchive, &kStorm};
     return all;
 }
 

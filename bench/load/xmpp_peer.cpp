@@ -55,6 +55,8 @@ void XmppPeer::log_in() {
 
 void XmppPeer::log_out() {
     if (state_ == State::down || state_ == State::idle) return;
+    // Else a server may rightly keep for the next session what was never acknowledged.
+    if (state_ == State::ready && manages_stream()) acknowledge();
     state_ = State::leaving;
     connection_.write("<presence type='unavailable'/></stream:stream>");
 }
@@ -78,6 +80,8 @@ void XmppPeer::send_stanza(std::string_view stanza) {
     if (manages_stream()) acks_.sent(false);
     connection_.write(stanza);
 }
+
+void XmppPeer::acknowledge() { connection_.write(acks_.answer()); }
 
 std::size_t XmppPeer::overhead_bytes(UserNumber to, std::string_view id) const {
     return message_head(user_name(to), shared_.options.domain, id).size() + message_tail(id).size();
@@ -262,6 +266,7 @@ void XmppPeer::on_session_stanza(std::string_view stanza) {
 void XmppPeer::on_stream_management(std::string_view element) {
     const std::string_view name = element_name(element);
     if (name == "r") return connection_.write(acks_.answer());
+    if (name == "enabled") return acks_.enabled();
     if (name == "failed") return leave_loop("the server keeps no acknowledgements: " + std::string(element));
     if (name != "a") return;
     const auto messages = acks_.accept(element);

@@ -43,6 +43,7 @@ public:
 
     // Any stanza that send() does not make, at the end of the turn.
     void send_stanza(std::string_view stanza);
+    void acknowledge();  // what has arrived, unasked; with stream management only
     std::string user_name(UserNumber number) const;
     std::string bare_jid(UserNumber number) const;
     // The number of the user in a JID; kNobody: it is none of ours.
