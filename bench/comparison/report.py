@@ -9,6 +9,7 @@ END = "<!-- To here. -->"
 NAMES = {"relay": "relay", "rookery": "Rookery", "ejabberd": "ejabberd", "prosody": "Prosody", "jabberd2": "jabberd2"}
 CLASSES = {"relay": "floor", "rookery": "own"}
 NOT_MEASURED = "–"
+NOISY = 1.25  # the relay's slowest round over its fastest
 INSTRUCTIONS_NOTE = ("Of the server's programs in user space (callgrind), for each message, login or delivery, in "
                      "short runs with few users; the kernel's are not in them.")
 
@@ -42,7 +43,7 @@ def bar_rows(verdicts):
     state = {True: "met", False: "**missed**", None: "not measured"}
     for verdict in verdicts:
         measured = spread_text(verdict.measured) if verdict.measured else ""
-        note = "" if verdict.met is None else verdict.note.splitlines()[0] if verdict.note else ""
+        note = "" if verdict.met is None else verdict.note
         yield [verdict.text, f"{measured} {note}".strip(), state[verdict.met]]
 
 
@@ -102,7 +103,16 @@ def failures(results, names):
     for scenario in SCENARIOS:
         for name in names:
             if failure := results.failure(scenario, name):
-                yield f"- {NAMES[name]}, {SCENARIOS[scenario].title}: `{failure.splitlines()[-1][:300]}`"
+                yield f"- {NAMES[name]}, {SCENARIOS[scenario].title}: `{failure}`"
+
+
+def noise(results):
+    """The relay is the control: where its rounds differ much, the machine was busy."""
+    for key in measured_figures(results):
+        spread = results.spread(key, RELAY)
+        if spread and FIGURES[key].unit == "µs" and spread.highest > NOISY * spread.lowest:
+            yield (f"The relay's rounds of \"{FIGURES[key].title}\" differ by {spread.highest / spread.lowest:.2f}: the "
+                   "machine was busy, measure again.")
 
 
 # The parts
@@ -148,7 +158,8 @@ def body(results, instructions, parts, names, lacking, facts):
     lines = [f"Medians of up to {results.rounds()} rounds, in brackets the lowest and the highest. A ratio is that of "
              "the two servers' values in the same round; its median counts.", "",
              "```", *facts, "```", "", "## The bars", "",
-             *markdown(["What", "Measured", ""], bar_rows(verdicts)), "", "## All figures", "",
+             *markdown(["What", "Measured", ""], bar_rows(verdicts)), "",
+             *(f"{line}\n" for line in noise(results)), "## All figures", "",
              *figure_table(results, names, lacking), ""]
     if any("acks" in lacking.get(name, {}) for name in names):
         lines += ["¹ Without stream management, which it has not: it does less than the others here.", ""]

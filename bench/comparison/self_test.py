@@ -130,6 +130,10 @@ class Page(unittest.TestCase):
     def test_what_a_server_lacks_is_said(self):
         self.assertEqual(self.row("room", Results())[1:5], ["–", "no rooms yet", "–", "no rooms"])
 
+    def test_a_busy_machine_is_told(self):
+        self.assertEqual(list(report.noise(made_up(relay=[10, 12.5], rookery=[1, 9]))), [])
+        self.assertIn("differ by 1.26", "".join(report.noise(made_up(relay=[10, 12.6]))))
+
     def test_digits(self):
         self.assertEqual([report.digits(value) for value in (0, 0.6123, 1.5, 12.34, 123.4, 74_321)],
                          ["0", "0.612", "1.5", "12.3", "123", "74,321"])

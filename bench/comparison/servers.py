@@ -67,7 +67,7 @@ class Rookery(Compared, servers.Rookery):
 
 class Prosody(Compared, servers.Prosody):
     def prepare(self, accounts):
-        super().prepare(accounts)
+        super().prepare([] if self.sql else accounts)
         file = self.scratch / "prosody.cfg.lua"
         head = file.read_text().split('"carbons" }')
         modules = PROSODY_MODULES.format(archive=', "mam"' if self.archive else "")
@@ -75,6 +75,10 @@ class Prosody(Compared, servers.Prosody):
         store = PROSODY_SQL.format(scratch=self.scratch) if self.sql else ""
         file.write_text(head[0] + modules + settings +
                         PROSODY_MORE.format(iterations=ITERATIONS, store=store, domain=self.domain))
+
+    def after_start(self, accounts):
+        for user, password in accounts if self.sql else ():
+            said_by("prosodyctl", "--config", self.scratch / "prosody.cfg.lua", "register", user, self.domain, password)
 
     def account_file(self, password):
         stored, server = scram_keys(password)
