@@ -103,9 +103,9 @@ class Sampling:
 
 
 def samples(lines):
-    """(per cent, library, symbol) of perf's lines: "12.3%<tab>library<tab>[.] symbol"."""
+    """(per cent, library, symbol) of perf's lines: "12.3% <tab>library <tab>[.] symbol"."""
     for line in lines:
-        found = re.match(r"\s*([\d.]+)%?\t\s*(\S+)\s*\t(?:\s*\[[^\]]\])?\s*(\S+)", line)
+        found = re.match(r"\s*([\d.]+)%\s*\t\s*(\S+)\s*\t\s*\[.\]\s*(\S+)", line)
         if found:
             yield float(found[1]), found[2], found[3]
 
