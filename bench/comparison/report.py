@@ -111,8 +111,8 @@ def noise(results):
     for key in measured_figures(results):
         spread = results.spread(key, RELAY)
         if spread and FIGURES[key].unit == "µs" and spread.highest > NOISY * spread.lowest:
-            yield (f"The relay's rounds of \"{FIGURES[key].title}\" differ by {spread.highest / spread.lowest:.2f}: the "
-                   "machine was busy, measure again.")
+            yield (f"The relay's rounds of \"{FIGURES[key].title}\" differ by {spread.highest / spread.lowest:.2f}: "
+                   "the machine was busy, measure again.")
 
 
 # The parts

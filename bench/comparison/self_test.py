@@ -192,7 +192,8 @@ class Charts(unittest.TestCase):
 
 
 class Cost(unittest.TestCase):
-    LINES = ["# Overhead\tShared Object      \tSymbol", " 40.00% \t[kernel.kallsyms]  \t[k] tcp_sendmsg    \t-      -   ",
+    LINES = ["# Overhead\tShared Object      \tSymbol",
+             " 40.00% \t[kernel.kallsyms]  \t[k] tcp_sendmsg    \t-      -   ",
              " 20.00%\tlibcrypto.so.3\t[.] aes_gcm", " 10.00%\trookery\t[.] _Z4read",
              "  5.00%\trookery\t[.] _Z4what", "  5.00%\tlibodd.so\t[.] f"]
 
