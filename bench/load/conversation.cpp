@@ -1,5 +1,7 @@
 #include "bench/load/conversation.h"
 
+#include <algorithm>
+
 #include "bench/load/label.h"
 
 namespace rookery::bench {
@@ -9,7 +11,7 @@ namespace {
 constexpr std::size_t kRemembered = 1024;  // send times of a user, in an open loop: what may be under way
 
 std::size_t under_way(const Options& options) {
-    return options.rate > 0 ? kRemembered : std::size_t{options.window} * options.burst * 2;
+    return options.rate > 0 ? kRemembered : std::max<std::size_t>(1, std::size_t{options.window} * options.burst * 2);
 }
 
 }  // namespace

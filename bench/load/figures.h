@@ -1,4 +1,4 @@
-// What a run counted and measured, before anything is divided: so the figures of several processes can be put together.
+// What a run counted and measured, under names without spaces, before anything is divided: so the figures of several processes can be put together.
 // Each process meters the whole server over the same steps, so of its figures the largest counts; own costs are summed.
 #pragma once
 

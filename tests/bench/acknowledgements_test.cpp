@@ -30,5 +30,13 @@ TEST(Acknowledgements, AnswerWithWhatArrived) {
     EXPECT_EQ(acks.answer(), answer("2"));
 }
 
+TEST(Acknowledgements, what_came_before_enabled_does_not_count) {
+    Acknowledgements acks;
+    acks.received();
+    acks.enabled();
+    acks.received();
+    EXPECT_EQ(acks.answer(), "<a xmlns='urn:xmpp:sm:3' h='1'/>");
+}
+
 }  // namespace
 }  // namespace rookery::bench

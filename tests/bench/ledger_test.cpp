@@ -53,5 +53,18 @@ TEST(Ledger, a_number_that_was_not_sent_may_not_arrive) {
     EXPECT_FALSE(ledger.may_arrive(2));
 }
 
+TEST(Ledger, may_be_told_how_many_there_are) {
+    Ledger ledger;
+    ledger.expect(3);
+    EXPECT_TRUE(ledger.may_arrive(2));
+    EXPECT_FALSE(ledger.may_arrive(3));
+    ledger.arrive(0);
+    ledger.arrive(2);
+    EXPECT_EQ(ledger.tally().lost, 1U);
+    ledger.arrive(1);
+    EXPECT_TRUE(ledger.is_complete());
+    EXPECT_EQ(ledger.tally().reordered, 1U);
+}
+
 }  // namespace
 }  // namespace rookery::bench

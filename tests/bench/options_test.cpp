@@ -43,9 +43,19 @@ TEST(Options, refuses_what_makes_no_sense) {
                                                                    {"chat", "--messages", "5x"},
                                                                    {"chat", "--server-pid", "1,"},
                                                                    {"chat", "--protocol", "relay", "--acks", "yes"},
+                                                                   {"chat", "--window", "0"},
+                                                                   {"chat", "--processes", "65"},
                                                                    {"chat", "--server", "127.0.0.1"}}) {
         EXPECT_FALSE(parse(words).ok()) << ::testing::PrintToString(words);
     }
+}
+
+TEST(Options, says_what_follows_from_others) {
+    const auto options = parse({"room", "--domain", "example.org", "--sources", "4"});
+    ASSERT_TRUE(options.ok());
+    EXPECT_EQ(options->room_domain, "conference.example.org");
+    EXPECT_EQ(options->source_address, 0x7f010001U);
+    EXPECT_TRUE(parse({"archive", "--window", "0"}).ok());
 }
 
 }  // namespace

@@ -19,8 +19,11 @@ TEST(Report, is_json) {
     report.add("name", "a \"quoted\"\nline");
     report.add("count", std::int64_t{3});
     report.add("share", 0.256);
+    report.add("nothing", 1.0 / 0.0);
+    report.add("rounds", std::vector<double>{1, 2.5});
     report.add_flag("ok", true);
-    EXPECT_EQ(report.json(), R"({"name": "a \"quoted\" line", "count": 3, "share": 0.26, "ok": true})");
+    EXPECT_EQ(report.json(), R"({"name": "a \"quoted\" line", "count": 3, "share": 0.26, "nothing": null, )"
+                             R"("rounds": [1.00, 2.50], "ok": true})");
 }
 
 }  // namespace

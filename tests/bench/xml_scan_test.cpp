@@ -68,5 +68,15 @@ TEST(XmlScan, finds_attributes_elements_and_text) {
     EXPECT_EQ(text_of(kMessage, "body"), "hi");
 }
 
+TEST(XmlScan, elements_are_found_one_after_the_other) {
+    const std::string_view iq = "<iq type='result'><query><item jid='a'/><item jid='b'><group>g</group></item><items/></query></iq>";
+    EXPECT_EQ(count_elements(iq, "item"), 2U);
+    const std::string_view first = find_element(iq, "item");
+    EXPECT_EQ(attribute(first, "jid"), "a");
+    EXPECT_EQ(attribute(find_element(first.substr(1), "item"), "jid"), "b");
+    EXPECT_TRUE(find_element(iq, "group").starts_with("<group>g"));
+    EXPECT_EQ(find_element(iq, "nothing"), "");
+}
+
 }  // namespace
 }  // namespace rookery::bench
