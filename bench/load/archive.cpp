@@ -23,10 +23,14 @@ std::uint32_t rounds_of(const Options& options) { return options.rounds.value_or
 class Archive final : Fleet::Sink {
 public:
     Archive(const Options& options, Team& team, Figures& figures)
-        : options_(options), team_(team), figures_(figures), gauges_(options),
+        : options_(options),
+          team_(team),
+          figures_(figures),
+          gauges_(options),
           fleet_(options, team, options.pairs * 2, this),
           conversation_(options, team, fleet_, fleet_.size(), Partners::halves),
-          senders_(options, fleet_, conversation_, options.pairs), page_us_(figures.latencies("page_us")) {}
+          senders_(options, fleet_, conversation_, options.pairs),
+          page_us_(figures.latencies("page_us")) {}
 
     Result<void> run() {
         if (auto done = fleet_.log_in(fleet_.size()); !done) return done;
@@ -109,8 +113,11 @@ private:
         user.send_stanza("<iq type='set' id='" + std::string(kPageId) +
                          "'><query xmlns='urn:xmpp:mam:2' queryid='q'><x xmlns='jabber:x:data' type='submit'>"
                          "<field var='FORM_TYPE' type='hidden'><value>urn:xmpp:mam:2</value></field>"
-                         "<field var='with'><value>" + with + "</value></field></x>"
-                         "<set xmlns='http://jabber.org/protocol/rsm'><max>" + std::to_string(options_.page) + "</max>" +
+                         "<field var='with'><value>" +
+                         with +
+                         "</value></field></x>"
+                         "<set xmlns='http://jabber.org/protocol/rsm'><max>" +
+                         std::to_string(options_.page) + "</max>" +
                          (last.empty() ? std::string() : "<after>" + last + "</after>") + "</set></query></iq>");
     }
 
@@ -181,7 +188,15 @@ void describe_archive(const Options& options, const Figures& figures, Report& re
 
 }  // namespace
 
-const Scenario kArchive{"archive",     "fills archives and pages through them (XEP-0313): CPU per message and per page",
-                        false,         both_of_pairs, both_of_pairs, pairs, run_archive, describe_archive};
+const Scenario kArchive{
+    .name = "archive",
+    .meaning = "fills archives and pages through them (XEP-0313): CPU per message and per page",
+    .relay = false,
+    .users = both_of_pairs,
+    .at_once = both_of_pairs,
+    .together = pairs,
+    .run = run_archive,
+    .describe = describe_archive,
+};
 
 }  // namespace rookery::bench

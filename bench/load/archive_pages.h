@@ -1,4 +1,5 @@
-// One way through an archive, page by page (XEP-0313 with XEP-0059): does each page continue where the one before ended?
+// One way through an archive, page by page (XEP-0313 with XEP-0059): does each page continue where the one before
+// ended?
 #pragma once
 
 #include <cstdint>

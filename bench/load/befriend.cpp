@@ -18,8 +18,12 @@ constexpr Unit kUnit{"contact", "contacts"};
 class Befriending final : Fleet::Sink {
 public:
     Befriending(const Options& batch, Team& team, Figures& figures)
-        : options_(batch), figures_(figures), fleet_(batch, team, batch.users, this), known_(batch.users),
-          steps_(batch.users, 1), wanted_(batch.subscribed ? Subscription::both : Subscription::none) {}
+        : options_(batch),
+          figures_(figures),
+          fleet_(batch, team, batch.users, this),
+          known_(batch.users),
+          steps_(batch.users, 1),
+          wanted_(batch.subscribed ? Subscription::both : Subscription::none) {}
 
     Result<void> run() {
         if (auto done = fleet_.log_in(options_.users); !done) return done;
@@ -143,7 +147,15 @@ UserNumber a_batch(const Options& options) { return batch_of(options, 0).users; 
 
 }  // namespace
 
-const Scenario kBefriend{"befriend", "fills rosters, for presence and for phones", false, all_users,
-                         a_batch,    group_of_contacts, run_befriend, describe_befriend};
+const Scenario kBefriend{
+    .name = "befriend",
+    .meaning = "fills rosters, for presence and for phones",
+    .relay = false,
+    .users = all_users,
+    .at_once = a_batch,
+    .together = group_of_contacts,
+    .run = run_befriend,
+    .describe = describe_befriend,
+};
 
 }  // namespace rookery::bench

@@ -17,9 +17,15 @@ namespace {
 class Chat final : Fleet::Sink {
 public:
     Chat(const Options& options, Team& team, Figures& figures)
-        : options_(options), figures_(figures), gauges_(options), fleet_(options, team, options.pairs * 2, this),
-          conversation_(options, team, fleet_, fleet_.size(), Partners::neighbours), stretch_(options, team, gauges_),
-          received_(fleet_.size()), pace_(options.rate), latencies_(figures.latencies("latency_us")),
+        : options_(options),
+          figures_(figures),
+          gauges_(options),
+          fleet_(options, team, options.pairs * 2, this),
+          conversation_(options, team, fleet_, fleet_.size(), Partners::neighbours),
+          stretch_(options, team, gauges_),
+          received_(fleet_.size()),
+          pace_(options.rate),
+          latencies_(figures.latencies("latency_us")),
           ack_latencies_(figures.latencies("ack_us")) {}
 
     Result<void> run() {
@@ -140,7 +146,15 @@ void describe_chat(const Options& options, const Figures& figures, Report& repor
 
 }  // namespace
 
-const Scenario kChat{"chat",        "pairs of users answer each other: the server's CPU per delivered message",
-                     true,          both_of_pairs, both_of_pairs, pairs, run_chat, describe_chat};
+const Scenario kChat{
+    .name = "chat",
+    .meaning = "pairs of users answer each other: the server's CPU per delivered message",
+    .relay = true,
+    .users = both_of_pairs,
+    .at_once = both_of_pairs,
+    .together = pairs,
+    .run = run_chat,
+    .describe = describe_chat,
+};
 
 }  // namespace rookery::bench

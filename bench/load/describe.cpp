@@ -18,7 +18,8 @@ void add_cpu(Report& report, const Options& options, const Span& span, const std
 }
 
 void add_busy(Report& report, const Options& options, const Span& span) {
-    if (!options.server_pids.empty() && span.seconds > 0) report.add("server_busy", span.server.total_us / 1e6 / span.seconds);
+    if (options.server_pids.empty() || span.seconds == 0) return;
+    report.add("server_busy", span.server.total_us / 1e6 / span.seconds);
 }
 
 void add_costs(Report& report, const Options& options, const Figures& figures, Unit unit) {

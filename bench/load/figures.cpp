@@ -80,8 +80,8 @@ std::string Figures::lines() const {
     out << std::setprecision(17);
     for (const auto& [name, value] : counts_) out << "count " << name << ' ' << value << '\n';
     for (const auto& [name, span] : spans_) {
-        out << "span " << name << ' ' << span.seconds << ' ' << span.server.total_us << ' ' << span.server.system_us << ' '
-            << span.database.total_us << ' ' << span.database.system_us << ' ' << span.own_us << '\n';
+        out << "span " << name << ' ' << span.seconds << ' ' << span.server.total_us << ' ' << span.server.system_us
+            << ' ' << span.database.total_us << ' ' << span.database.system_us << ' ' << span.own_us << '\n';
     }
     for (const auto& [name, histogram] : latencies_) {
         out << "latencies " << name;

@@ -1,5 +1,6 @@
-// What a run counted and measured, under names without spaces, before anything is divided: so the figures of several processes can be put together.
-// Each process meters the whole server over the same steps, so of its figures the largest counts; own costs are summed.
+// What a run counted and measured, under names without spaces, before anything is divided: so the figures of several
+// processes can be put together. Each process meters the whole server over the same steps, so of its figures the
+// largest counts; own costs are summed.
 #pragma once
 
 #include <cstdint>

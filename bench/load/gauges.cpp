@@ -7,9 +7,7 @@ namespace rookery::bench {
 Gauges::Gauges(const Options& options)
     : server_(options.server_pids), database_(options.database_pids), self_({getpid()}) {}
 
-Gauges::Reading Gauges::read() const {
-    return {Clock::now(), server_.cpu(), database_.cpu(), self_.cpu().total_us};
-}
+Gauges::Reading Gauges::read() const { return {Clock::now(), server_.cpu(), database_.cpu(), self_.cpu().total_us}; }
 
 Span Gauges::between(const Reading& earlier, const Reading& later) {
     return {std::chrono::duration<double>(later.time - earlier.time).count(), later.server - earlier.server,

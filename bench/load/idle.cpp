@@ -23,7 +23,9 @@ std::string name_of_round(std::uint32_t round) { return "round" + std::to_string
 class Idle final : Fleet::Sink {
 public:
     Idle(const Options& options, Team& team, Figures& figures)
-        : options_(options), figures_(figures), gauges_(options),
+        : options_(options),
+          figures_(figures),
+          gauges_(options),
           fleet_(options, team, options.warm_up_users + options.users, this),
           conversation_(options, team, fleet_, fleet_.size(), Partners::neighbours) {}
 
@@ -130,7 +132,8 @@ double growth(const Options& options, std::int64_t from, std::int64_t to) {
 }
 
 double session_bytes(const Options& options, const Figures& figures, const std::string& name) {
-    return growth(options, figures.server_memory("before").anonymous_bytes, figures.server_memory(name).anonymous_bytes);
+    return growth(options, figures.server_memory("before").anonymous_bytes,
+                  figures.server_memory(name).anonymous_bytes);
 }
 
 void describe_rounds(const Options& options, const Figures& figures, Report& report) {
@@ -160,7 +163,15 @@ UserNumber with_warm_up(const Options& options) { return options.warm_up_users +
 
 }  // namespace
 
-const Scenario kIdle{"idle",       "users log in and fall silent: the server's memory per session", true, with_warm_up,
-                     with_warm_up, pairs, run_idle, describe_idle};
+const Scenario kIdle{
+    .name = "idle",
+    .meaning = "users log in and fall silent: the server's memory per session",
+    .relay = true,
+    .users = with_warm_up,
+    .at_once = with_warm_up,
+    .together = pairs,
+    .run = run_idle,
+    .describe = describe_idle,
+};
 
 }  // namespace rookery::bench

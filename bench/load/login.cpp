@@ -51,7 +51,15 @@ void describe_login(const Options& options, const Figures& figures, Report& repo
 
 }  // namespace
 
-const Scenario kLogin{"login", "users log in and out: the server's CPU per login", true, all_users, all_users, pairs,
-                      run_login, describe_login};
+const Scenario kLogin{
+    .name = "login",
+    .meaning = "users log in and out: the server's CPU per login",
+    .relay = true,
+    .users = all_users,
+    .at_once = all_users,
+    .together = pairs,
+    .run = run_login,
+    .describe = describe_login,
+};
 
 }  // namespace rookery::bench

@@ -49,7 +49,9 @@ const char* name_of(TlsUse tls) {
 std::string fault_in(const Figures& figures) {
     if (const std::string error = figures.text("error"); !error.empty()) return error;
     std::uint64_t faults = 0;
-    for (const char* name : {"lost", "doubled", "reordered", "strays", "unacknowledged"}) faults += figures.counted(name);
+    for (const char* name : {"lost", "doubled", "reordered", "strays", "unacknowledged"}) {
+        faults += figures.counted(name);
+    }
     return faults == 0 ? std::string() : "messages were lost, doubled, reordered, not acknowledged or went astray";
 }
 

@@ -16,9 +16,13 @@ constexpr Unit kFlushed{"flushed", "flushed"};
 class Offline final : Fleet::Sink {
 public:
     Offline(const Options& options, Team& team, Figures& figures)
-        : options_(options), figures_(figures), gauges_(options), fleet_(options, team, options.pairs * 2, this),
+        : options_(options),
+          figures_(figures),
+          gauges_(options),
+          fleet_(options, team, options.pairs * 2, this),
           conversation_(options, team, fleet_, fleet_.size(), Partners::halves),
-          senders_(options, fleet_, conversation_, options.pairs), flush_us_(figures.latencies("flush_us")) {}
+          senders_(options, fleet_, conversation_, options.pairs),
+          flush_us_(figures.latencies("flush_us")) {}
 
     Result<void> run() {
         if (auto done = fleet_.log_in(options_.pairs); !done) return done;
@@ -93,7 +97,15 @@ void describe_offline(const Options& options, const Figures& figures, Report& re
 
 }  // namespace
 
-const Scenario kOffline{"offline",     "messages for users who are away, then they log in: CPU per stored and per flushed",
-                        false,         both_of_pairs, both_of_pairs, pairs, run_offline, describe_offline};
+const Scenario kOffline{
+    .name = "offline",
+    .meaning = "messages for users who are away, then they log in: CPU per stored and per flushed",
+    .relay = false,
+    .users = both_of_pairs,
+    .at_once = both_of_pairs,
+    .together = pairs,
+    .run = run_offline,
+    .describe = describe_offline,
+};
 
 }  // namespace rookery::bench

@@ -19,8 +19,14 @@ constexpr Unit kUnit{"delivery", "deliveries"};
 class Presences final : Fleet::Sink {
 public:
     Presences(const Options& options, Team& team, Figures& figures)
-        : options_(options), team_(team), figures_(figures), gauges_(options), fleet_(options, team, options.users, this),
-          stretch_(options, team, gauges_), users_(options.users), latencies_(figures.latencies("latency_us")) {
+        : options_(options),
+          team_(team),
+          figures_(figures),
+          gauges_(options),
+          fleet_(options, team, options.users, this),
+          stretch_(options, team, gauges_),
+          users_(options.users),
+          latencies_(figures.latencies("latency_us")) {
         for (User& user : users_) user.seen.resize(group());
     }
 
@@ -30,7 +36,8 @@ public:
         for (UserNumber first = 0; first < fleet_.size(); first += group()) {
             for (UserNumber i = 0; i < std::min(options_.window, group()); ++i) broadcast(first + i);
         }
-        if (auto done = fleet_.run_until_or_silent([this] { return is_finished(); }, "broadcasting"); !done) return done;
+        if (auto done = fleet_.run_until_or_silent([this] { return is_finished(); }, "broadcasting"); !done)
+            return done;
         tell();
         if (auto done = fleet_.meet(); !done) return done;
         fleet_.log_out();
@@ -42,7 +49,7 @@ private:
         std::uint64_t sent = 0;
         std::uint32_t awaited = 0;  // of its last change: those who have not seen it
         TimePoint when;
-        std::vector<Ledger> seen;   // by whom: the place in the group
+        std::vector<Ledger> seen;  // by whom: the place in the group
     };
 
     UserNumber group() const { return options_.contacts + 1; }
@@ -151,7 +158,15 @@ void describe_presence(const Options& options, const Figures& figures, Report& r
 
 }  // namespace
 
-const Scenario kPresence{"presence", "users of a group see each other's changes: the server's CPU per delivery", false,
-                         all_users,  all_users, group_of_contacts, run_presence, describe_presence};
+const Scenario kPresence{
+    .name = "presence",
+    .meaning = "users of a group see each other's changes: the server's CPU per delivery",
+    .relay = false,
+    .users = all_users,
+    .at_once = all_users,
+    .together = group_of_contacts,
+    .run = run_presence,
+    .describe = describe_presence,
+};
 
 }  // namespace rookery::bench

@@ -33,7 +33,15 @@ void describe_register(const Options& options, const Figures& figures, Report& r
 
 }  // namespace
 
-const Scenario kRegister{"register", "makes accounts in-band (XEP-0077): the server's CPU per account", false,
-                         all_users,  in_flight, any_number, run_register, describe_register};
+const Scenario kRegister{
+    .name = "register",
+    .meaning = "makes accounts in-band (XEP-0077): the server's CPU per account",
+    .relay = false,
+    .users = all_users,
+    .at_once = in_flight,
+    .together = any_number,
+    .run = run_register,
+    .describe = describe_register,
+};
 
 }  // namespace rookery::bench

@@ -1,5 +1,5 @@
-// Scenario room: one new room (XEP-0045), all users in it. The first `window` users of the first process talk, each with
-// one message under way: the next one goes when all occupants of that process have got it. What all others get is
+// Scenario room: one new room (XEP-0045), all users in it. The first `window` users of the first process talk, each
+// with one message under way: the next one goes when all occupants of that process have got it. What all others get is
 // checked too: how many messages a talker has sent stands in the team's words.
 #include "bench/load/describe.h"
 #include "bench/load/fleet.h"
@@ -20,11 +20,20 @@ constexpr std::string_view kMe = "110";  // the status code of one's own presenc
 class Room final : Fleet::Sink {
 public:
     Room(const Options& options, Team& team, Figures& figures)
-        : options_(options), team_(team), figures_(figures), gauges_(options), fleet_(options, team, options.users, this),
-          stretch_(options, team, gauges_), room_("bench-" + team.run() + '@' + options.room_domain),
-          received_(options.users, std::vector<Ledger>(options.window)), talkers_(team.leads() ? options.window : 0),
-          entering_(options.users), latencies_(figures.latencies("latency_us")), join_us_(figures.latencies("join_us")) {
-        filler_ = make_filler(options.message_bytes - std::min<std::size_t>(options.message_bytes, stanza(0, 0).size()));
+        : options_(options),
+          team_(team),
+          figures_(figures),
+          gauges_(options),
+          fleet_(options, team, options.users, this),
+          stretch_(options, team, gauges_),
+          room_("bench-" + team.run() + '@' + options.room_domain),
+          received_(options.users, std::vector<Ledger>(options.window)),
+          talkers_(team.leads() ? options.window : 0),
+          entering_(options.users),
+          latencies_(figures.latencies("latency_us")),
+          join_us_(figures.latencies("join_us")) {
+        filler_ =
+            make_filler(options.message_bytes - std::min<std::size_t>(options.message_bytes, stanza(0, 0).size()));
     }
 
     Result<void> run() {
@@ -117,7 +126,8 @@ private:
 
     Result<void> talk() {
         for (std::uint32_t talker = 0; talker < talkers_.size(); ++talker) say(talker);
-        if (auto done = fleet_.run_until_or_silent([this] { return stretch_.is_over(); }, "talking"); !done) return done;
+        if (auto done = fleet_.run_until_or_silent([this] { return stretch_.is_over(); }, "talking"); !done)
+            return done;
         if (auto met = fleet_.meet(); !met) return met;
         return fleet_.run_until_or_silent([this] { return is_complete(); }, "listening");
     }
@@ -142,7 +152,8 @@ private:
         if (body.empty() && attribute(message, "type") != "error") return;  // the room says something about itself
         const auto label = read_label(body);
         if (attribute(message, "type") != "groupchat" || !label || label->run != team_.run() ||
-            label->sender >= options_.window || label->number >= team_.published(static_cast<std::uint32_t>(label->sender))) {
+            label->sender >= options_.window ||
+            label->number >= team_.published(static_cast<std::uint32_t>(label->sender))) {
             return fleet_.stray(message);
         }
         const auto talker = static_cast<std::uint32_t>(label->sender);
@@ -204,9 +215,9 @@ private:
 };
 
 Result<void> run_room(const Options& options, Team& team, Figures& figures) {
-    if (options.window > Team::kWords || options.window > options.users) {
-        return Error(ErrorCode::invalid, "room: at most " + std::to_string(Team::kWords) +
-                                             " can talk (--window), and all of one process");
+    if (options.window > Team::kWords || (team.leads() && options.window > options.users)) {
+        return Error(ErrorCode::invalid,
+                     "room: at most " + std::to_string(Team::kWords) + " can talk (--window), and they are of the first process");
     }
     return Room(options, team, figures).run();
 }
@@ -224,7 +235,15 @@ void describe_room(const Options& options, const Figures& figures, Report& repor
 
 }  // namespace
 
-const Scenario kRoom{"room",    "one room, who talks is heard by all: the server's CPU per delivery", false, all_users,
-                     all_users, any_number, run_room, describe_room};
+const Scenario kRoom{
+    .name = "room",
+    .meaning = "one room, who talks is heard by all: the server's CPU per delivery",
+    .relay = false,
+    .users = all_users,
+    .at_once = all_users,
+    .together = any_number,
+    .run = run_room,
+    .describe = describe_room,
+};
 
 }  // namespace rookery::bench

@@ -16,10 +16,10 @@ namespace rookery::bench {
 struct Scenario {
     const char* name;
     const char* meaning;
-    bool relay;                               // bench_relay can be loaded so
-    UserNumber (*users)(const Options&);      // the numbers it takes, from first_user on
-    UserNumber (*at_once)(const Options&);    // connections open at the same time
-    UserNumber (*together)(const Options&);   // users that come in groups of so many: a group stays in one process
+    bool relay;                              // bench_relay can be loaded so
+    UserNumber (*users)(const Options&);     // the numbers it takes, from first_user on
+    UserNumber (*at_once)(const Options&);   // connections open at the same time
+    UserNumber (*together)(const Options&);  // users that come in groups of so many: a group stays in one process
     // An error says why there is no result. Faults that are counted (lost, ...) are judged when all figures are there.
     Result<void> (*run)(const Options&, Team&, Figures&);
     void (*describe)(const Options&, const Figures&, Report&);

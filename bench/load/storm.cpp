@@ -1,5 +1,5 @@
-// Scenario storm: pairs of users chat at a rate; after a calm time all other users drop their connections without a word
-// and return at once, while the chat goes on. What the chat costs is taken from the calm time.
+// Scenario storm: pairs of users chat at a rate; after a calm time all other users drop their connections without a
+// word and return at once, while the chat goes on. What the chat costs is taken from the calm time.
 #include "bench/load/conversation.h"
 #include "bench/load/describe.h"
 #include "bench/load/gauges.h"
@@ -17,10 +17,14 @@ constexpr std::chrono::seconds kRunUp{1};  // of chatting, before anything is me
 class Storm final : Fleet::Sink {
 public:
     Storm(const Options& options, Team& team, Figures& figures)
-        : options_(options), figures_(figures), gauges_(options),
+        : options_(options),
+          figures_(figures),
+          gauges_(options),
           fleet_(options, team, options.pairs * 2 + options.users, this),
-          conversation_(options, team, fleet_, options.pairs * 2, Partners::neighbours), pace_(options.rate),
-          calm_us_(figures.latencies("calm_latency_us")), storm_us_(figures.latencies("latency_us")) {}
+          conversation_(options, team, fleet_, options.pairs * 2, Partners::neighbours),
+          pace_(options.rate),
+          calm_us_(figures.latencies("calm_latency_us")),
+          storm_us_(figures.latencies("latency_us")) {}
 
     Result<void> run() {
         if (auto done = fleet_.log_in(fleet_.size()); !done) return done;
@@ -149,7 +153,8 @@ void describe_storm(const Options& options, const Figures& figures, Report& repo
     add_percentiles(report, "return_us", figures.measured("return_us"));
     add_percentiles(report, "latency_us", figures.measured("latency_us"));
     add_percentiles(report, "calm_latency_us", figures.measured("calm_latency_us"));
-    if (const auto calm = static_cast<double>(figures.counted("calm_messages")); calm > 0 && !options.server_pids.empty()) {
+    if (const auto calm = static_cast<double>(figures.counted("calm_messages"));
+        calm > 0 && !options.server_pids.empty()) {
         report.add("calm_server_cpu_us_per_message", figures.spent(kCalm).server.total_us / calm);
     }
     report.add("delivered", static_cast<std::int64_t>(figures.counted("delivered")));
@@ -159,7 +164,15 @@ UserNumber storming_and_chatting(const Options& options) { return options.pairs 
 
 }  // namespace
 
-const Scenario kStorm{"storm", "all drop and return at once while others chat: CPU per return, the others' latency", true,
-                      storming_and_chatting, storming_and_chatting, pairs, run_storm, describe_storm};
+const Scenario kStorm{
+    .name = "storm",
+    .meaning = "all drop and return at once while others chat: CPU per return, the others' latency",
+    .relay = true,
+    .users = storming_and_chatting,
+    .at_once = storming_and_chatting,
+    .together = pairs,
+    .run = run_storm,
+    .describe = describe_storm,
+};
 
 }  // namespace rookery::bench

@@ -6,8 +6,9 @@ namespace rookery::bench {
 namespace {
 
 std::string fin(const std::string& first, const std::string& last, bool complete) {
-    const std::string set = first.empty() ? "<set><count>0</count></set>"
-                                          : "<set><first index='0'>" + first + "</first><last>" + last + "</last></set>";
+    const std::string set = first.empty()
+                                ? "<set><count>0</count></set>"
+                                : "<set><first index='0'>" + first + "</first><last>" + last + "</last></set>";
     return "<iq type='result' id='page'><fin xmlns='urn:xmpp:mam:2'" +
            std::string(complete ? " complete='true'>" : ">") + set + "</fin></iq>";
 }

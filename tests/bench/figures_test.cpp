@@ -36,7 +36,8 @@ TEST(Figures, travel_whole) {
     EXPECT_EQ(all.spent("logins").seconds, 2.25);
     EXPECT_EQ(all.spent("logins").server.system_us, 5);
     EXPECT_EQ(all.text("first_stray"), "<message/> and more");
-    EXPECT_EQ(all.measured("latency_us").percentile_us(0.5), figures_of_one(0, 0, 0).measured("latency_us").percentile_us(0.5));
+    EXPECT_EQ(all.measured("latency_us").percentile_us(0.5),
+              figures_of_one(0, 0, 0).measured("latency_us").percentile_us(0.5));
 }
 
 TEST(Figures, of_a_process_that_died_are_not_taken_for_all) {

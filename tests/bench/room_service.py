@@ -1,4 +1,4 @@
-"""A component (XEP-0114) that serves rooms (XEP-0045), just well enough to be loaded by bench_load, or badly on purpose."""
+"""A component (XEP-0114) that serves rooms (XEP-0045), just well enough for bench_load, or badly on purpose."""
 import hashlib
 import socket
 import threading

@@ -69,7 +69,8 @@ TEST(XmlScan, finds_attributes_elements_and_text) {
 }
 
 TEST(XmlScan, elements_are_found_one_after_the_other) {
-    const std::string_view iq = "<iq type='result'><query><item jid='a'/><item jid='b'><group>g</group></item><items/></query></iq>";
+    const std::string_view iq =
+        "<iq type='result'><query><item jid='a'/><item jid='b'><group>g</group></item><items/></query></iq>";
     EXPECT_EQ(count_elements(iq, "item"), 2U);
     const std::string_view first = find_element(iq, "item");
     EXPECT_EQ(attribute(first, "jid"), "a");
