@@ -2,7 +2,7 @@
 from comparison import charts
 from comparison.cost import PARTS
 from comparison.results import judge
-from comparison.scenarios import BARS, FIGURES, RELAY, ROOKERY, SCENARIO_OF, SCENARIOS, SERVERS
+from comparison.scenarios import BARS, FIGURES, PEERS, RELAY, ROOKERY, SCENARIO_OF, SCENARIOS, SERVERS
 
 BEGIN = "<!-- Written by bench/compare from here: -->"
 END = "<!-- To here. -->"
@@ -10,8 +10,8 @@ NAMES = {"relay": "relay", "rookery": "Rookery", "ejabberd": "ejabberd", "prosod
 CLASSES = {"relay": "floor", "rookery": "own"}
 NOT_MEASURED = "–"
 NOISY = 1.25  # the relay's slowest round over its fastest
-INSTRUCTIONS_NOTE = ("Of the server's programs in user space (callgrind), for each message, login or delivery, in "
-                     "short runs with few users; the kernel's are not in them.")
+INSTRUCTIONS_NOTE = ("Instructions are counted by callgrind in short runs with few users, for each message, login or "
+                     "delivery; the kernel's are not in them.")
 
 
 def digits(value):
@@ -86,17 +86,32 @@ def cell(key, name, results, lacking):
     return next((why for need, why in lacking.get(name, {}).items() if need in SCENARIOS[scenario].needs), NOT_MEASURED)
 
 
-def instruction_rows(instructions, names):
-    """`instructions`: (scenario, server) -> a message's."""
-    for scenario in SCENARIOS.values():
-        if any((scenario.key, name) in instructions for name in names):
-            yield [scenario.title, *(digits(instructions[scenario.key, name]) if (scenario.key, name) in instructions
-                                     else NOT_MEASURED for name in names)]
+def instruction_row(key, instructions, names):
+    """Below the CPU of a message. `instructions`: (scenario, server) -> a message's."""
+    counted = {name: instructions.get((SCENARIO_OF[key], name)) for name in SERVERS}
+    peers = [counted[name] for name in PEERS if counted[name]]
+    return ["· instructions in user space", *(shown(counted[name]) for name in names),
+            quotient(counted[ROOKERY], counted[RELAY]), quotient(min(peers, default=None), counted[ROOKERY])]
 
 
-def figure_table(results, names, lacking):
+def shown(value):
+    return digits(value) if value else NOT_MEASURED
+
+
+def quotient(over, under):
+    return digits(over / under) if over and under else NOT_MEASURED
+
+
+def figure_rows(results, instructions, names, lacking):
+    for key in measured_figures(results):
+        yield figure_row(key, results, names, lacking)
+        if any((SCENARIO_OF[key], name) in instructions for name in names):
+            yield instruction_row(key, instructions, names)
+
+
+def figure_table(results, instructions, names, lacking):
     head = ["", *(NAMES[name] for name in names), "Rookery / relay", "best peer / Rookery"]
-    return markdown(head, [figure_row(key, results, names, lacking) for key in measured_figures(results)])
+    return markdown(head, figure_rows(results, instructions, names, lacking))
 
 
 def failures(results, names):
@@ -160,14 +175,13 @@ def body(results, instructions, parts, names, lacking, facts):
              "```", *facts, "```", "", "## The bars", "",
              *markdown(["What", "Measured", ""], bar_rows(verdicts)), "",
              *(f"{line}\n" for line in noise(results)), "## All figures", "",
-             *figure_table(results, names, lacking), ""]
+             *figure_table(results, instructions, names, lacking), ""]
+    if instructions:
+        lines += [INSTRUCTIONS_NOTE, ""]
     if any("acks" in lacking.get(name, {}) for name in names):
         lines += ["¹ Without stream management, which it has not: it does less than the others here.", ""]
     if failed := list(failures(results, names)):
         lines += ["Failed:", "", *failed, ""]
-    if rows := list(instruction_rows(instructions, names)):
-        lines += ["## Instructions", "", INSTRUCTIONS_NOTE, "",
-                  *markdown(["", *(NAMES[name] for name in names)], rows), ""]
     if table := parts_table(parts, results):
         lines += ["## What a message is made of", "", "Samples of perf by library and source file; "
                   "`bench/comparison/cost.py` has the rules.", *table, ""]

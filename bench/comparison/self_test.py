@@ -138,6 +138,11 @@ class Page(unittest.TestCase):
         self.assertEqual([report.digits(value) for value in (0, 0.6123, 1.5, 12.34, 123.4, 74_321)],
                          ["0", "0.612", "1.5", "12.3", "123", "74,321"])
 
+    def test_instructions(self):
+        counted = {("chat-tls", "relay"): 10_000, ("chat-tls", "rookery"): 25_000, ("chat-tls", "jabberd2"): 300_000}
+        self.assertEqual(report.instruction_row("chat-tls", counted, self.NAMES)[1:],
+                         ["10,000", "25,000", "–", "300,000", "2.5", "12"])
+
     def test_what_people_wrote_stays(self):
         page = f"Head\n\n{report.BEGIN}\nold\n{report.END}\n\nTail\n"
         new = report.put_between_marks(page, "new\n")
