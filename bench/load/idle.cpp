@@ -152,6 +152,7 @@ void describe_idle(const Options& options, const Figures& figures, Report& repor
                growth(options, figures.server_memory("before").pss_bytes, figures.server_memory("after").pss_bytes));
     if (rounds_of(options) > 0) describe_rounds(options, figures, report);
     report.add("login_cpu_us", span.server.total_us / options.users);
+    report.add("own_cpu_us_per_login", span.own_us / options.users);
     report.add("logins_per_second", options.users / span.seconds);
     report.add_flag("phone", options.phone);
     if (!options.phone) return;

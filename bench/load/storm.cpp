@@ -12,7 +12,7 @@ namespace {
 constexpr Unit kReturn{"return", "returns"};
 constexpr const char* kCalm = "calm";
 constexpr std::uint32_t kDefaultRate = 1'000;
-constexpr std::chrono::seconds kRunUp{1};  // of chatting, before anything is measured
+constexpr std::chrono::milliseconds kRunUp{1000};  // at most, of chatting, before anything is measured
 
 class Storm final : Fleet::Sink {
 public:
@@ -31,7 +31,7 @@ public:
         if (auto done = fleet_.meet(); !done) return done;
         chatting_ = true;
         pace_.begin(Clock::now());
-        if (auto done = fleet_.run_for(kRunUp); !done) return done;
+        if (auto done = fleet_.run_for(std::min(kRunUp, options_.settle)); !done) return done;
         if (auto done = be_calm(); !done) return done;
         if (auto done = drop_and_return(); !done) return done;
         if (auto done = stop_chatting(); !done) return done;
