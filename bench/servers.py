@@ -19,7 +19,6 @@ import json
 import os
 import pathlib
 import pwd
-import shutil
 import signal
 import socket
 import sqlite3

@@ -6,9 +6,11 @@ import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
+import servers
 from comparison import charts, cost, report, start
 from comparison.results import Results, Spread, judge
 from comparison.scenarios import BARS, FIGURES, SCENARIO_OF, SCENARIOS, Bar, growth_of_rounds, scaled
+from comparison.state import State
 
 
 def made_up(**values):
@@ -109,6 +111,34 @@ class Bars(unittest.TestCase):
 
     def test_what_was_not_run_is_not_missed(self):
         self.assertIsNone(self.met(Bar("start", "at most", 100), rookery=[9]))
+
+
+class States(unittest.TestCase):
+    VERSIONS = {"rookery": "1", "prosody": "2"}
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = pathlib.Path(folder.name) / "state"
+        self.state = State(self.path, self.VERSIONS)
+        self.state.add({"kind": "round", "scenario": "login", "server": "rookery", "options": ["--users", "9"],
+                        "result": 1})
+
+    def test_what_was_measured_is_found_again(self):
+        again = State(self.path, self.VERSIONS)
+        self.assertEqual([one["result"] for one in again.find("login", "rookery", ["--users", "9"])], [1])
+        self.assertEqual(len(again.dates()), 1)
+
+    def test_other_options_are_another_measurement(self):
+        self.assertEqual(self.state.find("login", "rookery", ["--users", "8"]), [])
+        self.assertEqual(self.state.find("login", "prosody", ["--users", "9"]), [])
+
+    def test_another_version_is_refused(self):
+        with self.assertRaisesRegex(servers.Failure, "another rookery"):
+            State(self.path, {**self.VERSIONS, "rookery": "1.1"})
+
+    def test_one_more_server_is_not(self):
+        self.assertEqual(len(State(self.path, {**self.VERSIONS, "jabberd2": "3"}).dates()), 1)
 
 
 class Page(unittest.TestCase):
