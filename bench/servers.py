@@ -126,8 +126,7 @@ class Server:
                 raise Failure(f"port {port} is taken by somebody else")
         self.prepare(list(accounts))
         self.launch(core)
-        for port in (self.port, self.tls_port):
-            self._wait_for_port(port)
+        self._wait_for_port(self.port)
         self.after_start(list(accounts))
 
     def launch(self, core=None):

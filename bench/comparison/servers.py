@@ -52,6 +52,10 @@ class Compared:
     lacks = {}
     archive, sql = True, False
 
+    def after_start(self, accounts):
+        self._wait_for_port(self.tls_port)  # under valgrind some time passes between the two
+        super().after_start(accounts)
+
 
 class Relay(Compared, servers.Relay):
     pass
@@ -77,6 +81,7 @@ class Prosody(Compared, servers.Prosody):
                         PROSODY_MORE.format(iterations=ITERATIONS, store=store, domain=self.domain))
 
     def after_start(self, accounts):
+        super().after_start(accounts)
         for user, password in accounts if self.sql else ():
             said_by("prosodyctl", "--config", self.scratch / "prosody.cfg.lua", "register", user, self.domain, password)
 
