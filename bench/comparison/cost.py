@@ -17,7 +17,7 @@ import time
 
 import servers
 
-TOOL = ["valgrind", "--tool=callgrind", "--trace-children=yes", "--smc-check=all"]  # the Erlang machine writes its code while it runs
+TOOL = ["valgrind", "--tool=callgrind", "--trace-children=yes"]
 PATIENCE = 600  # s: of those that start and stop a server under valgrind
 SAMPLES_PER_SECOND = 1_999
 LEAST_PER_CENT = 0.01  # of all samples; perf's lines below that are left out

@@ -86,16 +86,14 @@ def cell(key, name, results, lacking):
     return next((why for need, why in lacking.get(name, {}).items() if need in SCENARIOS[scenario].needs), NOT_MEASURED)
 
 
-def instruction_row(key, instructions, names):
+def instruction_row(key, instructions, names, lacking):
     """Below the CPU of a message. `instructions`: (scenario, server) -> a message's."""
     counted = {name: instructions.get((SCENARIO_OF[key], name)) for name in SERVERS}
     peers = [counted[name] for name in PEERS if counted[name]]
-    return ["· instructions in user space", *(shown(counted[name]) for name in names),
+    cells = [digits(counted[name]) if counted[name] else lacking.get(name, {}).get("valgrind", NOT_MEASURED)
+             for name in names]
+    return ["· instructions in user space", *cells,
             quotient(counted[ROOKERY], counted[RELAY]), quotient(min(peers, default=None), counted[ROOKERY])]
-
-
-def shown(value):
-    return digits(value) if value else NOT_MEASURED
 
 
 def quotient(over, under):
@@ -106,7 +104,7 @@ def figure_rows(results, instructions, names, lacking):
     for key in measured_figures(results):
         yield figure_row(key, results, names, lacking)
         if any((SCENARIO_OF[key], name) in instructions for name in names):
-            yield instruction_row(key, instructions, names)
+            yield instruction_row(key, instructions, names, lacking)
 
 
 def figure_table(results, instructions, names, lacking):

@@ -170,8 +170,9 @@ class Page(unittest.TestCase):
 
     def test_instructions(self):
         counted = {("chat-tls", "relay"): 10_000, ("chat-tls", "rookery"): 25_000, ("chat-tls", "jabberd2"): 300_000}
-        self.assertEqual(report.instruction_row("chat-tls", counted, self.NAMES)[1:],
-                         ["10,000", "25,000", "–", "300,000", "2.5", "12"])
+        lacking = {"prosody": {"valgrind": "crashes"}}
+        self.assertEqual(report.instruction_row("chat-tls", counted, ["ejabberd", *self.NAMES], lacking)[1:],
+                         ["–", "10,000", "25,000", "crashes", "300,000", "2.5", "12"])
 
     def test_what_people_wrote_stays(self):
         page = f"Head\n\n{report.BEGIN}\nold\n{report.END}\n\nTail\n"
