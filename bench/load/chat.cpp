@@ -52,7 +52,7 @@ private:
     }
 
     void send_burst(UserNumber sender) {
-        for (std::uint32_t i = 0; i < options_.burst; ++i) conversation_.send_next(sender, fleet_.now());
+        conversation_.send_burst(sender, options_.burst, fleet_.now());
     }
 
     void on_turn() override {

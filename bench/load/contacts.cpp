@@ -1,5 +1,7 @@
 #include "bench/load/contacts.h"
 
+#include "bench/load/xml_scan.h"
+
 namespace rookery::bench {
 
 namespace {
@@ -34,6 +36,12 @@ Result<void> check_groups(const Options& options) {
     return Error(ErrorCode::invalid, "--users must be a multiple of " + std::to_string(group) + ": " +
                                          (fewer > 0 ? std::to_string(fewer) + " or " : std::string()) +
                                          std::to_string(fewer + group));
+}
+
+std::string roster_fault(const Options& options, const std::string& user, std::string_view iq) {
+    const std::size_t items = count_elements(iq, "item");
+    if (items == options.contacts) return {};
+    return "the roster of " + user + " has " + std::to_string(items) + " entries: befriend first";
 }
 
 }  // namespace rookery::bench

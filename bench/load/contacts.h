@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 
@@ -29,5 +30,9 @@ private:
 
 // Refuses a number of users that leaves a group incomplete.
 Result<void> check_groups(const Options& options);
+
+// What is wrong with a roster, as the server answered it, for a user who should know Options::contacts; nothing: all is
+// well.
+std::string roster_fault(const Options& options, const std::string& user, std::string_view iq);
 
 }  // namespace rookery::bench

@@ -33,7 +33,12 @@ std::string Conversation::id_of(UserNumber sender, std::uint64_t number) const {
     return team_.run() + '-' + digits(sender) + '-' + digits(number);
 }
 
-void Conversation::send_next(UserNumber sender, TimePoint when) {
+void Conversation::send_burst(UserNumber sender, std::uint32_t messages, TimePoint when) {
+    for (; messages > 0; --messages) send_one(sender, when);
+    fleet_.peer(sender).ask_for_acknowledgement();
+}
+
+void Conversation::send_one(UserNumber sender, TimePoint when) {
     User& user = users_[sender];
     const std::uint64_t number = user.sent.next_to_send();
     user.send_times[number % user.send_times.size()] = when;

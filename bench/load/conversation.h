@@ -23,8 +23,10 @@ public:
     UserNumber users() const { return static_cast<UserNumber>(users_.size()); }
     UserNumber partner_of(UserNumber index) const;
 
-    // `when`: latencies count from then on.
-    void send_next(UserNumber sender, TimePoint when);
+    // `when`: latencies count from then on. With acknowledgements the server is asked behind the message.
+    void send_next(UserNumber sender, TimePoint when) { send_burst(sender, 1, when); }
+    // So many in one write; the server is asked behind the last one.
+    void send_burst(UserNumber sender, std::uint32_t messages, TimePoint when);
 
     enum class Arrival { stray, again, first };
     struct Received {
@@ -54,6 +56,7 @@ private:
         std::deque<TimePoint> unacknowledged;  // with acknowledgements only
     };
 
+    void send_one(UserNumber sender, TimePoint when);
     std::string id_of(UserNumber sender, std::uint64_t number) const;
 
     const Options& options_;

@@ -45,14 +45,15 @@ Fleet::~Fleet() = default;
 
 XmppPeer& Fleet::user(UserNumber index) { return static_cast<XmppPeer&>(*peers_[index]); }
 
-Result<void> Fleet::log_in(UserNumber count) {
+Result<void> Fleet::log_in(UserNumber count, UserNumber in_flight) {
     wanted_ = count;
+    in_flight_ = in_flight;
     start_logins();
     return run_until([this] { return ready_ >= wanted_; }, "logins");
 }
 
 void Fleet::start_logins() {
-    while (started_ < wanted_ && started_ - ready_ < options_.logins_in_flight && failure_.empty()) {
+    while (started_ < wanted_ && started_ - ready_ < in_flight_ && failure_.empty()) {
         login_began_[started_] = now();
         peers_[started_++]->log_in();
     }

@@ -39,7 +39,8 @@ public:
 
     // The first `count` users are logged in when this succeeds; those who are already stay so. Where users register
     // instead, they have.
-    Result<void> log_in(UserNumber count);
+    Result<void> log_in(UserNumber count) { return log_in(count, options_.logins_in_flight); }
+    Result<void> log_in(UserNumber count, UserNumber in_flight);
     // Waits for the server to end the streams, but not long. They may log in again.
     void log_out();
     // All but the first `kept` users close their connections without a word. They may log in again.
@@ -92,6 +93,7 @@ private:
     TimePoint deadline_;
     TimePoint last_progress_;
     UserNumber wanted_ = 0;
+    UserNumber in_flight_ = 0;  // at most
     UserNumber started_ = 0;
     UserNumber ready_ = 0;
     UserNumber gone_ = 0;

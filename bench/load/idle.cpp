@@ -4,6 +4,7 @@
 //
 // Phones keep a resumable stream, carbons, an inactive client state and a roster, and have exchanged a message each way
 // with their neighbour before they fall silent.
+#include "bench/load/contacts.h"
 #include "bench/load/conversation.h"
 #include "bench/load/describe.h"
 #include "bench/load/gauges.h"
@@ -109,10 +110,8 @@ private:
         const std::string_view id = attribute(iq, "id");
         if (id == "carbons" && attribute(iq, "type") != "result") fleet_.fail("no carbons: " + std::string(iq));
         if (id != "roster") return;
-        const std::size_t items = count_elements(iq, "item");
-        if (items == options_.contacts) return;
-        fleet_.fail("the roster of " + peer.user_name(peer.number()) + " has " + std::to_string(items) +
-                    " entries: befriend first");
+        const std::string fault = roster_fault(options_, peer.user_name(peer.number()), iq);
+        if (!fault.empty()) fleet_.fail(fault);
     }
 
     const Options& options_;

@@ -13,6 +13,7 @@ namespace rookery::bench {
 
 namespace {
 
+constexpr std::uint32_t kLeastForStorm = 2;  // who chats must not wait for the generator's own handshakes
 constexpr std::uint32_t kFirstSource = 0x7f010001;  // 127.1.0.1
 
 using Setter = std::function<bool(Options&, std::string_view)>;
@@ -109,6 +110,11 @@ Setter address(std::uint32_t Options::*member) {
 
 bool read_rounds(Options& options, std::string_view text) { return read_number(text, options.rounds.emplace()); }
 
+bool read_in_flight(Options& options, std::string_view text) {
+    options.in_flight_given = true;
+    return read_number(text, options.logins_in_flight) && options.logins_in_flight > 0;
+}
+
 using Group = std::vector<Flag>;
 
 Group server_flags() {
@@ -139,7 +145,7 @@ Group user_flags() {
                                                       {"scram-sha-256", SaslChoice::scram_sha_256}}})},
         {"--first-user", "N", "number of the first user (0)", number(&Options::first_user)},
         {"--users", "N", "how many, where there are no pairs (10000)", number<std::uint32_t>(&Options::users, 1)},
-        {"--in-flight", "N", "logins under way at once (256)", number<std::uint32_t>(&Options::logins_in_flight, 1)},
+        {"--in-flight", "N", "logins under way at once (256; returns of a storm: all)", read_in_flight},
         {"--roster", "yes|no", "fetch the roster at login (yes)", yes_or_no(&Options::roster)},
         {"--presence", "yes|no", "no: a login is over when the resource is bound (yes)", yes_or_no(&Options::presence)},
         {"--contacts", "N", "befriend, presence, phones: in each roster (20)",
@@ -214,6 +220,7 @@ Result<Options> check(Options options) {
     if (options.processes > kMaxProcesses) {
         return Error(ErrorCode::invalid, "--processes: at most " + std::to_string(kMaxProcesses));
     }
+    if (options.scenario == "storm") options.processes = std::max(options.processes, kLeastForStorm);
     if (options.source_addresses > 1 && options.source_address == 0) options.source_address = kFirstSource;
     if (options.room_domain.empty()) options.room_domain = "conference." + options.domain;
     return options;

@@ -38,6 +38,7 @@ struct Options {
     std::uint32_t first_user = 0;
     std::uint32_t users = 10'000;
     std::uint32_t logins_in_flight = 256;
+    bool in_flight_given = false;  // else all may return at once from a storm
     bool roster = true;
     bool presence = true;              // with false a user is ready when the resource is bound
     std::uint32_t contacts = 20;       // in each roster: groups of this and one who know each other

@@ -38,6 +38,8 @@ public:
     virtual void log_in() = 0;
     // Sent at the end of the loop's turn. `id` is unique in the run.
     virtual void send(UserNumber to, std::string_view id, std::string_view text) = 0;
+    // Asks the server to acknowledge what was sent (XEP-0198), where the session has that.
+    virtual void ask_for_acknowledgement() {}
     virtual void log_out() = 0;
     virtual void drop() = 0;  // the connection is closed without a word; log_in() may follow
     virtual std::string tls_description() const = 0;

@@ -77,10 +77,8 @@ private:
     }
 
     void check_roster(const XmppPeer& peer, std::string_view iq) {
-        const std::size_t items = count_elements(iq, "item");
-        if (items == options_.contacts) return;
-        fleet_.fail("the roster of " + peer.user_name(peer.number()) + " has " + std::to_string(items) +
-                    " entries: befriend first");
+        const std::string fault = roster_fault(options_, peer.user_name(peer.number()), iq);
+        if (!fault.empty()) fleet_.fail(fault);
     }
 
     void see(XmppPeer& peer, std::string_view stanza, const Label& label) {

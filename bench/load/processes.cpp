@@ -18,22 +18,16 @@ namespace rookery::bench {
 
 namespace {
 
-// The i-th of n parts of a whole number of groups; what is no full group goes to the last one.
-std::uint32_t part(std::uint32_t total, std::uint32_t group, std::uint32_t count, std::uint32_t index) {
-    const std::uint32_t groups = total / group;
-    const std::uint32_t mine = groups / count + (index < groups % count ? 1 : 0);
-    return mine * group + (index + 1 == count ? total % group : 0);
-}
-
 Options share_without_numbers(const Options& options, const Scenario& scenario, std::uint32_t index) {
     const std::uint32_t group = scenario.together(options);
     const std::uint32_t count = options.processes;
     Options share = options;
-    share.users = part(options.users, group, count, index);
-    share.warm_up_users = part(options.warm_up_users, group, count, index);
-    share.pairs = part(options.pairs, 1, count, index);
-    share.logins_in_flight = std::max(1U, part(options.logins_in_flight, 1, count, index));
-    if (options.rate > 0) share.rate = std::max(1U, part(options.rate, 1, count, index));
+    share.users = part_of(options.users, group, count, index);
+    share.warm_up_users = part_of(options.warm_up_users, group, count, index);
+    share.pairs = part_of(options.pairs, 1, count, index);
+    share.logins_in_flight = std::max(1U, part_of(options.logins_in_flight, 1, count, index));
+    if (options.rate > 0) share.rate = std::max(1U, part_of(options.rate, 1, count, index));
+    if (scenario.cast != nullptr) scenario.cast(options, share, index);
     return share;
 }
 
@@ -136,6 +130,12 @@ Figures run_in_children(const Options& options, const Scenario& scenario, Team& 
 }
 
 }  // namespace
+
+std::uint32_t part_of(std::uint32_t total, std::uint32_t group, std::uint32_t count, std::uint32_t index) {
+    const std::uint32_t groups = total / group;
+    const std::uint32_t mine = groups / count + (index < groups % count ? 1 : 0);
+    return mine * group + (index + 1 == count ? total % group : 0);
+}
 
 Options share_of(const Options& options, const Scenario& scenario, std::uint32_t index) {
     Options share = share_without_numbers(options, scenario, index);

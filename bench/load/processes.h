@@ -8,6 +8,9 @@ namespace rookery::bench {
 // What a process may have open here: 20,000 descriptors, of which some are no connections.
 constexpr UserNumber kMaxConnections = 19'000;
 
+// The i-th of n parts of a whole number of groups; what is no full group goes to the last one.
+std::uint32_t part_of(std::uint32_t total, std::uint32_t group, std::uint32_t count, std::uint32_t index);
+
 // The options of one process of several: its share of the users, pairs and rates.
 Options share_of(const Options& options, const Scenario& scenario, std::uint32_t index);
 

@@ -20,6 +20,8 @@ struct Scenario {
     UserNumber (*users)(const Options&);     // the numbers it takes, from first_user on
     UserNumber (*at_once)(const Options&);   // connections open at the same time
     UserNumber (*together)(const Options&);  // users that come in groups of so many: a group stays in one process
+    // Roles of processes: changes an equal share, without numbers of users. Null: all do the same.
+    void (*cast)(const Options& all, Options& share, std::uint32_t index) = nullptr;
     // An error says why there is no result. Faults that are counted (lost, ...) are judged when all figures are there.
     Result<void> (*run)(const Options&, Team&, Figures&);
     void (*describe)(const Options&, const Figures&, Report&);

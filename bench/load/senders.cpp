@@ -15,7 +15,7 @@ void Senders::start() {
 }
 
 void Senders::send_all(UserNumber sender) {
-    for (std::uint32_t i = 0; i < options_.each; ++i) conversation_.send_next(sender, fleet_.now());
+    conversation_.send_burst(sender, options_.each, fleet_.now());
     std::string ping = "<iq type='get' id='";
     ping.append(kPingId).append("' to='").append(options_.domain);
     fleet_.user(sender).send_stanza(ping + "'><ping xmlns='urn:xmpp:ping'/></iq>");

@@ -1,8 +1,10 @@
 // Scenario storm: pairs of users chat at a rate; after a calm time all other users drop their connections without a
-// word and return at once, while the chat goes on. What the chat costs is taken from the calm time.
+// word and return at once, while the chat goes on. What the chat costs is taken from the calm time. The first process
+// chats and does nothing else: messages must not wait here while this side of the handshakes is computed.
 #include "bench/load/conversation.h"
 #include "bench/load/describe.h"
 #include "bench/load/gauges.h"
+#include "bench/load/processes.h"
 #include "bench/load/scenario.h"
 
 namespace rookery::bench {
@@ -29,7 +31,7 @@ public:
     Result<void> run() {
         if (auto done = fleet_.log_in(fleet_.size()); !done) return done;
         if (auto done = fleet_.meet(); !done) return done;
-        chatting_ = true;
+        chatting_ = conversation_.users() > 0;
         pace_.begin(Clock::now());
         if (auto done = fleet_.run_for(std::min(kRunUp, options_.settle)); !done) return done;
         if (auto done = be_calm(); !done) return done;
@@ -61,11 +63,13 @@ private:
         const auto before = gauges_.read();
         fleet_.time_logins(&figures_.latencies("return_us"));
         fleet_.drop_beyond(conversation_.users());
-        if (auto done = fleet_.log_in(fleet_.size()); !done) return done;
+        const UserNumber at_once = options_.in_flight_given ? options_.logins_in_flight : fleet_.size();
+        if (auto done = fleet_.log_in(fleet_.size(), at_once); !done) return done;
+        if (auto met = fleet_.meet(); !met) return met;
         end_ = Clock::now();
         figures_.span(kReturn.many) += gauges_.since(before);
         figures_.count(kReturn.many, options_.users);
-        return fleet_.meet();
+        return {};
     }
 
     Result<void> stop_chatting() {
@@ -119,9 +123,16 @@ private:
 std::uint32_t rate_of(const Options& options) { return options.rate > 0 ? options.rate : kDefaultRate; }
 
 Result<void> run_storm(const Options& options, Team& team, Figures& figures) {
-    Options paced = options;
-    if (options.rate == 0) paced.rate = std::max(1U, kDefaultRate / options.processes);
-    return Storm(paced, team, figures).run();
+    return Storm(options, team, figures).run();
+}
+
+void cast_roles(const Options& all, Options& share, std::uint32_t index) {
+    const bool chats = index == 0;
+    const std::uint32_t others = all.processes - 1;
+    share.pairs = chats ? all.pairs : 0;
+    share.rate = chats ? rate_of(all) : 1;
+    share.users = chats ? 0 : part_of(all.users, pairs(all), others, index - 1);
+    share.logins_in_flight = chats ? all.logins_in_flight : std::max(1U, all.logins_in_flight / others);
 }
 
 // What the storm cost beyond the chat that went on.
@@ -171,6 +182,7 @@ const Scenario kStorm{
     .users = storming_and_chatting,
     .at_once = storming_and_chatting,
     .together = pairs,
+    .cast = cast_roles,
     .run = run_storm,
     .describe = describe_storm,
 };

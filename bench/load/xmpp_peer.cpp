@@ -69,11 +69,12 @@ void XmppPeer::drop() {
 void XmppPeer::send(UserNumber to, std::string_view id, std::string_view text) {
     std::string stanza = message_head(user_name(to), shared_.options.domain, id);
     stanza.append(text).append(message_tail(id));
-    if (manages_stream()) {
-        acks_.sent(true);
-        stanza.append(Acknowledgements::kRequest);
-    }
+    if (manages_stream()) acks_.sent(true);
     connection_.write(stanza);
+}
+
+void XmppPeer::ask_for_acknowledgement() {
+    if (manages_stream()) connection_.write(Acknowledgements::kRequest);
 }
 
 void XmppPeer::send_stanza(std::string_view stanza) {

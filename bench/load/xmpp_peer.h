@@ -36,6 +36,7 @@ public:
 
     void log_in() override;
     void send(UserNumber to, std::string_view id, std::string_view text) override;
+    void ask_for_acknowledgement() override;
     void log_out() override;
     void drop() override;
     std::string tls_description() const override { return connection_.tls_description(); }

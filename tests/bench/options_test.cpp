@@ -56,6 +56,8 @@ TEST(Options, says_what_follows_from_others) {
     EXPECT_EQ(options->room_domain, "conference.example.org");
     EXPECT_EQ(options->source_address, 0x7f010001U);
     EXPECT_TRUE(parse({"archive", "--window", "0"}).ok());
+    EXPECT_EQ(parse({"storm"})->processes, 2U);
+    EXPECT_EQ(parse({"storm", "--processes", "3"})->processes, 3U);
 }
 
 }  // namespace

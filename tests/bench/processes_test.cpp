@@ -35,7 +35,14 @@ Result<void> die_unless_leading(const Options&, Team& team, Figures&) {
 void describe_nothing(const Options&, const Figures&, Report&) {}
 
 Scenario made_up(Result<void> (*run)(const Options&, Team&, Figures&)) {
-    return {"made up", "", false, all_users, all_users, group_of_contacts, run, describe_nothing};
+    return {.name = "made up",
+            .meaning = "",
+            .relay = false,
+            .users = all_users,
+            .at_once = all_users,
+            .together = group_of_contacts,
+            .run = run,
+            .describe = describe_nothing};
 }
 
 Options three_processes() {
@@ -64,6 +71,24 @@ TEST(Shares, are_whole_groups_one_behind_the_other) {
     }
     EXPECT_EQ(next, options.first_user + options.users);
     EXPECT_EQ(rate, 10U);
+}
+
+TEST(Shares, of_a_storm_leave_one_process_to_those_who_chat) {
+    Options options;
+    options.users = 10;
+    options.pairs = 4;
+    options.rate = 100;
+    options.processes = 3;
+    const Options chat = share_of(options, kStorm, 0);
+    EXPECT_EQ(chat.pairs, 4U);
+    EXPECT_EQ(chat.rate, 100U);
+    EXPECT_EQ(chat.users, 0U);
+    const Options first = share_of(options, kStorm, 1);
+    const Options second = share_of(options, kStorm, 2);
+    EXPECT_EQ(first.pairs + second.pairs, 0U);
+    EXPECT_EQ(first.users + second.users, 10U);
+    EXPECT_EQ(first.first_user, 8U);
+    EXPECT_EQ(second.first_user, 8U + first.users);
 }
 
 TEST(Shares, hold_so_many_connections) {
