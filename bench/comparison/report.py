@@ -19,9 +19,8 @@ def digits(value):
     return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:.3g}"
 
 
-def spread_text(spread, unit=""):
-    text = f"{digits(spread.median)} ({digits(spread.lowest)} to {digits(spread.highest)})"
-    return f"{text} {unit}".rstrip()
+def spread_text(spread):
+    return f"{digits(spread.median)} ({digits(spread.lowest)} to {digits(spread.highest)})"
 
 
 def markdown(head, rows):
