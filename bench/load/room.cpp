@@ -217,7 +217,7 @@ private:
 Result<void> run_room(const Options& options, Team& team, Figures& figures) {
     if (options.window > Team::kWords || (team.leads() && options.window > options.users)) {
         return Error(ErrorCode::invalid,
-                     "room: at most " + std::to_string(Team::kWords) + " can talk (--window), and they are of the first process");
+                     "room: at most " + std::to_string(Team::kWords) + " talk (--window), of the first process only");
     }
     return Room(options, team, figures).run();
 }
