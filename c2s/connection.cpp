@@ -369,11 +369,9 @@ void Connection::start_tls() {
     transport_->start_tls(policy_->contexts);
 }
 
-void Connection::on_secured() {
-    const std::optional<TlsInfo> tls = transport_->tls();
-    assert(tls);
-    tls_text_ = interned(tls->version + " " + tls->cipher);
-    stream_.tls_started(*tls);
+void Connection::on_secured(const TlsInfo& tls) {
+    tls_text_ = interned(tls.version + " " + tls.cipher);
+    stream_.tls_started(tls);
 }
 
 // --- login --------------------------------------------------------------------------------------------------------

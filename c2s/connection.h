@@ -54,7 +54,7 @@ private:
 
     void on_data(std::string_view bytes) override;
     void on_drained() override;
-    void on_secured() override;
+    void on_secured(const TlsInfo& tls) override;
     void on_closed(CloseReason reason) override;
 
     void pump();

@@ -28,7 +28,7 @@ namespace rookery {
 namespace {
 
 // Sealed at a time: four records, one send.
-constexpr std::size_t seal_bytes = 4 * TlsWorkspace::max_plain_bytes;
+constexpr std::size_t seal_bytes = 4 * RecordCipher::max_content_bytes;
 
 CloseReason reason_of(int error) { return error == ETIMEDOUT ? CloseReason::timeout : CloseReason::reset; }
 
@@ -182,11 +182,6 @@ void Channel::start_tls(std::shared_ptr<const TlsContexts> contexts, AlpnList al
     tls_->sealed_sent = std::exchange(sent_, 0);
 }
 
-std::optional<TlsInfo> Channel::tls() const {
-    if (!is_secured()) return std::nullopt;
-    return tls_->session->info();
-}
-
 bool Channel::is_secured() const { return tls_ && tls_->secured; }
 
 void Channel::set_user_timeout(Milliseconds limit) {
@@ -276,8 +271,7 @@ bool Channel::feed_tls(std::string_view bytes) {
         const std::size_t length = tls_record_length(bytes);
         if (length == 0) break;
         if (length == not_a_record) {
-            log_debug("tls_failed", {{"peer", peer_.to_string()}, {"reason", "not a TLS record"}});
-            end(CloseReason::tls_failed);
+            refuse_input(bytes);
             return false;
         }
         if (!has_handshake_slot()) break;
@@ -291,6 +285,17 @@ bool Channel::feed_tls(std::string_view bytes) {
         tls_->held.assign(bytes);
     }
     return true;
+}
+
+// The session says by which alert.
+void Channel::refuse_input(std::string_view bytes) {
+    log_debug("tls_failed", {{"peer", peer_.to_string()}, {"reason", "not a TLS record"}});
+    if (tls_->session) {
+        TlsWorkspace& workspace = loop_.tls_workspace();
+        tls_->session->receive(bytes.substr(0, tls_header_bytes), workspace);
+        append_sealed(workspace.output);
+    }
+    end(CloseReason::tls_failed);
 }
 
 bool Channel::feed_record(std::string_view record) {
@@ -336,13 +341,15 @@ void Channel::on_handshake_slot() {
 }
 
 bool Channel::end_handshake() {
+    TlsSession::Secured secured = tls_->session->secured();
+    if (secured.successor) tls_->session = std::move(secured.successor);
     tls_->secured = true;
     leave_handshake();
     tls_->slot = TlsLayer::Slot::none;
     loop_.count_handshake(true);
     ShardLoop::Impl::count(loop_.counters.tls_sockets);
     if (!output_.empty()) loop_.flush_later(*this);
-    return call_handler([](ChannelHandler& handler) { handler.on_secured(); });
+    return call_handler([&](ChannelHandler& handler) { handler.on_secured(secured.info); });
 }
 
 void Channel::flush() {

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +16,6 @@
 #include "base/loop.h"
 #include "net/address.h"
 #include "net/shard_loop.h"
-#include "net/tls_info.h"
 #include "net/watched.h"
 
 namespace rookery {
@@ -25,6 +23,7 @@ namespace rookery {
 class Channel;
 class TlsContexts;
 class TlsLayer;
+struct TlsInfo;
 
 enum class CloseReason {
     peer_closed,  // end of stream (with or without close_notify)
@@ -51,8 +50,8 @@ public:
     // (Not called for output that went out at once.)
     virtual void on_drained() {}
 
-    // The TLS handshake is done: Channel::tls() answers from now on.
-    virtual void on_secured() {}
+    // The TLS handshake is done. What was agreed is told here only: nothing keeps it.
+    virtual void on_secured(const TlsInfo&) {}
 
     // The connection is gone and its descriptor closed (output written before a peer_closed was still tried). Comes at
     // most once and last; never after abort() or release(). The channel is of no more use: destroy it here or later.
@@ -121,9 +120,6 @@ public:
     // sure that no plaintext follows `<starttls/>` in what it received (L1, L2): such bytes must close the stream.
     // What is written after this call waits for the handshake.
     void start_tls(std::shared_ptr<const TlsContexts> contexts, AlpnList alpn = nullptr);
-    // Empty while plain or in the handshake. Costs a few microseconds: ask once.
-    std::optional<TlsInfo> tls() const;
-    bool is_secured() const;  // the handshake is done
 
     // The peer's address, as PROXY told it where that is on.
     const Endpoint& peer() const { return peer_; }
@@ -156,9 +152,11 @@ private:
     bool feed(std::string_view bytes);
     bool feed_tls(std::string_view bytes);
     bool feed_record(std::string_view record);
+    void refuse_input(std::string_view bytes);
     bool end_handshake();
     bool may_feed() const;
     bool has_handshake_slot();
+    bool is_secured() const;  // the handshake is done
 
     enum class Sent : std::uint8_t { all, blocked, failed };
     Sent send_output();

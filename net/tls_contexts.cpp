@@ -184,9 +184,10 @@ int CertificateInfo::days_left(WallTime now) const {
     return static_cast<int>(std::chrono::floor<std::chrono::days>(not_after - now).count());
 }
 
-Result<std::shared_ptr<const TlsContexts>> TlsContexts::load(const std::vector<CertificateFiles>& files) {
+Result<std::shared_ptr<const TlsContexts>> TlsContexts::load(const std::vector<CertificateFiles>& files,
+                                                             bool detached) {
     if (files.empty()) return Error(ErrorCode::invalid, "no certificate is configured");
-    const std::shared_ptr<TlsContexts> contexts(new TlsContexts);
+    const std::shared_ptr<TlsContexts> contexts(new TlsContexts(detached));
     for (const CertificateFiles& pair : files) {
         if (Result<void> added = contexts->add(pair); !added) return std::move(added).error();
     }

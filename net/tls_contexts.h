@@ -42,12 +42,15 @@ class TlsContexts {
 public:
     // The first certificate is the default one. Errors name the file and the reason. An expired certificate loads
     // (L11: the server starts and complains). Reads files: at start-up and on reload, not on a shard.
-    static Result<std::shared_ptr<const TlsContexts>> load(const std::vector<CertificateFiles>& files);
+    // `detached`: connections under TLS 1.3 give OpenSSL's SSL back after the handshake (net/tls_detached.h).
+    static Result<std::shared_ptr<const TlsContexts>> load(const std::vector<CertificateFiles>& files,
+                                                           bool detached = true);
     ~TlsContexts();
     TlsContexts(const TlsContexts&) = delete;
     TlsContexts& operator=(const TlsContexts&) = delete;
 
     const std::vector<CertificateInfo>& certificates() const { return certificates_; }
+    bool detached() const { return detached_; }
     // Is there a certificate for this very name (exactly, or a wildcard for its first label)? For `check`.
     bool covers(std::string_view host) const;
 
@@ -55,13 +58,14 @@ public:
     ssl_ctx_st* find(std::string_view host) const;
 
 private:
-    TlsContexts() = default;
+    explicit TlsContexts(bool detached) : detached_(detached) {}
     ssl_ctx_st* find_by_name(std::string_view host) const;
     Result<void> add(const CertificateFiles& files);
 
     std::vector<ssl_ctx_st*> contexts_;  // owned; parallel to certificates_
     std::vector<CertificateInfo> certificates_;
     std::map<std::string, ssl_ctx_st*, std::less<>> by_name_;  // "*.example.org" as such
+    bool detached_;
 };
 
 // A certificate nobody vouches for, so that a first start works: ECDSA P-256, dNSNames `names`, valid for `days`.

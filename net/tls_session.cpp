@@ -1,6 +1,7 @@
 #include "net/tls_session.h"
 
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/ssl.h>
@@ -12,7 +13,9 @@
 #include <cstring>
 #include <new>
 
+#include "base/bytes.h"
 #include "net/tls_contexts.h"
+#include "net/tls_detached.h"
 
 namespace rookery {
 namespace {
@@ -44,7 +47,7 @@ struct FreeSsl {
 }  // namespace
 
 TlsWorkspace::TlsWorkspace()
-    : plain(max_plain_bytes),
+    : plain(RecordCipher::max_opened_bytes),
       method_(BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "workspace")),
       bio_(nullptr) {
     if (!method_) throw std::bad_alloc();
@@ -118,6 +121,31 @@ std::string first_finished(const SSL* ssl) {
     return std::string(finished.data(), std::min(size, finished.size()));
 }
 
+// The application traffic secrets of a TLS 1.3 handshake, number 0; empty until they are known.
+struct TrafficSecrets {
+    std::string client, server;
+
+    ~TrafficSecrets() {
+        OPENSSL_cleanse(client.data(), client.size());
+        OPENSSL_cleanse(server.data(), server.size());
+    }
+
+    // `line`: "LABEL client-random secret", the format of SSLKEYLOGFILE. Only this way OpenSSL tells them.
+    void note(std::string_view line) {
+        std::string* const secret = line.starts_with("CLIENT_TRAFFIC_SECRET_0 ")   ? &client
+                                    : line.starts_with("SERVER_TRAFFIC_SECRET_0 ") ? &server
+                                                                                   : nullptr;
+        if (!secret) return;
+        *secret = hex_decode(line.substr(line.rfind(' ') + 1)).value_or(std::string());
+    }
+};
+
+// What the client asked our records to be at most (RFC 6066 section 4).
+std::size_t max_content_bytes(const SSL* ssl) {
+    const std::uint8_t mode = SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl));
+    return mode == TLSEXT_max_fragment_length_DISABLED ? RecordCipher::max_content_bytes : std::size_t{256} << mode;
+}
+
 std::string lower_case(std::string_view text) {
     std::string lower(text);
     for (char& c : lower) {
@@ -152,22 +180,12 @@ public:
         SSL_shutdown(ssl_.get());
     }
 
-    TlsInfo info() const override {
-        SSL* const ssl = ssl_.get();
-        TlsInfo info;
-        info.version = SSL_get_version(ssl);
-        info.cipher = SSL_get_cipher_name(ssl);
-        if (const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) info.sni = lower_case(name);
-        const unsigned char* protocol = nullptr;
-        unsigned size = 0;
-        SSL_get0_alpn_selected(ssl, &protocol, &size);
-        info.alpn.assign(reinterpret_cast<const char*>(protocol), size);
-        info.is_tls13 = SSL_version(ssl) == TLS1_3_VERSION;
-        info.extended_master_secret = info.is_tls13 || SSL_get_extms_support(ssl) == 1;
-        if (info.extended_master_secret) info.tls_exporter = export_channel_binding(ssl);
-        if (info.extended_master_secret && !info.is_tls13) info.tls_unique = first_finished(ssl);
-        if (X509* certificate = SSL_get_certificate(ssl)) info.tls_server_end_point = hash_of_certificate(certificate);
-        return info;
+    Secured secured() override {
+        Secured secured{info(), contexts_->detached() ? detach() : nullptr};
+        contexts_.reset();  // the SSL holds the one it uses
+        alpn_.reset();
+        secrets_.reset();
+        return secured;
     }
 
     const char* failure() const override { return failure_; }
@@ -194,13 +212,45 @@ public:
         return SSL_TLSEXT_ERR_ALERT_FATAL;  // no_application_protocol
     }
 
+    static void note_secret(const SSL* ssl, const char* line) {
+        const auto& session = *static_cast<const OpensslSession*>(SSL_get_app_data(ssl));
+        if (session.secrets_) session.secrets_->note(line);
+    }
+
 private:
+    TlsInfo info() const {
+        SSL* const ssl = ssl_.get();
+        TlsInfo info;
+        info.version = SSL_get_version(ssl);
+        info.cipher = SSL_get_cipher_name(ssl);
+        if (const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) info.sni = lower_case(name);
+        const unsigned char* protocol = nullptr;
+        unsigned size = 0;
+        SSL_get0_alpn_selected(ssl, &protocol, &size);
+        info.alpn.assign(reinterpret_cast<const char*>(protocol), size);
+        info.is_tls13 = SSL_version(ssl) == TLS1_3_VERSION;
+        info.extended_master_secret = info.is_tls13 || SSL_get_extms_support(ssl) == 1;
+        if (info.extended_master_secret) info.tls_exporter = export_channel_binding(ssl);
+        if (info.extended_master_secret && !info.is_tls13) info.tls_unique = first_finished(ssl);
+        if (X509* certificate = SSL_get_certificate(ssl)) info.tls_server_end_point = hash_of_certificate(certificate);
+        return info;
+    }
+
     Step shake_hands() {
         const int result = SSL_accept(ssl_.get());
         if (result != 1) return unfinished(result);
-        contexts_.reset();  // the SSL holds the one it uses
-        alpn_.reset();
         return {Status::secured, {}};
+    }
+
+    // Nothing is left inside: what it wrote is in the workspace's output, it was fed one record at a time, and it sent
+    // no tickets. Both sides are at the first record under the first keys.
+    std::unique_ptr<TlsSession> detach() const {
+        const auto suite = tls_suite(SSL_get_cipher_name(ssl_.get()));
+        if (!suite || secrets_->client.empty() || secrets_->server.empty()) return nullptr;
+        return make_detached_session({.suite = *suite,
+                                      .read_secret = secrets_->client,
+                                      .write_secret = secrets_->server,
+                                      .max_content_bytes = max_content_bytes(ssl_.get())});
     }
 
     Step open(TlsWorkspace& workspace) {
@@ -227,6 +277,7 @@ private:
 
     std::shared_ptr<const TlsContexts> contexts_;  // until the handshake is done
     AlpnList alpn_;
+    std::unique_ptr<TrafficSecrets> secrets_ = std::make_unique<TrafficSecrets>();
     std::unique_ptr<SSL, FreeSsl> ssl_;
     const char* failure_ = "unknown";  // OpenSSL's strings are static
 };
@@ -240,18 +291,19 @@ std::unique_ptr<TlsSession> make_server_session(std::shared_ptr<const TlsContext
 void set_handshake_callbacks(ssl_ctx_st* context) {
     SSL_CTX_set_tlsext_servername_callback(context, OpensslSession::choose_certificate);
     SSL_CTX_set_alpn_select_cb(context, OpensslSession::choose_protocol, nullptr);
+    SSL_CTX_set_keylog_callback(context, OpensslSession::note_secret);
 }
 
 std::size_t tls_record_length(std::string_view bytes) {
-    constexpr std::size_t header_bytes = 5, max_body_bytes = 16 * 1024 + 2048;  // RFC 5246 6.2.3; less in TLS 1.3
+    constexpr std::size_t max_body_bytes = 16 * 1024 + 2048;  // RFC 5246 6.2.3; less in TLS 1.3
     const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
     if (bytes.empty()) return 0;
     if (at(0) < SSL3_RT_CHANGE_CIPHER_SPEC || at(0) > SSL3_RT_APPLICATION_DATA) return not_a_record;
     if (bytes.size() >= 2 && at(1) != SSL3_VERSION_MAJOR) return not_a_record;
-    if (bytes.size() < header_bytes) return 0;
+    if (bytes.size() < tls_header_bytes) return 0;
     const std::size_t body_bytes = static_cast<std::size_t>(at(3)) << 8 | at(4);
     if (body_bytes > max_body_bytes) return not_a_record;
-    return bytes.size() < header_bytes + body_bytes ? 0 : header_bytes + body_bytes;
+    return bytes.size() < tls_header_bytes + body_bytes ? 0 : tls_header_bytes + body_bytes;
 }
 
 }  // namespace rookery

@@ -1,5 +1,6 @@
 // TlsSession: one TLS connection as bytes to bytes: records in, records out. It has no socket and no buffer of its own.
-// Implementations: OpenSSL's SSL (here). A session that keeps only keys after the handshake can be another.
+// OpenSSL's SSL makes the handshake and serves TLS 1.2; under TLS 1.3 a session that keeps only keys takes over
+// (net/tls_detached.h).
 #pragma once
 
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "net/channel.h"
 #include "net/tls_info.h"
+#include "net/tls_record_cipher.h"
 
 struct bio_st;
 struct bio_method_st;
@@ -19,11 +21,9 @@ namespace rookery {
 class TlsContexts;
 
 // What every session of one thread borrows while it works: the BIO through which OpenSSL reads `input` and writes
-// `output`, and room for one record in clear.
+// `output`, ciphers, and room for one record in clear.
 class TlsWorkspace {
 public:
-    static constexpr std::size_t max_plain_bytes = 16 * 1024;
-
     TlsWorkspace();
     ~TlsWorkspace();
     TlsWorkspace(const TlsWorkspace&) = delete;
@@ -31,7 +31,8 @@ public:
 
     std::string_view input;   // not yet read by the session
     std::string output;       // records for the peer; the caller takes and clears it
-    std::vector<char> plain;  // max_plain_bytes
+    std::vector<char> plain;  // RecordCipher::max_opened_bytes
+    RecordCiphers ciphers;
     bio_st* bio() { return bio_; }
 
 private:
@@ -60,15 +61,22 @@ public:
     // After `secured`: seals all of it, in records of up to 16 kB. False: the session is broken.
     virtual bool send(std::string_view plain, TlsWorkspace& workspace) = 0;
     virtual void close_notify(TlsWorkspace& workspace) = 0;
-    virtual TlsInfo info() const = 0;
+    // Once, after the step `secured`: what was agreed, and the session that goes on from here; null: this one does.
+    struct Secured {
+        TlsInfo info;
+        std::unique_ptr<TlsSession> successor;
+    };
+    virtual Secured secured() { return {}; }
     virtual const char* failure() const = 0;  // why it failed, for the log
 };
 
 // A session that waits for a ClientHello.
 std::unique_ptr<TlsSession> make_server_session(std::shared_ptr<const TlsContexts> contexts, AlpnList alpn);
 
-// SNI and ALPN are answered by the session: every context it may use carries these callbacks.
+// SNI and ALPN are answered by the session, secrets are told to it: every context it may use carries these callbacks.
 void set_handshake_callbacks(ssl_ctx_st* context);
+
+inline constexpr std::size_t tls_header_bytes = 5;
 
 // The length of the record at the front of `bytes`: 0 when not all of it is there; `not_a_record` when it cannot be
 // one.

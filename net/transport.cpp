@@ -18,7 +18,6 @@ public:
     void pause_reading() override { channel_->pause_reading(); }
     void resume_reading() override { channel_->resume_reading(); }
     void start_tls(std::shared_ptr<const TlsContexts> contexts) override { channel_->start_tls(std::move(contexts)); }
-    std::optional<TlsInfo> tls() const override { return channel_->tls(); }
     void close_after_flush() override { channel_->close_after_flush(); }
     void abort() override { channel_->abort(); }
     const Endpoint& peer() const override { return channel_->peer(); }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string_view>
 
 #include "net/channel.h"
@@ -29,7 +28,6 @@ public:
     virtual void pause_reading() = 0;
     virtual void resume_reading() = 0;
     virtual void start_tls(std::shared_ptr<const TlsContexts> contexts) = 0;
-    virtual std::optional<TlsInfo> tls() const = 0;
     virtual void close_after_flush() = 0;
     virtual void abort() = 0;
     virtual std::unique_ptr<ParkedTransport> release() = 0;  // nullptr: closing already

@@ -84,6 +84,7 @@ struct GlobalConfig {
     unsigned shards = 0;        // 0: one for each processor core
     unsigned work_threads = 0;  // 0: half as many as cores, at least one
     std::vector<std::string> certfiles;
+    bool detached_tls = true;
     std::vector<ListenerConfig> listen;
     std::vector<std::string> auth_method{"internal"};
     std::string auth_password_format = "scram";

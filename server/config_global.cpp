@@ -136,6 +136,8 @@ OptionTable<GlobalConfig> global_table() {
                 needs_restart())
         .option("certfiles", &G::certfiles, "PEM files with certificate chains and keys; * and ? are understood",
                 example("[/etc/rookery/example.org.pem]"))
+        .option("detached_tls", &G::detached_tls,
+                "Of a TLS 1.3 connection only the keys are kept; off: all of OpenSSL's state, 13 kB each, for new ones")
         .option("listen", &G::listen, "Where connections are taken", ListenerModifier())
         .option("auth_method", &G::auth_method, "Where accounts are: internal is the server's own database",
                 read_with("list of texts", read_auth_method))

@@ -102,7 +102,7 @@ Result<std::shared_ptr<const TlsContexts>> load_listed(const Config& config) {
     if (!files.ok()) return std::move(files).error();
     Result<std::vector<CertificateFiles>> pairs = certificate_files(*files);
     if (!pairs.ok()) return std::move(pairs).error();
-    auto contexts = TlsContexts::load(*pairs);
+    auto contexts = TlsContexts::load(*pairs, config.global.detached_tls);
     if (!contexts.ok()) return certfile_fault(files->front().mark, contexts.error().message);
     return contexts;
 }
@@ -116,7 +116,7 @@ Result<std::shared_ptr<const TlsContexts>> load_contexts(const Config& whole, co
         Result<void> made = make_self_signed(chain, key, config.hosts);
         if (!made.ok()) return std::move(made).error();
     }
-    return TlsContexts::load({CertificateFiles{chain, key, {}}});
+    return TlsContexts::load({CertificateFiles{chain, key, {}}}, config.detached_tls);
 }
 
 // --- listeners ----------------------------------------------------------------------------------------------------

@@ -56,7 +56,8 @@ class Link:
     def __init__(self, round):
         self.round = round
         number = round.number % 250
-        self.space, self.ours, self.theirs = (f"rk{os.getpid()}{end}" for end in ("", "a", "b"))
+        # Each round has names of its own: the kernel takes its time to give up those of a space that is gone.
+        self.space, self.ours, self.theirs = (f"rk{os.getpid()}.{number}{end}" for end in ("", "a", "b"))
         self.server_address, self.client_address = (one.format(number) for one in (SERVER_ADDRESS, CLIENT_ADDRESS))
 
     @staticmethod

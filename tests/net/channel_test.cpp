@@ -32,7 +32,7 @@ TEST_F(ChannelTest, Echoes) {
     client.send("hello");
     EXPECT_EQ(client.receive(5), "hello");
     EXPECT_EQ(server.peer().channel->peer().ip.to_string(), "127.0.0.1");
-    EXPECT_FALSE(thread.sync([&] { return server.peer().channel->tls(); }));
+    EXPECT_FALSE(thread.sync([&] { return server.peer().tls; }));
 }
 
 TEST_F(ChannelTest, EchoesMuchMoreThanItsBuffers) {

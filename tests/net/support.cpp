@@ -209,7 +209,7 @@ TempDir::~TempDir() {
     std::filesystem::remove_all(path_, ignored);
 }
 
-std::shared_ptr<const TlsContexts> test_contexts(const std::vector<std::vector<std::string>>& names) {
+std::shared_ptr<const TlsContexts> test_contexts(const std::vector<std::vector<std::string>>& names, bool detached) {
     const TempDir dir;
     std::vector<CertificateFiles> files;
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -217,7 +217,7 @@ std::shared_ptr<const TlsContexts> test_contexts(const std::vector<std::vector<s
         if (auto made = make_self_signed(chain, key, names[i]); !made) throw std::runtime_error(made.error().message);
         files.push_back({.chain = chain, .key = key, .hosts = {}});
     }
-    auto loaded = TlsContexts::load(files);
+    auto loaded = TlsContexts::load(files, detached);
     if (!loaded) throw std::runtime_error(loaded.error().message);
     return std::move(loaded).value();
 }

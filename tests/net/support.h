@@ -19,6 +19,7 @@
 #include "net/listener.h"
 #include "net/shard_loop.h"
 #include "net/tls_contexts.h"
+#include "net/tls_info.h"
 
 namespace rookery::test {
 
@@ -74,7 +75,8 @@ public:
         ++drained;
         if (on_drain) on_drain(*this);
     }
-    void on_secured() override {
+    void on_secured(const TlsInfo& agreed) override {
+        tls = agreed;
         secured = true;
         if (on_secure) on_secure(*this);
     }
@@ -96,6 +98,7 @@ public:
     std::atomic<int> drained{0};
     std::atomic<bool> secured{false};
     std::atomic<CloseReason> reason{CloseReason::closed};
+    std::optional<TlsInfo> tls;  // on the loop's thread
 
 private:
     mutable std::mutex mutex_;
@@ -197,8 +200,8 @@ private:
 };
 
 // Contexts with one self-signed certificate a list of names, the first being the default.
-std::shared_ptr<const TlsContexts> test_contexts(const std::vector<std::vector<std::string>>& names = {
-                                                     {"example.org", "*.example.org"}});
+std::shared_ptr<const TlsContexts> test_contexts(
+    const std::vector<std::vector<std::string>>& names = {{"example.org", "*.example.org"}}, bool detached = true);
 
 ListenerOptions direct_tls(std::vector<std::string> alpn = {});
 

@@ -25,17 +25,25 @@ TlsClient::Options only(int version) {
     return options;
 }
 
-// Each test runs under TLS 1.2 and 1.3.
-class TlsTest : public testing::TestWithParam<int> {
-protected:
-    TlsClient::Options client_options() const { return only(GetParam()); }
-
-    LoopThread thread;
-    std::shared_ptr<const TlsContexts> contexts = test_contexts();
+struct Kind {
+    const char* name;
+    int version;
+    bool detached;
 };
 
-INSTANTIATE_TEST_SUITE_P(Versions, TlsTest, testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),
-                         [](const auto& version) { return version.param == TLS1_2_VERSION ? "Tls12" : "Tls13"; });
+// Each test runs under TLS 1.2 and 1.3, and there with and without OpenSSL's SSL.
+class TlsTest : public testing::TestWithParam<Kind> {
+protected:
+    TlsClient::Options client_options() const { return only(GetParam().version); }
+
+    LoopThread thread;
+    std::shared_ptr<const TlsContexts> contexts = test_contexts({{"example.org", "*.example.org"}}, GetParam().detached);
+};
+
+INSTANTIATE_TEST_SUITE_P(Kinds, TlsTest,
+                         testing::Values(Kind{"Tls12", TLS1_2_VERSION, true}, Kind{"Tls13", TLS1_3_VERSION, false},
+                                         Kind{"Tls13Detached", TLS1_3_VERSION, true}),
+                         [](const auto& kind) { return kind.param.name; });
 
 TEST_P(TlsTest, Echoes) {
     TestServer server(thread, echo, direct_tls(), contexts);
@@ -97,9 +105,9 @@ TEST_P(TlsTest, TellsWhatWasAgreed) {
     ASSERT_TRUE(client.shake_hands()) << client.alert();
     client.send("x");
     client.receive(1);
-    const std::optional<TlsInfo> info = thread.sync([&] { return server.peer().channel->tls(); });
+    const std::optional<TlsInfo> info = thread.sync([&] { return server.peer().tls; });
     ASSERT_TRUE(info);
-    const bool tls13 = GetParam() == TLS1_3_VERSION;
+    const bool tls13 = GetParam().version == TLS1_3_VERSION;
     EXPECT_EQ(info->version, tls13 ? "TLSv1.3" : "TLSv1.2");
     EXPECT_EQ(info->cipher, tls13 ? "TLS_AES_128_GCM_SHA256" : "ECDHE-ECDSA-AES128-GCM-SHA256");
     EXPECT_EQ(info->sni, "conference.example.org");
@@ -132,7 +140,7 @@ TEST(Tls, WithoutExtendedMasterSecretOnlyTheCertificateIsBound) {
     ASSERT_TRUE(client.shake_hands()) << client.alert();
     client.send("x");
     client.receive(1);
-    const std::optional<TlsInfo> info = thread.sync([&] { return server.peer().channel->tls(); });
+    const std::optional<TlsInfo> info = thread.sync([&] { return server.peer().tls; });
     ASSERT_TRUE(info);
     EXPECT_FALSE(info->extended_master_secret);
     EXPECT_EQ(info->tls_exporter, "");

@@ -58,7 +58,6 @@ public:
         schedule_read(pipe_);
     }
     void start_tls(std::shared_ptr<const TlsContexts>) override { std::abort(); }  // never offered in process
-    std::optional<TlsInfo> tls() const override { return std::nullopt; }
     void close_after_flush() override {
         if (!pipe_ || pipe_->server_closed) return;
         pipe_->server_closed = true;
