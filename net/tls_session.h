@@ -20,6 +20,8 @@ namespace rookery {
 
 class TlsContexts;
 
+inline constexpr std::size_t tls_header_bytes = 5;
+
 // What every session of one thread borrows while it works: the BIO through which OpenSSL reads `input` and writes
 // `output`, ciphers, and room for one record in clear.
 class TlsWorkspace {
@@ -56,7 +58,8 @@ public:
 
     virtual ~TlsSession() = default;
 
-    // One whole record, header included; never less or more, so that a session buffers nothing.
+    // One whole record, header included; never less or more, so that a session buffers nothing. What cannot be a record
+    // comes as its first tls_header_bytes, for the alert it deserves.
     virtual Step receive(std::string_view record, TlsWorkspace& workspace) = 0;
     // After `secured`: seals all of it, in records of up to 16 kB. False: the session is broken.
     virtual bool send(std::string_view plain, TlsWorkspace& workspace) = 0;
@@ -75,8 +78,6 @@ std::unique_ptr<TlsSession> make_server_session(std::shared_ptr<const TlsContext
 
 // SNI and ALPN are answered by the session, secrets are told to it: every context it may use carries these callbacks.
 void set_handshake_callbacks(ssl_ctx_st* context);
-
-inline constexpr std::size_t tls_header_bytes = 5;
 
 // The length of the record at the front of `bytes`: 0 when not all of it is there; `not_a_record` when it cannot be
 // one.

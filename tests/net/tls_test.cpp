@@ -495,6 +495,23 @@ TEST(Tls, GarbledRecordsCloseTheConnection) {
     EXPECT_EQ(server.peer().reason, CloseReason::tls_failed);
 }
 
+// After the handshake what cannot be a record is answered by an alert, too.
+TEST(Tls, WhatIsNoRecordIsAnsweredByAnAlert) {
+    LoopThread thread;
+    TestServer server(thread, echo, direct_tls(), test_contexts());
+    for (const auto& [bytes, alert] : {std::pair(std::string("GET / HTTP/1.1\r\n"), "sslv3 alert unexpected message"),
+                                       std::pair(std::string("\x17\x03\x03\xff\xff", 5), "tlsv1 alert record overflow"),
+                                       std::pair(std::string("\x17\x04\x03\x00\x20", 5), "tlsv1 alert decode error")}) {
+        TlsClient client(server.port(), only(TLS1_3_VERSION));
+        ASSERT_TRUE(client.shake_hands());
+        client.send("x");
+        ASSERT_EQ(client.receive(1), "x");
+        client.socket().send(bytes);
+        EXPECT_EQ(client.receive(1), "");
+        EXPECT_EQ(client.alert(), alert);
+    }
+}
+
 // With one slot for handshakes, the others wait; the slot comes free however its holder ends.
 TEST(Tls, HandshakesInFlightAreBounded) {
     ShardLoopOptions options;
