@@ -51,11 +51,12 @@ class Server(servers.Rookery):
     """Listens on port (STARTTLS), tls_port, plain_port (no TLS, impatient with slow readers) proxy_port (PROXY) and
     component_port (XEP-0114)."""
 
-    def __init__(self, scratch, certificate, iterations=4096, ip="127.0.0.1", more=""):
+    def __init__(self, scratch, certificate, iterations=4096, ip="127.0.0.1", more="", group=None):
+        """`group`: the folder of the control group it runs in."""
         port, tls_port, self.plain_port, self.proxy_port, self.component_port = free_ports(5)
         self.component_secret = new_password()
         super().__init__(PROGRAM, scratch, port, tls_port, certificate=certificate)
-        self.iterations, self.ip, self.more = iterations, ip, more
+        self.iterations, self.ip, self.more, self.group = iterations, ip, more, group
         self.config = self.scratch / "rookery.yml"
         self.pem = self.scratch / "server-and-key.pem"
         self.log = self.scratch / "output.log"
@@ -65,6 +66,10 @@ class Server(servers.Rookery):
         self.data.mkdir(exist_ok=True)
         self.use(self.certificate)
         self.write_config()
+
+    def command(self):
+        words = super().command()
+        return ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(self.group), *words] if self.group else words
 
     def use(self, certificate):
         new = self.pem.with_suffix(".new")
