@@ -318,7 +318,7 @@ bool Connection::handle(StreamEvent event) {
         case StreamEvent::bind: hold(); spawn(bind_if_unchanged(shared_from_this())); return true;
         case StreamEvent::stanza: c2s_.shard().router().from_session(session_, stream_.take_stanza()); return transport_ != nullptr;
         case StreamEvent::answered: answer_at_once(); return transport_ != nullptr;
-        case StreamEvent::nonza: on_nonza(stream_.take_nonza()); return transport_ != nullptr;
+        case StreamEvent::nonza: on_nonza(*stream_.take_nonza()); return transport_ != nullptr;
         case StreamEvent::closed: say_goodbye(); return false;
     }
     return false;

@@ -97,7 +97,7 @@ public:
     SaslCheckPassword take_password_check();
     std::string mechanism() const;            // of the login; until rebind()
     std::shared_ptr<Stanza> take_stanza() { return std::move(stanza_); }
-    xml::Element take_nonza() { return std::move(*nonza_); }
+    std::unique_ptr<xml::Element> take_nonza() { return std::move(nonza_); }
     const Credentials& keys() const;                // that the client has proved to know; until bound()
     const std::string& requested_resource() const;  // empty: the server makes one
     void bound(const Jid& full);
