@@ -36,10 +36,11 @@ struct C2sSession::Managed {
     std::size_t max_bytes = 0;
     SteadyTime lost_at;
     TimerId ack_timer = 0;       // while the client owes an <a/>
-    TimerId question_timer = 0;  // while we owe one
+    TimerId question_timer = 0;  // until we answer by what is settled so far
     TimerId away_timer = 0;      // while the client is away
     TimerId save_timer = 0;      // until what the client did not acknowledge is saved
-    std::uint32_t question = 0;  // what must be settled before we answer
+    // What must be settled before we have answered all that the client asked for. Nullopt: we owe no answer.
+    std::optional<std::uint32_t> question;
     bool giving_up = false;
 };
 
@@ -265,13 +266,16 @@ void C2sSession::answer_question() {
     if (settled() == issued()) return send_acknowledgement();
     managed_->question = issued();
     if (managed_->question_timer == 0)
-        managed_->question_timer = c2s_.loop().after(settling_patience, [this] { send_acknowledgement(); });
+        managed_->question_timer = c2s_.loop().after(settling_patience, [this] {
+            managed_->question_timer = 0;
+            write_count();
+        });
 }
 
 void C2sSession::input_settled(std::uint32_t count) {
     c2s_.shard().flows().unsettled.out += count;
-    if (!managed_ || managed_->question_timer == 0) return;
-    if (static_cast<std::int32_t>(settled() - managed_->question) >= 0) send_acknowledgement();
+    if (!managed_ || !managed_->question) return;
+    if (static_cast<std::int32_t>(settled() - *managed_->question) >= 0) send_acknowledgement();
 }
 
 // After a restart nobody will know it.
@@ -281,6 +285,11 @@ void C2sSession::say_last_count() {
 
 void C2sSession::send_acknowledgement() {
     c2s_.loop().cancel(std::exchange(managed_->question_timer, 0));
+    managed_->question.reset();
+    write_count();
+}
+
+void C2sSession::write_count() {
     if (connection_) connection_->write("<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(handled()) + "'/>");
 }
 
@@ -329,6 +338,7 @@ void C2sSession::let_go_of_connection() {
 void C2sSession::attach(Connection& connection, SessionOrigin origin) {
     cancel_timers();
     managed_->counts.forget_question();
+    managed_->question.reset();
     connection_ = &connection;
     set_origin(std::move(origin));
     c2s_.resumptions().add(managed_->id, self());

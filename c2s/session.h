@@ -47,7 +47,7 @@ public:
     bool acknowledge(std::uint32_t h);
     std::uint32_t sent() const;          // the h of a client that has had everything
     std::uint32_t acknowledged() const;  // the client's last one
-    // The client asks for our h: told when what it sent is settled, or soon.
+    // The client asks for our h: told when what it sent is settled; where that takes its time, soon what is, too.
     void answer_question();
 
     bool may_be_resumed();
@@ -78,6 +78,7 @@ private:
     void input_released() override;
     void input_settled(std::uint32_t count) override;
     void send_acknowledgement();
+    void write_count();
     void keep(const StanzaPtr& stanza, const Jid& to, const Handover& handover);
     bool refuses_ours(const Stanza& stanza, const Handover& handover) const;
     void give_up();

@@ -27,7 +27,7 @@ struct ShardLoopOptions {
     // After that many handshakes the freed pages are given back (malloc_trim), at most once in 30 s; 0: never. So they
     // are when that much output waited and most of it has gone.
     unsigned trim_after_handshakes = 256;
-    std::size_t trim_after_output_bytes = 16 << 20;
+    std::size_t trim_after_output_bytes = 4 << 20;
 };
 
 class ShardLoop final : public Loop {
