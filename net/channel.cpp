@@ -142,7 +142,7 @@ void Channel::write(std::string_view bytes) {
     if (state_ != State::open || bytes.empty()) return;
     if (sent_ > 0 && sent_ >= output_.size() / 2) output_.erase(0, std::exchange(sent_, 0));
     output_.append(bytes);
-    loop_.count_output(static_cast<std::int64_t>(bytes.size()));
+    ShardLoop::Impl::count(loop_.counters.output_in, static_cast<std::int64_t>(bytes.size()));
     loop_.flush_later(*this);
 }
 
@@ -394,11 +394,13 @@ void Channel::append_sealed(std::string& records) {
 }
 
 // What is no longer this loop's to send.
-void Channel::count_lost_output() { loop_.count_output(-static_cast<std::int64_t>(output_bytes())); }
+void Channel::count_lost_output() { ShardLoop::Impl::count(loop_.counters.output_out, static_cast<std::int64_t>(output_bytes())); }
 
 // For gauges. Under TLS what is sealed and could not be sent has grown a little.
 void Channel::count_output(std::size_t before) {
-    loop_.count_output(static_cast<std::int64_t>(output_bytes()) - static_cast<std::int64_t>(before));
+    const std::size_t now = output_bytes();
+    auto& counter = now > before ? loop_.counters.output_in : loop_.counters.output_out;
+    ShardLoop::Impl::count(counter, static_cast<std::int64_t>(now > before ? now - before : before - now));
 }
 
 Channel::Sent Channel::send_what_waits() {

@@ -20,7 +20,7 @@ namespace rookery {
 namespace {
 
 constexpr std::size_t read_buffer_bytes = 64 * 1024;
-constexpr Duration trim_interval = Seconds(30), trim_delay = Seconds(1);
+constexpr Duration trim_interval = Seconds(30);
 
 int make_epoll() {
     const int descriptor = ::epoll_create1(EPOLL_CLOEXEC);
@@ -294,27 +294,14 @@ void ShardLoop::Impl::begin_handshakes() {
 void ShardLoop::Impl::count_handshake(bool success) {
     count(success ? counters.handshakes : counters.handshakes_failed);
     ++handshakes_since_trim_;
-    if (options.trim_after_handshakes > 0 && handshakes_since_trim_ >= options.trim_after_handshakes) plan_trim();
-}
-
-void ShardLoop::Impl::count_output(std::int64_t change) {
-    count(change > 0 ? counters.output_in : counters.output_out, change > 0 ? change : -change);
-    const std::uint64_t waiting = counters.output_in - counters.output_out;
-    if (waiting > options.trim_after_output_bytes) much_output_ = true;
-    if (waiting > options.trim_after_output_bytes / 4 || !std::exchange(much_output_, false)) return;
-    plan_trim();
-}
-
-void ShardLoop::Impl::plan_trim() {
+    if (options.trim_after_handshakes == 0 || handshakes_since_trim_ < options.trim_after_handshakes) return;
     if (std::exchange(trim_planned_, true)) return;
-    after(std::max<Duration>(trim_delay, trimmed_ + trim_interval - clock_.steady_now()), [this] { trim_memory(); });
+    after(trim_interval, [this] { trim_memory(); });
 }
 
-// Handshakes leave their 41 kB scattered over the heap, so does what slow readers had waiting; glibc gives such pages
-// back only when it is told to.
+// Handshakes leave their 41 kB scattered over the heap; glibc gives such pages back only when it is told to.
 void ShardLoop::Impl::trim_memory() {
     trim_planned_ = false;
-    trimmed_ = clock_.steady_now();
     handshakes_since_trim_ = 0;
     ::malloc_trim(0);
 }

@@ -92,8 +92,6 @@ public:
     // Counters have one writer, this thread.
     static void count(std::atomic<std::uint64_t>& counter, std::int64_t by = 1);
     void count_handshake(bool success);
-    // Output that waits on this loop: more of it, or less.
-    void count_output(std::int64_t change);
 
 private:
     struct AsioPart;
@@ -111,7 +109,6 @@ private:
     void run_timers();
     void end_turn();
     void update_gauges();
-    void plan_trim();
     void trim_memory();
 
     ShardLoop& owner_;
@@ -135,8 +132,6 @@ private:
     unsigned handshakes_begun_ = 0;  // in this turn
     unsigned handshakes_since_trim_ = 0;
     bool trim_planned_ = false;
-    bool much_output_ = false;  // waited
-    SteadyTime trimmed_{};
     bool stopping_ = false;
     std::vector<char> read_buffer_;
     std::unique_ptr<TlsWorkspace> tls_workspace_;
