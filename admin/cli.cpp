@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iostream>
 #include <map>
 
 #include "admin/json.h"
 #include "base/config_value.h"
+#include "base/number.h"
 #include "base/utf8.h"
 
 namespace rookery {
@@ -22,9 +22,7 @@ Result<Value> typed(const CommandArg& arg, const std::string& text) {
         if (text == "true" || text == "false") return Value(text == "true");
         return Error(ErrorCode::invalid, std::string("'") + arg.name + "' must be true or false");
     }
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error == std::errc{} && end == text.data() + text.size()) return Value(number);
+    if (const auto number = parse_number<std::int64_t>(text)) return Value(*number);
     return Error(ErrorCode::invalid, std::string("'") + arg.name + "' must be a whole number");
 }
 

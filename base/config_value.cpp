@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
+
+#include "base/number.h"
 
 namespace rookery {
 namespace {
@@ -25,13 +26,6 @@ std::string quote(std::string_view text) {
     return out + "'";
 }
 
-std::optional<std::int64_t> integer_of(std::string_view text) {
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return number;
-}
-
 std::string_view or_else(std::string_view example, std::string_view otherwise) {
     return example.empty() ? otherwise : example;
 }
@@ -45,7 +39,7 @@ struct Quantity {
 };
 std::optional<Quantity> quantity_of(std::string_view text) {
     const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    const auto amount = integer_of(text.substr(0, digits));
+    const auto amount = parse_number<std::int64_t>(text.substr(0, digits));
     if (!amount) return std::nullopt;
     const std::size_t unit = std::min(text.find_first_not_of(' ', digits), text.size());
     return Quantity{*amount, lowered(text.substr(unit))};
@@ -223,7 +217,7 @@ Result<std::int64_t> read_integer(std::string_view name, const ConfigValue& valu
                                   std::string_view example) {
     if (value.is_scalar()) {
         if (range.or_infinity && is_infinity(value.text)) return unlimited;
-        const auto number = integer_of(value.text);
+        const auto number = parse_number<std::int64_t>(value.text);
         if (number && within(*number, range)) return *number;
     }
     const auto show = [](std::int64_t number) { return std::to_string(number); };
@@ -233,13 +227,8 @@ Result<std::int64_t> read_integer(std::string_view name, const ConfigValue& valu
 
 Result<double> read_number(std::string_view name, const ConfigValue& value, double least, double most,
                            std::string_view example) {
-    double number = 0;
-    const std::string& text = value.text;
-    if (value.is_scalar() && !text.empty()) {
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-        const bool whole = error == std::errc() && end == text.data() + text.size();
-        if (whole && std::isfinite(number) && number >= least && number <= most) return number;
-    }
+    const std::optional<double> number = value.is_scalar() ? parse_number<double>(value.text) : std::nullopt;
+    if (number && std::isfinite(*number) && *number >= least && *number <= most) return *number;
     const auto show = [](double each) {
         std::string out = std::to_string(each);
         out.erase(out.find_last_not_of('0') + 1);

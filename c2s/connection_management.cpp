@@ -1,8 +1,8 @@
 // What a connection does for stream management (XEP-0198) and with other elements that are no stanzas.
-#include <charconv>
 
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "c2s/connection.h"
 #include "c2s/connection_stranger.h"
 #include "c2s/session.h"
@@ -28,16 +28,7 @@ xml::Element failed(const char* condition) {
 
 bool is_true(const std::optional<std::string_view>& value) { return value == "true" || value == "1"; }
 
-template <class Number>
-std::optional<Number> read_number(const std::optional<std::string_view>& text) {
-    Number number = 0;
-    if (!text) return std::nullopt;
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-    if (error != std::errc() || end != text->data() + text->size()) return std::nullopt;
-    return number;
-}
-
-std::optional<std::uint32_t> read_count(xml::View nonza) { return read_number<std::uint32_t>(nonza.attr("h")); }
+std::optional<std::uint32_t> read_count(xml::View nonza) { return parse_number<std::uint32_t>(nonza.attr_or("h", "")); }
 
 // XEP-0198 section 4: the client claims more than it was sent.
 StreamError too_high(std::uint32_t h, std::uint32_t sent) {
@@ -76,7 +67,7 @@ void Connection::enable_management(xml::View request) {
     const StreamManagementOptions* options = management_options();
     if (!options) return stream_.write(failed("feature-not-implemented"));
     if (!session_ || session_->managed()) return stream_.write(failed("unexpected-request"));
-    const Seconds wish(read_number<unsigned>(request.attr("max")).value_or(static_cast<unsigned>(options->resume_timeout.count())));
+    const Seconds wish(parse_number<unsigned>(request.attr_or("max", "")).value_or(static_cast<unsigned>(options->resume_timeout.count())));
     const Seconds wait = std::min(wish, options->max_resume_timeout);
     const bool resumable = is_true(request.attr("resume")) && wait.count() > 0;
     session_->manage(*options, resumable ? random_token() : std::string(), wait);

@@ -5,7 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+
+#include "base/number.h"
 
 namespace rookery {
 
@@ -55,12 +56,9 @@ std::optional<Network> parse_network(std::string_view text) {
     const bool v4 = host.find(':') == host.npos;
     Network network{*address, 128};
     if (slash == text.size()) return network;
-    const std::string_view digits = text.substr(slash + 1);
-    int bits = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-    if (error != std::errc() || end != digits.data() + digits.size() || bits < 0 || bits > (v4 ? 32 : 128))
-        return std::nullopt;
-    network.bits = v4 ? bits + 96 : bits;
+    const auto bits = parse_number<int>(text.substr(slash + 1));
+    if (!bits || *bits < 0 || *bits > (v4 ? 32 : 128)) return std::nullopt;
+    network.bits = v4 ? *bits + 96 : *bits;
     return network;
 }
 
@@ -350,11 +348,7 @@ void add_access_sections(const ConfigValue& value, AccessSections& sections, Con
     }
 }
 
-bool is_number(std::string_view text) {
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return error == std::errc() && end == text.data() + text.size() && number >= 0;
-}
+bool is_number(std::string_view text) { return parse_number<std::int64_t>(text).value_or(-1) >= 0; }
 
 // A section of a shaper rule answers with a number or with one of the shapers.
 bool is_shaper_verdict(std::string_view text, const std::vector<std::string_view>& shapers) {
@@ -556,9 +550,7 @@ std::optional<std::int64_t> AccessRules::number(std::string_view rule, const Jid
         found == shaper_rules_.end() ? nullptr : first_verdict(found->second, Asked{who, parse_address(ip)});
     if (!verdict || (!is_number(*verdict) && *verdict != "infinity")) return std::nullopt;
     if (*verdict == "infinity") return unlimited;
-    std::int64_t number = 0;
-    std::from_chars(verdict->data(), verdict->data() + verdict->size(), number);
-    return number;
+    return parse_number<std::int64_t>(*verdict);
 }
 
 ShaperRate AccessRules::shaper(std::string_view rule, const Jid& who, std::string_view ip) const {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cassert>
-#include <charconv>
 #include <utility>
 
+#include "base/number.h"
 #include "core/shard.h"
 
 namespace rookery {
@@ -21,12 +21,7 @@ std::uint32_t wrapped_milliseconds(SteadyTime time) {
 std::optional<std::int8_t> read_priority(const Stanza& presence) {
     const xml::View element = presence.child(priority_name);
     if (!element) return std::int8_t{0};
-    const std::string text = element.text();
-    int value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    const bool valid = error == std::errc{} && end == text.data() + text.size() && value >= -128 && value <= 127;
-    if (!valid) return std::nullopt;
-    return static_cast<std::int8_t>(value);
+    return parse_number<std::int8_t>(element.text());
 }
 
 void Session::set_presence(StanzaPtr presence) {

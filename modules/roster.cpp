@@ -2,12 +2,12 @@
 // Everything that changes an account's roster runs in that account's queue, one after the other. What the tables of
 // Appendix A say is in core/subscription.h; here is what follows from it.
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <set>
 #include <variant>
 
 #include "base/log.h"
+#include "base/number.h"
 #include "base/token_bucket.h"
 #include "core/access.h"
 #include "core/module.h"
@@ -133,13 +133,6 @@ std::vector<xml::Element> in_order(const RosterChanges& changes) {
     for (const bool removal : changes.removal_next)
         items.push_back(removal ? removed_xml(*removed++) : roster_item_xml(*changed++));
     return items;
-}
-
-std::optional<std::uint64_t> read_version(std::string_view text) {
-    std::uint64_t version = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return version;
 }
 
 // --- subscriptions ------------------------------------------------------------------------------------------------
@@ -312,7 +305,7 @@ Task<IqReply> RosterModule::answer_get(Iq iq) {
 }
 
 Task<bool> RosterModule::can_catch_up(Jid owner, std::string known) {
-    const std::optional<std::uint64_t> version = read_version(known);
+    const std::optional<std::uint64_t> version = parse_number<std::uint64_t>(known);
     if (!version) co_return false;
     Result<std::optional<RosterChanges>> changes = co_await stores().roster.load_since(std::move(owner), *version);
     co_return changes.ok() && *changes && (*changes)->changed.size() + (*changes)->removed.size() <= max_catch_up;
@@ -330,7 +323,7 @@ Task<void> RosterModule::catch_up_later(AccountPtr account, SessionPtr session, 
 Task<Nothing> RosterModule::catch_up(AccountPtr account, SessionPtr session, std::string known) {
     const Jid owner = account->jid();
     Result<std::optional<RosterChanges>> since =
-        co_await stores().roster.load_since(owner, read_version(known).value_or(0));
+        co_await stores().roster.load_since(owner, parse_number<std::uint64_t>(known).value_or(0));
     if (!session->alive() || !since.ok() || !*since) co_return Nothing();
     const RosterChanges& changes = **since;
     const std::vector<xml::Element> items = in_order(changes);

@@ -5,8 +5,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
+
+#include "base/number.h"
 
 namespace rookery {
 namespace {
@@ -86,11 +87,9 @@ std::optional<IpRange> IpRange::parse(std::string_view text) {
     if (slash == text.npos) return range;
 
     const bool v4 = text.find(':') == text.npos;
-    const std::string_view bits = text.substr(slash + 1);
-    unsigned prefix = 0;
-    const auto [end, error] = std::from_chars(bits.data(), bits.data() + bits.size(), prefix);
-    if (error != std::errc() || end != bits.data() + bits.size() || prefix > (v4 ? 32u : 128u)) return std::nullopt;
-    range.prefix_bits_ = prefix + (v4 ? v4_prefix_bits : 0);
+    const auto prefix = parse_number<unsigned>(text.substr(slash + 1));
+    if (!prefix || *prefix > (v4 ? 32u : 128u)) return std::nullopt;
+    range.prefix_bits_ = *prefix + (v4 ? v4_prefix_bits : 0);
     for (unsigned i = range.prefix_bits_; i < 128; ++i) {
         if (bit(range.base_, i)) return std::nullopt;
     }

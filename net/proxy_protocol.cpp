@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+
+#include "base/number.h"
 
 namespace rookery {
 namespace {
@@ -23,11 +24,8 @@ bool begins_alike(std::string_view bytes, std::string_view start) {
 }
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {
-    std::uint16_t port = 0;
     const bool leading_zero = text.size() > 1 && text.front() == '0';
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-    if (error != std::errc() || end != text.data() + text.size() || leading_zero) return std::nullopt;
-    return port;
+    return leading_zero ? std::nullopt : parse_number<std::uint16_t>(text);
 }
 
 // Five fields with one space between: TCP4 source destination source-port destination-port.

@@ -1,12 +1,13 @@
 #include "server/storage_choice.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <filesystem>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
+
+#include "base/number.h"
 
 namespace rookery {
 namespace {
@@ -25,9 +26,8 @@ Server server_of(const GlobalConfig& config) {
     const std::filesystem::path path = config.sql_server.substr(unix_prefix.size());
     const std::string file = path.filename().string();
     if (!file.starts_with(socket_name)) return {path.string(), config.sql_port};
-    std::uint16_t port = config.sql_port;
-    std::from_chars(file.data() + socket_name.size(), file.data() + file.size(), port);
-    return {path.parent_path().string(), port};
+    const auto port = parse_number<std::uint16_t>(std::string_view(file).substr(socket_name.size()));
+    return {path.parent_path().string(), port.value_or(config.sql_port)};
 }
 
 std::string quoted(const std::string& text) {

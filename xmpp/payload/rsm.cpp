@@ -1,6 +1,7 @@
 #include "xmpp/payload/rsm.h"
 
-#include <charconv>
+#include "base/number.h"
+
 
 namespace rookery {
 namespace {
@@ -14,17 +15,10 @@ const xml::Name first_name{rsm_ns, "first"};
 const xml::Name last_name{rsm_ns, "last"};
 const xml::Name count_name{rsm_ns, "count"};
 
-std::optional<std::uint32_t> parse_number(std::string_view text) {
-    std::uint32_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
 // These two fill `into` when there is something, and are false when it is wrong.
 bool read_number(xml::View element, std::optional<std::uint32_t>& into) {
     if (!element) return true;
-    into = parse_number(element.text());
+    into = parse_number<std::uint32_t>(element.text());
     return into.has_value();
 }
 
@@ -70,7 +64,7 @@ std::optional<RsmResult> RsmResult::parse(xml::View element) {
     bool good = read_id(first, result.first) && read_id(element.child(last_name), result.last) &&
                 read_number(element.child(count_name), result.count);
     if (const auto index = first.attr("index")) {
-        result.first_index = parse_number(*index);
+        result.first_index = parse_number<std::uint32_t>(*index);
         good = good && result.first_index.has_value();
     }
     return good ? std::optional(std::move(result)) : std::nullopt;
