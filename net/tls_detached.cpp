@@ -17,7 +17,8 @@ public:
     Step receive(std::string_view record, TlsWorkspace& workspace) override {
         const OpenedRecord opened = in_.open(record, workspace.ciphers, workspace.plain);
         if (opened.alert) return fail(*opened.alert, "bad record", workspace);
-        if (opened.content.size() > max_content_bytes_) return fail(TlsAlert::record_overflow, "long record", workspace);
+        if (opened.content.size() > max_content_bytes_)
+            return fail(TlsAlert::record_overflow, "long record", workspace);
         // A handshake message is not interrupted (RFC 8446 5.1).
         if (message_bytes_ > 0 && opened.type != TlsContent::handshake) return unexpected(workspace);
         switch (opened.type) {
@@ -35,7 +36,8 @@ public:
 
     bool send(std::string_view plain, TlsWorkspace& workspace) override {
         while (!plain.empty()) {
-            if (out_.records() >= records_per_key_ && !update_own_key(KeyUpdate::not_requested, workspace)) return false;
+            if (out_.records() >= records_per_key_ && !update_own_key(KeyUpdate::not_requested, workspace))
+                return false;
             const std::string_view content = plain.substr(0, max_content_bytes_);
             if (!seal(TlsContent::application_data, content, workspace)) return false;
             plain.remove_prefix(content.size());
@@ -101,7 +103,9 @@ private:
         return sealed;
     }
 
-    Step unexpected(TlsWorkspace& workspace) { return fail(TlsAlert::unexpected_message, "unexpected message", workspace); }
+    Step unexpected(TlsWorkspace& workspace) {
+        return fail(TlsAlert::unexpected_message, "unexpected message", workspace);
+    }
 
     Step fail(TlsAlert alert, const char* why, TlsWorkspace& workspace) {
         failure_ = why;
@@ -111,7 +115,8 @@ private:
 
     void send_alert(TlsAlert alert, TlsWorkspace& workspace) {
         constexpr char warning = 1, fatal = 2;
-        const std::array<char, 2> content = {alert == TlsAlert::close_notify ? warning : fatal, static_cast<char>(alert)};
+        const std::array<char, 2> content = {alert == TlsAlert::close_notify ? warning : fatal,
+                                             static_cast<char>(alert)};
         seal(TlsContent::alert, {content.data(), content.size()}, workspace);
     }
 

@@ -11,7 +11,6 @@
 namespace rookery {
 namespace {
 
-constexpr std::size_t header_bytes = 5;
 constexpr std::size_t tag_bytes = 16;
 constexpr std::size_t max_body_bytes = RecordCipher::max_content_bytes + 256;  // RFC 8446 section 5.2
 
@@ -42,13 +41,14 @@ void expand_label(const SuiteTraits& suite, const unsigned char* secret, std::st
     info += static_cast<char>(6 + label.size());
     info.append("tls13 ").append(label).append({'\0', '\1'});  // the empty context, HKDF's counter
     std::array<unsigned char, EVP_MAX_MD_SIZE> block{};
-    if (!HMAC(suite.hash(), secret, static_cast<int>(suite.hash_bytes), bytes_of(info), info.size(), block.data(), nullptr))
+    if (!HMAC(suite.hash(), secret, static_cast<int>(suite.hash_bytes), bytes_of(info), info.size(), block.data(),
+              nullptr))
         throw std::bad_alloc();
     std::copy_n(block.begin(), into.size(), into.begin());
     OPENSSL_cleanse(block.data(), block.size());
 }
 
-std::array<char, header_bytes> header_of(std::size_t body_bytes) {
+std::array<char, tls_header_bytes> header_of(std::size_t body_bytes) {
     return {static_cast<char>(TlsContent::application_data), 3, 3, static_cast<char>(body_bytes >> 8),
             static_cast<char>(body_bytes & 0xff)};
 }
@@ -65,9 +65,9 @@ std::size_t announced_bytes(std::string_view header) {
 // What the header alone is refused for; it may be all there is of the record, or less.
 std::optional<TlsAlert> fault_of_header(std::string_view record) {
     if (record[0] != static_cast<char>(TlsContent::application_data)) return TlsAlert::unexpected_message;
-    if (record.size() < header_bytes || record[1] != 3 || record[2] != 3) return TlsAlert::decode_error;
+    if (record.size() < tls_header_bytes || record[1] != 3 || record[2] != 3) return TlsAlert::decode_error;
     if (announced_bytes(record) > max_body_bytes) return TlsAlert::record_overflow;
-    if (record.size() < header_bytes + tag_bytes + 1) return TlsAlert::bad_record_mac;
+    if (record.size() < tls_header_bytes + tag_bytes + 1) return TlsAlert::bad_record_mac;
     return std::nullopt;
 }
 
@@ -141,14 +141,13 @@ bool RecordCipher::seal(TlsContent type, std::string_view content, RecordCiphers
     const char type_byte = static_cast<char>(type);
     const std::size_t start = records.size();
     records.append(header.data(), header.size());
-    records.resize(start + header_bytes + content.size() + 1 + tag_bytes);
-    unsigned char* const body = bytes_of(records.data()) + start + header_bytes;
+    records.resize(start + tls_header_bytes + content.size() + 1 + tag_bytes);
+    unsigned char* const body = bytes_of(records.data()) + start + tls_header_bytes;
     unsigned char* const tag = body + content.size() + 1;
     int count = 0;
     const bool sealed = EVP_CipherInit_ex(context, nullptr, nullptr, key_.data(), nonce().data(), 1) == 1 &&
                         rookery::update(context, nullptr, {header.data(), header.size()}) &&
-                        rookery::update(context, body, content) &&
-                        rookery::update(context, tag - 1, {&type_byte, 1}) &&
+                        rookery::update(context, body, content) && rookery::update(context, tag - 1, {&type_byte, 1}) &&
                         EVP_CipherFinal_ex(context, tag, &count) == 1 &&
                         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, tag_bytes, tag) == 1;
     if (!sealed) records.resize(start);
@@ -160,13 +159,13 @@ OpenedRecord RecordCipher::open(std::string_view record, RecordCiphers& ciphers,
     assert(!record.empty() && room.size() >= max_opened_bytes);
     if (const auto fault = fault_of_header(record)) return refused(*fault);
     EVP_CIPHER_CTX* const context = ciphers.context(suite_);
-    const std::string_view body = record.substr(header_bytes, record.size() - header_bytes - tag_bytes);
+    const std::string_view body = record.substr(tls_header_bytes, record.size() - tls_header_bytes - tag_bytes);
     std::array<char, tag_bytes> tag;
     std::copy_n(record.end() - tag_bytes, tag_bytes, tag.begin());
     int count = 0;
     const bool opened = EVP_CipherInit_ex(context, nullptr, nullptr, key_.data(), nonce().data(), 0) == 1 &&
                         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, tag_bytes, tag.data()) == 1 &&
-                        rookery::update(context, nullptr, record.substr(0, header_bytes)) &&
+                        rookery::update(context, nullptr, record.substr(0, tls_header_bytes)) &&
                         rookery::update(context, bytes_of(room.data()), body) &&
                         EVP_CipherFinal_ex(context, bytes_of(room.data()) + body.size(), &count) == 1;
     if (!opened) return refused(TlsAlert::bad_record_mac);

@@ -21,6 +21,8 @@ inline constexpr std::size_t tls_suites = 3;
 // By OpenSSL's name ("TLS_AES_128_GCM_SHA256").
 std::optional<TlsSuite> tls_suite(std::string_view name);
 
+inline constexpr std::size_t tls_header_bytes = 5;
+
 // What stands in a record (RFC 8446 B.1).
 enum class TlsContent : std::uint8_t { change_cipher_spec = 20, alert = 21, handshake = 22, application_data = 23 };
 

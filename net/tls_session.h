@@ -20,8 +20,6 @@ namespace rookery {
 
 class TlsContexts;
 
-inline constexpr std::size_t tls_header_bytes = 5;
-
 // What every session of one thread borrows while it works: the BIO through which OpenSSL reads `input` and writes
 // `output`, ciphers, and room for one record in clear.
 class TlsWorkspace {

@@ -2,12 +2,11 @@
 // valid, strange and forged, and both send the same. Oracles: they understand and refuse the same, with the same alert
 // (but where they may differ, see same_refusal); what they send reads the same.
 //   pairs: operation, argument, and what the operation takes of the rest
-#include "net/tls_detached.h"
-
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 
+#include "net/tls_detached.h"
 #include "tests/net/tls_forge.h"
 
 namespace rookery {
@@ -118,9 +117,11 @@ public:
             case 2:
                 return update_key(static_cast<char>(argument % 3));
             case 3:
-                return hear(garbled(sealed(input.bytes(argument % 32), TlsContent::application_data, 0), input.byte(), input.byte()));
+                return hear(garbled(sealed(input.bytes(argument % 32), TlsContent::application_data, 0), input.byte(),
+                                    input.byte()));
             case 4:
-                return hear(sealed({static_cast<char>(argument % 3), static_cast<char>(input.byte())}, TlsContent::alert, 0));
+                return hear(
+                    sealed({static_cast<char>(argument % 3), static_cast<char>(input.byte())}, TlsContent::alert, 0));
             case 5:
                 return send(std::string(std::size_t{argument} * 100, 's'));
             case 6:
@@ -179,7 +180,8 @@ private:
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace rookery;
     static const auto contexts = make_contexts();
-    static const char* const ciphers[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"};
+    static const char* const ciphers[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+                                          "TLS_CHACHA20_POLY1305_SHA256"};
     Input input(data, size);
     test::MemoryClient client(ciphers[input.byte() % 3]);
     TlsWorkspace workspace;

@@ -71,8 +71,7 @@ INSTANTIATE_TEST_SUITE_P(Ciphers, TlsDetachedTest,
 
 // RFC 8448 section 3: what client and server send under the keys of their application data.
 TEST(TlsDetached, RecordsOfRfc8448) {
-    const std::string client_secret =
-        unhex("9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5");
+    const std::string client_secret = unhex("9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5");
     const std::string record = unhex(
         "1703030043a23f7054b62c94d0affafe8228ba55cbefacea42f914aa66bcab3f2b9819a8a5b46b395bd54a9a20441e2b62974e1f5a62"
         "92a2977014bd1e3deae63aeebb21694915e4");
@@ -80,7 +79,8 @@ TEST(TlsDetached, RecordsOfRfc8448) {
     for (int i = 0; i < 50; ++i) content += static_cast<char>(i);
 
     RecordCiphers ciphers;
-    RecordCipher sender(TlsSuite::aes_128_gcm_sha256, client_secret), receiver(TlsSuite::aes_128_gcm_sha256, client_secret);
+    RecordCipher sender(TlsSuite::aes_128_gcm_sha256, client_secret),
+        receiver(TlsSuite::aes_128_gcm_sha256, client_secret);
     std::string sealed;
     ASSERT_TRUE(sender.seal(TlsContent::application_data, content, ciphers, sealed));
     EXPECT_EQ(hex_encode(sealed), hex_encode(record));
@@ -160,7 +160,8 @@ TEST_P(TlsDetachedTest, AsksForANewKeyInTime) {
 
 TEST_P(TlsDetachedTest, AKeyUpdateMayComeInPieces) {
     const std::string message = key_update(0);
-    for (std::size_t i = 0; i < message.size(); ++i) EXPECT_EQ(give_inner(message.substr(i, 1), handshake).status, Status::more);
+    for (std::size_t i = 0; i < message.size(); ++i)
+        EXPECT_EQ(give_inner(message.substr(i, 1), handshake).status, Status::more);
     forge->update();
     EXPECT_EQ(give_inner("after", application_data).plain, "after");
 }
@@ -188,7 +189,9 @@ TEST_P(TlsDetachedTest, ForgedRecords) {
     for (std::size_t i = 3; i < record.size(); ++i) {
         std::string forged = record;
         forged[i] = static_cast<char>(forged[i] ^ 1);
-        if (i < tls_header_bytes) forged.resize(tls_header_bytes + ((static_cast<unsigned char>(forged[3]) << 8) | static_cast<unsigned char>(forged[4])));
+        if (i < tls_header_bytes)
+            forged.resize(tls_header_bytes +
+                          ((static_cast<unsigned char>(forged[3]) << 8) | static_cast<unsigned char>(forged[4])));
         EXPECT_EQ(alert_for(forged), 20) << i;
     }
     EXPECT_EQ(give(record).plain, "text");
@@ -235,9 +238,7 @@ TEST_P(TlsDetachedTest, HandshakeMessagesThatMayNotComeHere) {
     EXPECT_EQ(alert_for(std::string("\x01\0\0\x01\0", 5), handshake), 10) << "a ClientHello";
 }
 
-TEST_P(TlsDetachedTest, KeyUpdatesThatAreNone) {
-    EXPECT_EQ(alert_for(key_update(2), handshake), 47);
-}
+TEST_P(TlsDetachedTest, KeyUpdatesThatAreNone) { EXPECT_EQ(alert_for(key_update(2), handshake), 47); }
 
 TEST_P(TlsDetachedTest, AKeyUpdateOfAnotherLength) {
     EXPECT_EQ(alert_for(std::string("\x18\0\0\x02\0\0", 6), handshake), 50);

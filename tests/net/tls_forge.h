@@ -75,8 +75,10 @@ private:
     }
 
     std::string derive(std::string secret, std::string label, std::size_t size) const {
-        const std::unique_ptr<EVP_KDF, void (*)(EVP_KDF*)> kdf(EVP_KDF_fetch(nullptr, "TLS13-KDF", nullptr), EVP_KDF_free);
-        const std::unique_ptr<EVP_KDF_CTX, void (*)(EVP_KDF_CTX*)> context(EVP_KDF_CTX_new(kdf.get()), EVP_KDF_CTX_free);
+        const std::unique_ptr<EVP_KDF, void (*)(EVP_KDF*)> kdf(EVP_KDF_fetch(nullptr, "TLS13-KDF", nullptr),
+                                                               EVP_KDF_free);
+        const std::unique_ptr<EVP_KDF_CTX, void (*)(EVP_KDF_CTX*)> context(EVP_KDF_CTX_new(kdf.get()),
+                                                                           EVP_KDF_CTX_free);
         std::string prefix = "tls13 ", hash = hash_, derived(size, '\0');
         int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
         const std::array<OSSL_PARAM, 6> parameters = {
@@ -86,7 +88,8 @@ private:
             OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_PREFIX, prefix.data(), prefix.size()),
             OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_LABEL, label.data(), label.size()),
             OSSL_PARAM_construct_end()};
-        must(EVP_KDF_derive(context.get(), reinterpret_cast<unsigned char*>(derived.data()), size, parameters.data()) == 1,
+        must(EVP_KDF_derive(context.get(), reinterpret_cast<unsigned char*>(derived.data()), size, parameters.data()) ==
+                 1,
              "TLS13-KDF");
         return derived;
     }
@@ -94,13 +97,16 @@ private:
     bool run(bool seal, const std::string& header, std::string_view in, char* out, char* tag) {
         const auto bytes = [](const char* text) { return reinterpret_cast<const unsigned char*>(text); };
         std::string nonce = iv_;
-        for (std::size_t i = 0; i < 8; ++i) nonce[11 - i] = static_cast<char>(nonce[11 - i] ^ static_cast<char>(number_ >> (8 * i)));
-        const std::unique_ptr<EVP_CIPHER_CTX, void (*)(EVP_CIPHER_CTX*)> context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
+        for (std::size_t i = 0; i < 8; ++i)
+            nonce[11 - i] = static_cast<char>(nonce[11 - i] ^ static_cast<char>(number_ >> (8 * i)));
+        const std::unique_ptr<EVP_CIPHER_CTX, void (*)(EVP_CIPHER_CTX*)> context(EVP_CIPHER_CTX_new(),
+                                                                                 EVP_CIPHER_CTX_free);
         EVP_CIPHER_CTX* const raw = context.get();
         int count = 0;
         must(EVP_CipherInit_ex(raw, cipher_, nullptr, bytes(key_.data()), bytes(nonce.data()), seal) == 1, "cipher");
         if (!seal) must(EVP_CIPHER_CTX_ctrl(raw, EVP_CTRL_AEAD_SET_TAG, tag_bytes, tag) == 1, "tag");
-        must(EVP_CipherUpdate(raw, nullptr, &count, bytes(header.data()), static_cast<int>(header.size())) == 1, "header");
+        must(EVP_CipherUpdate(raw, nullptr, &count, bytes(header.data()), static_cast<int>(header.size())) == 1,
+             "header");
         auto* const room = reinterpret_cast<unsigned char*>(out);
         must(EVP_CipherUpdate(raw, room, &count, bytes(in.data()), static_cast<int>(in.size())) == 1, "body");
         if (EVP_CipherFinal_ex(raw, room + in.size(), &count) != 1) return false;
@@ -121,7 +127,8 @@ public:
         SSL_CTX_set_ciphersuites(context_.get(), ciphers.c_str());
         SSL_CTX_set_min_proto_version(context_.get(), TLS1_3_VERSION);
         SSL_CTX_set_keylog_callback(context_.get(), note_secret);
-        if (max_fragment_mode) SSL_CTX_set_tlsext_max_fragment_length(context_.get(), static_cast<std::uint8_t>(max_fragment_mode));
+        if (max_fragment_mode)
+            SSL_CTX_set_tlsext_max_fragment_length(context_.get(), static_cast<std::uint8_t>(max_fragment_mode));
         ssl_.reset(SSL_new(context_.get()));
         SSL_set_app_data(ssl_.get(), this);
         SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
@@ -149,7 +156,8 @@ public:
         give(records);
         std::string plain;
         char buffer[16 * 1024];
-        for (int count; (count = SSL_read(ssl(), buffer, sizeof buffer)) > 0;) plain.append(buffer, static_cast<std::size_t>(count));
+        for (int count; (count = SSL_read(ssl(), buffer, sizeof buffer)) > 0;)
+            plain.append(buffer, static_cast<std::size_t>(count));
         return plain;
     }
 
