@@ -19,11 +19,11 @@ public:
         if (opened.alert) return fail(*opened.alert, "bad record", workspace);
         if (opened.content.size() > max_content_bytes_)
             return fail(TlsAlert::record_overflow, "long record", workspace);
+        if (in_.records() == records_per_key_) update_own_key(KeyUpdate::requested, workspace);
         // A handshake message is not interrupted (RFC 8446 5.1).
         if (message_bytes_ > 0 && opened.type != TlsContent::handshake) return unexpected(workspace);
         switch (opened.type) {
             case TlsContent::application_data:
-                if (in_.records() == records_per_key_) update_own_key(KeyUpdate::requested, workspace);
                 return {Status::data, opened.content};
             case TlsContent::handshake:
                 return on_handshake(opened.content, workspace);

@@ -158,6 +158,17 @@ TEST_P(TlsDetachedTest, AsksForANewKeyInTime) {
     EXPECT_EQ(client.receive(sent("text")), "text");
 }
 
+// Whatever the record is that uses the key up.
+TEST_P(TlsDetachedTest, AsksForANewKeyAlsoBehindAnAlert) {
+    session = make_detached_session({.suite = *tls_suite(GetParam()),
+                                     .read_secret = client.client_secret,
+                                     .write_secret = client.server_secret,
+                                     .records_per_key = 2});
+    EXPECT_EQ(give_inner("text", application_data).output, "");
+    EXPECT_NE(give_inner("\x01\x5a", alert).output, "");
+    EXPECT_EQ(give_inner("text", application_data).output, "") << "once";
+}
+
 TEST_P(TlsDetachedTest, AKeyUpdateMayComeInPieces) {
     const std::string message = key_update(0);
     for (std::size_t i = 0; i < message.size(); ++i)
