@@ -16,7 +16,7 @@ Task<Result<Value>> register_account(CommandContext context, Arguments args) {
         co_return Error(ErrorCode::invalid, "'" + args.text("user") + "' is not fit to be the name of an account");
     Result<void> made = co_await create_account(context.shards, *account, args.text("password"));
     if (!made.ok()) co_return std::move(made).error();
-    co_return Value("User " + account->str() + " successfully registered");
+    co_return Value("User " + account->to_string() + " successfully registered");
 }
 
 Task<Result<Value>> unregister_account(CommandContext context, Arguments args) {
@@ -24,7 +24,7 @@ Task<Result<Value>> unregister_account(CommandContext context, Arguments args) {
     if (!account.ok()) co_return std::move(account).error();
     Result<void> removed = co_await remove_account(context.shards, *account);
     if (!removed.ok()) co_return std::move(removed).error();
-    co_return Value("User " + account->str() + " removed");
+    co_return Value("User " + account->to_string() + " removed");
 }
 
 Task<Result<Value>> change_account_password(CommandContext context, Arguments args) {
@@ -32,7 +32,7 @@ Task<Result<Value>> change_account_password(CommandContext context, Arguments ar
     if (!account.ok()) co_return std::move(account).error();
     Result<void> changed = co_await change_password(context.shards, *account, args.text("newpass"));
     if (!changed.ok()) co_return std::move(changed).error();
-    co_return Value("Password of " + account->str() + " changed");
+    co_return Value("Password of " + account->to_string() + " changed");
 }
 
 Task<Result<Value>> ban_account(CommandContext context, Arguments args) {
@@ -40,7 +40,7 @@ Task<Result<Value>> ban_account(CommandContext context, Arguments args) {
     if (!account.ok()) co_return std::move(account).error();
     Result<void> banned = co_await disable_account(context.shards, *account, args.text("reason"));
     if (!banned.ok()) co_return std::move(banned).error();
-    co_return Value("User " + account->str() + " banned");
+    co_return Value("User " + account->to_string() + " banned");
 }
 
 Task<Result<Value>> unban_account(CommandContext context, Arguments args) {
@@ -48,7 +48,7 @@ Task<Result<Value>> unban_account(CommandContext context, Arguments args) {
     if (!account.ok()) co_return std::move(account).error();
     Result<void> enabled = co_await enable_account(context.shards, *account);
     if (!enabled.ok()) co_return std::move(enabled).error();
-    co_return Value("User " + account->str() + " may log in again");
+    co_return Value("User " + account->to_string() + " may log in again");
 }
 
 Task<Result<Value>> check_account(CommandContext context, Arguments args) {
@@ -56,7 +56,7 @@ Task<Result<Value>> check_account(CommandContext context, Arguments args) {
     if (!account.ok()) co_return std::move(account).error();
     Result<void> exists = co_await check_exists(context, *account);
     if (!exists.ok()) co_return std::move(exists).error();
-    co_return Value(account->str() + " exists");
+    co_return Value(account->to_string() + " exists");
 }
 
 Task<Result<Value>> registered_users(CommandContext context, Arguments args) {

@@ -28,7 +28,7 @@ Result<Jid> account_of(const CommandContext& context, const Arguments& args) {
 }
 
 Task<Result<void>> check_exists(CommandContext context, Jid account) {
-    const std::string name = account.str();
+    const std::string name = account.to_string();
     Result<bool> exists = co_await context.stores.accounts.exists(std::move(account));
     if (!exists.ok()) co_return std::move(exists).error();
     if (!*exists) co_return Error(ErrorCode::not_found, name + " does not exist");

@@ -68,10 +68,11 @@ void on_request(const CommandTable& table, CommandContext context, const std::st
 
 }  // namespace
 
-Result<std::unique_ptr<ControlSocket>> serve_control(ShardLoop& loop, std::string path, const CommandTable& table,
-                                                     CommandContext context) {
+Result<std::unique_ptr<ControlSocket>> serve_control(ShardLoop& loop, std::string path, int inherited,
+                                                     const CommandTable& table, CommandContext context) {
     ControlSocketOptions options;
     options.path = std::move(path);
+    options.inherited = inherited;
     return ControlSocket::open(loop, std::move(options),
                                [&table, context](std::string request, const PeerCredentials& peer, ControlSocket::Reply reply) {
                                    on_request(table, context, request, peer, std::move(reply));

@@ -11,8 +11,9 @@
 namespace rookery {
 
 // Runs commands that came over the socket on shard 0's loop. The table and what the context names outlive it.
-Result<std::unique_ptr<ControlSocket>> serve_control(ShardLoop& loop, std::string path, const CommandTable& table,
-                                                     CommandContext context);
+// `inherited`: ControlSocketOptions.
+Result<std::unique_ptr<ControlSocket>> serve_control(ShardLoop& loop, std::string path, int inherited,
+                                                     const CommandTable& table, CommandContext context);
 
 // The command line's side: asks the server that runs on `path`.
 Result<Value> ask_server(const std::string& path, const std::string& verb, Value args);

@@ -40,7 +40,7 @@ Task<Result<Value>> send_message(CommandContext context, Arguments args) {
     if (!args.text("subject").empty()) message.element().add_text_child(subject_name, args.text("subject"));
     message.element().add_text_child(body_name, args.text("body"));
     context.shards.at(0).router().send(std::move(message));
-    co_return Value("Message sent to " + to->str());
+    co_return Value("Message sent to " + to->to_string());
 }
 
 }  // namespace

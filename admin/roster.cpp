@@ -44,7 +44,7 @@ Task<Result<Value>> get_roster(CommandContext context, Arguments args) {
     if (!account.ok()) co_return std::move(account).error();
     Result<Roster> roster = co_await context.stores.roster.load(*account);
     if (!roster.ok() && roster.error().code == ErrorCode::not_found)
-        co_return Error(ErrorCode::not_found, account->str() + " does not exist");
+        co_return Error(ErrorCode::not_found, account->to_string() + " does not exist");
     if (!roster.ok()) co_return std::move(roster).error();
     co_return rows_of(*roster);
 }

@@ -93,6 +93,12 @@ Task<Result<Value>> stop(CommandContext context, Arguments) {
     co_return Value("Stopping");
 }
 
+Task<Result<Value>> upgrade(CommandContext context, Arguments args) {
+    Task<Result<Value>> upgrading = context.server.upgrade(args.text("program"));
+    Result<Value> result = co_await upgrading;
+    co_return result;
+}
+
 Task<Result<Value>> reopen_log(CommandContext, Arguments) {
     log_reopen();
     co_return Value("Log reopened");
@@ -109,6 +115,8 @@ void add_server_commands(CommandTable& table) {
     table.add({"get_loglevel", "server", "The log level", {}, get_loglevel});
     table.add({"reload_config", "server", "Apply the configuration file without dropping a connection", {}, reload_config});
     table.add({"reopen_log", "server", "Open the log file anew (rotation)", {}, reopen_log});
+    table.add({"upgrade", "server", "Another program takes over, and no connection notices",
+               {{"program", ArgType::text, "its whole path (none: the installed one), or --back: the previous one", true}}, upgrade});
     table.add({"stop", "server", "End all streams in good order and exit", {}, stop});
 }
 

@@ -16,12 +16,13 @@ constexpr const char* node = "rookery@localhost";  // ejabberd's name of a machi
 // The fields of ejabberd's answer in their order, then our own.
 Value describe(const Session& session, const Loop& loop) {
     const auto uptime = std::chrono::duration_cast<Seconds>(loop.clock().wall_now() - session.since());
-    const StanzaPtr& presence = session.presence();
+    const std::optional<Stanza> presence = session.available() ? std::optional(session.presence()) : std::nullopt;
+    const SessionOrigin origin = session.origin();
     const std::string show = presence ? presence->child(show_name).text() : std::string();
     Value row = Value::object();
-    row.set("connection", session.origin().tls.empty() ? "c2s" : "c2s_tls");
-    row.set("ip", session.origin().address);
-    row.set("port", session.origin().port);
+    row.set("connection", origin.tls.empty() ? "c2s" : "c2s_tls");
+    row.set("ip", origin.address);
+    row.set("port", origin.port);
     row.set("priority", session.priority());
     row.set("node", node);
     row.set("uptime", uptime.count());
@@ -30,8 +31,8 @@ Value describe(const Session& session, const Loop& loop) {
     row.set("statustext", presence ? presence->child(status_name).text() : std::string());
     row.set("jid", session.jid().str());
     row.set("session", static_cast<std::int64_t>(session.id()));
-    row.set("tls", session.origin().tls);
-    row.set("mechanism", session.origin().mechanism);
+    row.set("tls", origin.tls);
+    row.set("mechanism", origin.mechanism);
     row.set("backlog_bytes", session.backlog_bytes());
     return row;
 }
@@ -40,7 +41,7 @@ Task<Result<Value>> connected_users(CommandContext context, Arguments) {
     std::vector<std::string> all;
     const auto collect = [](Shard& shard) {
         std::vector<std::string> jids;
-        shard.for_each_session([&jids](Session& session) { jids.push_back(session.jid().str()); });
+        shard.for_each_session([&jids](Session& session) { jids.push_back(session.jid().to_string()); });
         return jids;
     };
     for (unsigned i = 0; i < context.shards.count(); ++i) {
@@ -63,7 +64,7 @@ Task<Result<Value>> connected_users_number(CommandContext context, Arguments) {
 Task<Result<Value>> user_sessions_info(CommandContext context, Arguments args) {
     Result<Jid> account = account_of(context, args);
     if (!account.ok()) co_return std::move(account).error();
-    const std::string bare = account->str();
+    const std::string bare = account->to_string();
     auto collect = [bare](Shard& shard) {
         Value rows = Value::list();
         if (const AccountPtr found = shard.find_account(bare))
@@ -97,8 +98,8 @@ Task<Result<Value>> kick_session(CommandContext context, Arguments args) {
     const std::string reason = args.has("reason") ? args.text("reason") : "kicked by an administrator";
     StreamError error(StreamCondition::policy_violation, reason);
     const std::size_t closed = co_await close_sessions(context.shards, *full, std::move(error));
-    if (closed == 0) co_return Error(ErrorCode::not_found, full->str() + " is not connected");
-    co_return Value(full->str() + " kicked");
+    if (closed == 0) co_return Error(ErrorCode::not_found, full->to_string() + " is not connected");
+    co_return Value(full->to_string() + " kicked");
 }
 
 }  // namespace

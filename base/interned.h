@@ -5,7 +5,7 @@
 
 namespace rookery {
 
-// Any thread. Never for what strangers choose: nothing is ever given back.
+// A NUL follows it. Any thread. Never for what strangers choose: nothing is ever given back.
 std::string_view interned(std::string_view text);
 
 }  // namespace rookery

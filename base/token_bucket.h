@@ -12,6 +12,11 @@ struct BucketRate {
 
 class TokenBucket {
 public:
+    TokenBucket() = default;
+    explicit TokenBucket(SteadyTime full_at) : full_at_(full_at) {}
+    // When it is full again, for who continues elsewhere.
+    SteadyTime full_at() const { return full_at_; }
+
     // False: too soon; nothing was taken.
     bool take(const BucketRate& rate, SteadyTime now) {
         const SteadyTime from = full_at_ > now ? full_at_ : now;

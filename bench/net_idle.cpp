@@ -197,7 +197,7 @@ int run(const Settings& settings) {
     options.direct_tls = settings.tls();
     auto listener = Listener::open(loop, options, contexts, nullptr, [&](Parked parked) {
         handlers.emplace_back();
-        handlers.back().channel = Channel::adopt(loop, std::move(parked), handlers.back());
+        handlers.back().channel = std::make_unique<Channel>(loop, std::move(parked), handlers.back());
     });
     if (!listener) die(listener.error().message.c_str());
     const std::uint16_t port = (*listener)->port();

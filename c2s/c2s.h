@@ -27,6 +27,7 @@ enum class ResourceConflict { closeold, closenew, setresource };
 
 // A listener's wishes and the limits of the service; immutable, new connections take the newest.
 struct C2sPolicy {
+    std::string listener;                         // its name, by which another program finds the policy again
     std::shared_ptr<const StreamPolicy> stream;
     std::shared_ptr<const TlsContexts> contexts;  // null: no TLS
     bool direct_tls = false;
@@ -64,12 +65,19 @@ public:
     void close_strangers(const StreamError& error);
     std::size_t connections() const { return connections_; }
 
+    // Live upgrade (c2s/session_record.h). From rest() to wake() nothing is read; what waits to be acknowledged is saved.
+    void rest();
+    void wake();
+    bool resting() const { return resting_; }
+    const std::vector<Connection*>& strangers() const { return strangers_; }
+
     // For Connection.
     Shard& shard() const { return shard_; }
     Loop& loop() const { return shard_.loop(); }
-    xml::ParserPool& parsers() { return parsers_; }
+    const StreamHome& stream_home() const { return stream_home_; }
     WorkPool& work() const { return work_; }
     Resumptions& resumptions() { return resumptions_; }
+    const Resumptions& resumptions() const { return resumptions_; }
     PlainCache& plain_cache() { return plain_cache_; }
     C2s& at(unsigned shard_index) const { return *peers_[shard_index]; }
     std::string& scratch() { return scratch_; }
@@ -97,6 +105,7 @@ private:
     WorkPool& work_;
     C2sLimits limits_;
     xml::ParserPool parsers_;
+    const StreamHome stream_home_{shard_, parsers_};
     PlainCache plain_cache_;
     Resumptions resumptions_;
     std::vector<C2s*> peers_;
@@ -109,6 +118,7 @@ private:
     std::size_t unwatched_bytes_ = 0;  // since the backlog was looked at
     std::uint64_t shed_ = 0;           // sessions that were ended, or not opened
     bool shedding_ = false;
+    bool resting_ = false;
 };
 
 }  // namespace rookery

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
-#include "base/interned.h"
 #include "base/log.h"
+#include "c2s/client_origin.h"
 #include "c2s/connection_stranger.h"
 #include "c2s/session.h"
 #include "core/answer.h"
@@ -34,13 +34,13 @@ struct Connection::Home {
     std::unique_ptr<ParkedTransport> transport;
     std::shared_ptr<const C2sPolicy> policy;
     Stream stream;
-    std::string_view tls_text;
+    std::string tls_text;
     SteadyTime login_until;
 };
 
 // --- opening and closing ------------------------------------------------------------------------------------------
 
-Connection::Connection(C2s& c2s, std::shared_ptr<const C2sPolicy> policy, Stream stream)
+Connection::Connection(Private, C2s& c2s, std::shared_ptr<const C2sPolicy> policy, Stream stream)
     : c2s_(c2s), policy_(std::move(policy)), stream_(std::move(stream)), last_heard_(c2s.loop().clock().steady_now()) {
     c2s_.count_connection(+1);
 }
@@ -48,8 +48,8 @@ Connection::Connection(C2s& c2s, std::shared_ptr<const C2sPolicy> policy, Stream
 Connection::~Connection() { c2s_.count_connection(-1); }
 
 void Connection::open(C2s& c2s, std::unique_ptr<ParkedTransport> transport, std::shared_ptr<const C2sPolicy> policy) {
-    Stream stream(c2s.shard(), c2s.parsers(), policy->stream);
-    std::shared_ptr<Connection> connection(new Connection(c2s, std::move(policy), std::move(stream)));
+    Stream stream(c2s.stream_home(), *policy->stream);
+    auto connection = std::make_shared<Connection>(Private(), c2s, std::move(policy), std::move(stream));
     connection->self_ = connection;
     connection->transport_ = transport->adopt(c2s.loop(), *connection);
     connection->watch_login(connection->last_heard_ + connection->policy_->login_within);
@@ -122,7 +122,7 @@ void Connection::end_session() {
 }
 
 void Connection::log_closed(std::string_view reason) const {
-    const std::string jid = stream_.jid().str();
+    const std::string jid = stream_.jid().to_string();
     if (session_)
         log_info("session_closed", {{"session", session_->id()}, {"jid", jid}, {"reason", reason}});
     else
@@ -188,7 +188,8 @@ void Connection::pump() {
 bool Connection::stuck() const { return must_wait() || stream_.starving(); }
 
 bool Connection::must_wait() const {
-    return holds_ > 0 || (session_ && session_->held()) || owes_much() || c2s_.shard().congested();
+    return holds_ > 0 || (session_ && session_->held()) || owes_much() || c2s_.shard().congested() ||
+           (c2s_.resting() && !must_finish());
 }
 
 // Who does not take the answers he has asked for already is not asked what else he wants.
@@ -239,7 +240,7 @@ void Connection::wait() {
     stream_.park_input();
     if (!paused_) transport_->pause_reading();
     paused_ = true;
-    if (holds_ > 0 || (session_ && session_->held())) return;
+    if (holds_ > 0 || (session_ && session_->held()) || (c2s_.resting() && !must_finish())) return;
     const std::weak_ptr<Connection> self = weak_from_this();
     Callback again = [self] {
         if (auto connection = self.lock()) connection->resume();
@@ -370,7 +371,7 @@ void Connection::start_tls() {
 }
 
 void Connection::on_secured(const TlsInfo& tls) {
-    tls_text_ = interned(tls.version + " " + tls.cipher);
+    stranger_->tls = tls.version + " " + tls.cipher;
     stream_.tls_started(tls);
 }
 
@@ -456,23 +457,24 @@ void Connection::go_home() {
     const unsigned home = c2s_.shard().all().home_of(stream_.jid().str());
     if (home == c2s_.shard().index()) return resume_after_login();
     const SteadyTime until = stranger_->until;
+    std::string tls_text = std::move(stranger_->tls);
     end_login();
     const std::shared_ptr<Connection> self = std::move(self_);
     std::unique_ptr<ParkedTransport> parked = transport_->release();
     transport_.reset();
     if (!parked) return;
     C2s& target = c2s_.at(home);
-    auto moving = std::make_shared<Home>(Home{std::move(parked), policy_, std::move(stream_), tls_text_, until});
+    auto moving = std::make_shared<Home>(Home{std::move(parked), policy_, std::move(stream_), std::move(tls_text), until});
     target.loop().post([&target, moving = std::move(moving)] { arrive_home(target, moving); });
 }
 
 void Connection::arrive_home(C2s& c2s, std::shared_ptr<Home> home) {
-    home->stream.rebind(c2s.shard(), c2s.parsers());
-    std::shared_ptr<Connection> connection(new Connection(c2s, std::move(home->policy), std::move(home->stream)));
+    home->stream.rebind(c2s.stream_home());
+    auto connection = std::make_shared<Connection>(Private(), c2s, std::move(home->policy), std::move(home->stream));
     connection->self_ = connection;
-    connection->tls_text_ = home->tls_text;
     connection->transport_ = home->transport->adopt(c2s.loop(), *connection);
     connection->watch_login(home->login_until);
+    connection->stranger_->tls = std::move(home->tls_text);
     connection->resume_after_login();
 }
 
@@ -577,26 +579,22 @@ void Connection::bind() {
         if (account->sessions().empty()) shard.account_idle(*account);
         return;
     }
+    const ClientOrigin from = origin();
     end_login();
-    SessionOrigin from = origin();
     session_ = std::make_shared<C2sSession>(*full, shard.next_session_id(), from, c2s_.loop().clock().wall_now(), *this);
     stream_.bound(*full);
     account->add_session(session_);
     ++shard.counters().logins;
-    log_info("session_opened", {{"session", session_->id()}, {"jid", full->str()}, {"address", from.address},
-                                {"tls", from.tls}, {"mechanism", from.mechanism}});
+    const SessionOrigin known = from.describe();
+    log_info("session_opened", {{"session", session_->id()}, {"jid", full->str()}, {"address", known.address},
+                                {"tls", known.tls}, {"mechanism", known.mechanism}});
     SessionEvent event{session_, account};
     (void)account->host().hooks.session_bound.run(event);
 }
 
-SessionOrigin Connection::origin() const {
-    SessionOrigin from;
-    from.address = transport_->peer().ip.to_string();
-    from.port = transport_->peer().port;
-    from.transport = policy_->direct_tls ? "tls" : "tcp";
-    from.tls = tls_text_;
-    from.mechanism = interned(stream_.mechanism());
-    return from;
+// Before end_login().
+ClientOrigin Connection::origin() const {
+    return {transport_->peer(), policy_->direct_tls ? "tls" : "tcp", stranger_->tls, stream_.mechanism()};
 }
 
 }  // namespace rookery

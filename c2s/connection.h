@@ -16,10 +16,14 @@
 namespace rookery {
 
 class C2sSession;
+class ClientOrigin;
 struct StreamManagementOptions;
 
 class Connection final : public ChannelHandler, public std::enable_shared_from_this<Connection> {
+    struct Private {};
+
 public:
+    Connection(Private, C2s& c2s, std::shared_ptr<const C2sPolicy> policy, Stream stream);
     static void open(C2s& c2s, std::unique_ptr<ParkedTransport> transport, std::shared_ptr<const C2sPolicy> policy);
     ~Connection();
 
@@ -44,12 +48,22 @@ public:
     C2s& c2s() const { return c2s_; }
     SteadyTime last_heard() const;
 
+    // Live upgrade (connection_record.cpp). The descriptor; nullopt: another program cannot go on with it.
+    std::optional<int> save(RecordWriter& record) const;
+    static std::shared_ptr<Connection> restore(C2s& c2s, std::shared_ptr<const C2sPolicy> policy,
+                                               std::unique_ptr<ParkedTransport> transport, const Jid& full, RecordReader& record);
+    void attach(std::shared_ptr<C2sSession> session);
+    // Another program serves from now on: the stream ends, at once and without a trace in the session.
+    void leave_behind(const StreamError& error);
+    const std::string& listener() const { return policy_->listener; }
+    bool waits() const { return holds_ > 0; }  // for storage, or for the shaper
+    bool must_finish() const { return stream_.in_long_stanza(); }  // reading it, before it can rest
+
 private:
     struct Home;  // what moves to the home shard
     struct Stranger;
     struct Behind;
 
-    Connection(C2s& c2s, std::shared_ptr<const C2sPolicy> policy, Stream stream);
     static void arrive_home(C2s& c2s, std::shared_ptr<Home> home);
 
     void on_data(std::string_view bytes) override;
@@ -111,7 +125,7 @@ private:
     void lose_session();
     void say_goodbye();
     void close_transport();
-    SessionOrigin origin() const;
+    ClientOrigin origin() const;
     void log_closed(std::string_view reason) const;
 
     C2s& c2s_;
@@ -121,8 +135,7 @@ private:
     Stream stream_;
     std::shared_ptr<C2sSession> session_;
     std::unique_ptr<Shaper> shaper_;
-    std::string_view tls_text_;  // interned
-    SteadyTime last_heard_{};
+    SteadyTime last_heard_;
     std::uint64_t written_ = 0;
     std::unique_ptr<Stranger> stranger_;  // until a resource is bound
     std::unique_ptr<Behind> behind_;      // while the client does not take what waits for it

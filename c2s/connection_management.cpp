@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "c2s/connection.h"
+#include "c2s/client_origin.h"
 #include "c2s/connection_stranger.h"
 #include "c2s/session.h"
 #include "core/host.h"
@@ -135,10 +136,11 @@ Task<void> Connection::take_over(std::shared_ptr<C2sSession> session, std::uint3
         co_return;
     }
     if (!session->alive()) co_return refuse_resumption(session->resumption_id());
+    const ClientOrigin from = origin();
     end_login();
     (void)session->acknowledge(h);  // while it is nobody's: <resumed/> comes first
     session_ = session;
-    session->attach(*this, origin());
+    session->attach(*this, from);
     stream_.resumed(session->jid());
     stream_.write(nonza("resumed").set("previd", session->resumption_id()).set("h", std::to_string(session->go_on())));
     session->resend();

@@ -30,6 +30,7 @@ struct Connection::Stranger {
     TimerId timer = 0;
     TimerId silence_timer = 0;
     unsigned failed_resumptions = 0;
+    std::string tls;  // version and cipher, once secured
     std::shared_ptr<PasswordCheck> checking;
 };
 

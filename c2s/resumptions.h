@@ -27,6 +27,13 @@ public:
     void remember(const std::string& id, const Jid& account, std::uint32_t handled);
     std::optional<std::uint32_t> last_count(const std::string& id, const Jid& account) const;
 
+    // Oldest first: visit(id, account, handled).
+    template <class Visit>
+    void for_each_count(Visit visit) const {
+        for (const std::string& id : ended_order_)
+            if (const auto at = ended_.find(id); at != ended_.end()) visit(id, at->second.account, at->second.handled);
+    }
+
     std::size_t remembered() const { return ended_.size(); }
     std::uint64_t ever_remembered() const { return ever_remembered_; }
 

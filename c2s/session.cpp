@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "c2s/c2s.h"
+#include "c2s/session_managed.h"
 #include "core/hooks.h"
 #include "core/host.h"
 #include "core/message_log.h"
@@ -25,27 +26,8 @@ bool has_delay(const Stanza& stanza) { return bool(stanza.child(Delay::name)); }
 
 }  // namespace
 
-struct C2sSession::Managed {
-    explicit Managed(std::uint32_t received_before) : counts(received_before) {}
-
-    StreamManagement counts;
-    std::string id;
-    Seconds wait{0};
-    Seconds ack_timeout{0};
-    std::size_t max_stanzas = 0;
-    std::size_t max_bytes = 0;
-    SteadyTime lost_at;
-    TimerId ack_timer = 0;       // while the client owes an <a/>
-    TimerId question_timer = 0;  // until we answer by what is settled so far
-    TimerId away_timer = 0;      // while the client is away
-    TimerId save_timer = 0;      // until what the client did not acknowledge is saved
-    // What must be settled before we have answered all that the client asked for. Nullopt: we owe no answer.
-    std::optional<std::uint32_t> question;
-    bool giving_up = false;
-};
-
-C2sSession::C2sSession(Jid full, std::uint64_t id, SessionOrigin origin, WallTime since, Connection& connection)
-    : Session(std::move(full), id, std::move(origin), since), c2s_(connection.c2s()), connection_(&connection) {}
+C2sSession::C2sSession(Jid full, std::uint64_t id, const ClientOrigin& origin, WallTime since, Connection& connection)
+    : Session(std::move(full), id, since), c2s_(connection.c2s()), connection_(&connection), origin_(origin) {}
 C2sSession::~C2sSession() = default;
 
 void C2sSession::deliver(const StanzaPtr& stanza, const Jid& to, const Handover& handover) {
@@ -255,6 +237,10 @@ void C2sSession::received(std::uint64_t log_id) {
 
 void C2sSession::ask() {
     connection_->write("<r xmlns='urn:xmpp:sm:3'/>");
+    await_answer();
+}
+
+void C2sSession::await_answer() {
     managed_->ack_timer = c2s_.loop().after(managed_->ack_timeout, [this] {
         managed_->ack_timer = 0;
         if (connection_) connection_->close(StreamError(StreamCondition::connection_timeout, "no acknowledgement"));
@@ -316,6 +302,7 @@ bool C2sSession::hibernate() {
 
 void C2sSession::start_waiting(Seconds patience) {
     c2s_.loop().cancel(managed_->away_timer);
+    managed_->away_until = c2s_.loop().clock().steady_now() + patience;
     managed_->away_timer = c2s_.loop().after(patience, [this] {
         managed_->away_timer = 0;
         close(StreamError(StreamCondition::connection_timeout));
@@ -335,12 +322,12 @@ void C2sSession::let_go_of_connection() {
     old.leave_session(StreamError(StreamCondition::conflict, "resumed by another connection"));
 }
 
-void C2sSession::attach(Connection& connection, SessionOrigin origin) {
+void C2sSession::attach(Connection& connection, const ClientOrigin& origin) {
     cancel_timers();
     managed_->counts.forget_question();
     managed_->question.reset();
     connection_ = &connection;
-    set_origin(std::move(origin));
+    origin_ = origin;
     c2s_.resumptions().add(managed_->id, self());
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "c2s/client_origin.h"
 #include "c2s/connection.h"
 #include "c2s/stream_management.h"
 #include "core/services/stream_management_options.h"
@@ -14,12 +15,16 @@
 namespace rookery {
 
 class C2s;
+class RecordReader;
+class RecordWriter;
+class RestoredStanzas;
 
 class C2sSession final : public Session {
 public:
-    C2sSession(Jid full, std::uint64_t id, SessionOrigin origin, WallTime since, Connection& connection);
+    C2sSession(Jid full, std::uint64_t id, const ClientOrigin& origin, WallTime since, Connection& connection);
     ~C2sSession() override;
 
+    SessionOrigin origin() const override { return origin_.describe(); }
     void deliver(const StanzaPtr& stanza, const Jid& to, const Handover& handover) override;
     void close(const StreamError& error) override;
     bool was_handed(std::uint64_t log_id) const override;
@@ -60,7 +65,7 @@ public:
     // The client is back. First the old connection ends, if there still is one, with a conflict; what it had not read is
     // not read any more. Then another is attached, and what was not acknowledged sent again.
     void let_go_of_connection();
-    void attach(Connection& connection, SessionOrigin origin);
+    void attach(Connection& connection, const ClientOrigin& origin);
     // What the client is told to have sent: it goes on from there.
     std::uint32_t go_on();
     void resend();
@@ -71,8 +76,26 @@ public:
     // Over: the session leaves its account.
     void end();
 
+    // --- live upgrade (session_record.h)
+    // What its client has not acknowledged and is in no log gets there.
+    void rest();
+    Connection* connection() const { return connection_; }
+    void save(RecordWriter& record, RecordWriter& connection_record, std::optional<int>& descriptor) const;
+    static std::shared_ptr<C2sSession> restore(C2s& c2s, RecordReader& record, RestoredStanzas& stanzas);
+    // Its connection is there, or it has none and waits, or ends.
+    void go_on_with(Connection& connection);
+    void go_on_without(RecordReader& record);
+
 private:
     struct Managed;
+
+    // Without a connection yet.
+    C2sSession(C2s& c2s, Jid full, std::uint64_t id, const ClientOrigin& origin, WallTime since);
+    void save_management(RecordWriter& record) const;
+    void restore_management(RecordReader& record, RestoredStanzas& stanzas);
+    void save_handed(RecordWriter& record) const;
+    void restore_handed(RecordReader& record);
+    void await_answer();
 
     bool is_taken_by_others(const StanzaPtr& stanza, const Jid& to, const Handover& handover);
     void input_released() override;
@@ -99,6 +122,7 @@ private:
 
     C2s& c2s_;
     Connection* connection_;
+    ClientOrigin origin_;
     std::unique_ptr<Managed> managed_;
     struct Handed {
         std::uint64_t log_id;

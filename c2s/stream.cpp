@@ -50,8 +50,8 @@ struct Stream::Auth {
     std::string resource;
 };
 
-Stream::Stream(Shard& shard, xml::ParserPool& parsers, std::shared_ptr<const StreamPolicy> policy)
-    : shard_(&shard), parsers_(&parsers), policy_(std::move(policy)), auth_(std::make_unique<Auth>()) {}
+Stream::Stream(const StreamHome& home, const StreamPolicy& policy)
+    : home_(&home), policy_(&policy), auth_(std::make_unique<Auth>()) {}
 
 Stream::~Stream() { return_parser(); }
 Stream::Stream(Stream&&) noexcept = default;
@@ -67,16 +67,13 @@ std::size_t Stream::max_stanza_bytes() const { return limits().max_bytes; }
 void Stream::feed(std::string_view bytes) {
     if (state_ == State::closed) return;
     if (!authenticated()) auth_->bytes += bytes.size();
-    if (rest_.empty())
-        input_ = bytes;
-    else
-        input_ = rest_.append(bytes);
+    input_ = rest().empty() ? bytes : std::string_view(more().rest.append(bytes));
 }
 
 void Stream::park_input() {
     const bool mid_stanza = !feeding_ && parser_ && !parser_->at_boundary();
     const bool is_parked = !feeding_ && input_.empty();  // waits follow each other with nothing read in between
-    if (!is_parked) rest_ = std::string(feeding_ ? parser_->unread() : input_);
+    if (!is_parked) set_rest(feeding_ ? parser_->unread() : input_);
     input_ = {};
     if (!mid_stanza) return_parser();
     feeding_ = false;
@@ -86,20 +83,46 @@ void Stream::park_input() {
 bool Stream::ensure_parser() {
     if (parser_) return true;
     if (state_ == State::header)
-        parser_ = parsers_->lend_fresh(limits());
-    else if (unusual_header_)
-        parser_ = parsers_->lend_primed(*unusual_header_, limits());
+        parser_ = home_->parsers.lend_fresh(limits());
+    else if (unusual_header())
+        parser_ = home_->parsers.lend_primed(*unusual_header(), limits());
     else
-        parser_ = parsers_->lend_usual(limits());
+        parser_ = home_->parsers.lend_usual(limits());
     starving_ = !parser_;
     return !starving_;
 }
 
 void Stream::return_parser() {
     if (!parser_) return;
-    const bool clean = state_ != State::header && state_ != State::closed && !unusual_header_ && parser_->at_boundary();
-    parsers_->give_back(std::move(parser_), clean);
+    const bool clean = state_ != State::header && state_ != State::closed && !unusual_header() && parser_->at_boundary();
+    home_->parsers.give_back(std::move(parser_), clean);
     feeding_ = false;
+}
+
+Stream::More& Stream::more() {
+    if (!more_) more_ = std::make_unique<More>();
+    return *more_;
+}
+
+void Stream::drop_more_if_empty() {
+    if (!more_) return;
+    const More& more = *more_;
+    if (more.rest.empty() && more.output.empty() && more.close_reason.empty() && !more.unusual_header) more_.reset();
+}
+
+// `bytes` may be a part of the present rest.
+void Stream::set_rest(std::string_view bytes) {
+    if (bytes.empty() && rest().empty()) return;
+    std::string kept(bytes);
+    more().rest.swap(kept);
+    drop_more_if_empty();
+}
+
+std::string Stream::take_output() {
+    std::string output = more_ ? std::move(more_->output) : std::string();
+    if (more_) more_->output.clear();
+    drop_more_if_empty();
+    return output;
 }
 
 StreamEvent Stream::next() {
@@ -121,14 +144,14 @@ StreamEvent Stream::step() {
         case xml::ParseStep::failed: return fail(parser_->error());
     }
     feeding_ = false;
-    std::string().swap(rest_);  // its memory as well: most clients now say nothing for a long time
+    set_rest({});
     // Before login it stays: it counts the white space between elements (X21).
     if (authenticated() && parser_->at_boundary()) return_parser();
     return StreamEvent::need_more;
 }
 
 bool Stream::feed_parser() {
-    if (input_.empty()) input_ = rest_;
+    if (input_.empty()) input_ = rest();
     if (input_.empty()) return false;
     if (!ensure_parser()) {
         park_input();
@@ -139,18 +162,17 @@ bool Stream::feed_parser() {
     return true;
 }
 
-void Stream::rebind(Shard& shard, xml::ParserPool& parsers) {
+void Stream::rebind(const StreamHome& home) {
     assert(!parser_);
-    shard_ = &shard;
-    parsers_ = &parsers;
-    host_ = shard.find_host(jid_.domain());
+    home_ = &home;
+    host_ = home.shard.find_host(jid_.domain());
 }
 
 // A new stream begins on the same connection (after TLS, after SASL).
 void Stream::restart() {
     park_input();
     return_parser();
-    unusual_header_.reset();
+    if (more_) more_->unusual_header.reset();
     header_sent_ = false;
     state_ = State::header;
 }
@@ -165,7 +187,7 @@ StreamEvent Stream::on_header() {
     const std::optional<std::string_view> to = header.attr("to");
     if (!to || to->empty()) return fail(StreamError(StreamCondition::improper_addressing, "no 'to'"));
     const std::optional<Jid> domain = Jid::parse(*to);
-    Host* host = domain && domain->is_domain() ? shard_->find_host(domain->domain()) : nullptr;
+    Host* host = domain && domain->is_domain() ? home_->shard.find_host(domain->domain()) : nullptr;
     if (!host) return fail(StreamError(StreamCondition::host_unknown));
     if (authenticated() && host->domain() != jid_.domain())
         return fail(StreamError(StreamCondition::not_authorized, "another domain than at login"));
@@ -174,7 +196,7 @@ StreamEvent Stream::on_header() {
     if (version.empty() || version.starts_with("0."))
         return fail(StreamError(StreamCondition::unsupported_version));
     if (header.attr("xml:lang").value_or("").size() > max_lang_bytes) return fail(StreamError(StreamCondition::bad_format, "xml:lang is too long"));
-    if (!header.usual()) unusual_header_ = std::make_unique<xml::StreamHeader>(header);
+    if (!header.usual()) more().unusual_header = std::make_unique<xml::StreamHeader>(header);
 
     const std::optional<Jid> from = secured_ ? Jid::parse(header.attr("from").value_or("")) : std::nullopt;
     write_header(from ? from->str() : "");
@@ -184,40 +206,40 @@ StreamEvent Stream::on_header() {
 }
 
 void Stream::write_header(std::string_view to) {
-    output_ += "<?xml version='1.0'?><stream:stream id='";
-    output_ += random_token();
-    output_ += "' version='1.0' xml:lang='en' xmlns:stream='http://etherx.jabber.org/streams' xmlns='jabber:client'";
+    out() += "<?xml version='1.0'?><stream:stream id='";
+    out() += random_token();
+    out() += "' version='1.0' xml:lang='en' xmlns:stream='http://etherx.jabber.org/streams' xmlns='jabber:client'";
     if (host_) {
-        output_ += " from='";
-        xml::escape(output_, host_->domain());
-        output_ += "'";
+        out() += " from='";
+        xml::escape(out(), host_->domain());
+        out() += "'";
     }
     if (!to.empty()) {
-        output_ += " to='";
-        xml::escape(output_, to);
-        output_ += "'";
+        out() += " to='";
+        xml::escape(out(), to);
+        out() += "'";
     }
-    output_ += ">";
+    out() += ">";
     header_sent_ = true;
 }
 
 void Stream::write_features() {
-    output_ += "<stream:features>";
+    out() += "<stream:features>";
     const bool may_start_tls = policy_->starttls && !secured_ && !authenticated();
     if (may_start_tls) {
-        output_ += "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>";
-        output_ += policy_->starttls_required ? "<required/></starttls>" : "</starttls>";
+        out() += "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>";
+        out() += policy_->starttls_required ? "<required/></starttls>" : "</starttls>";
     }
     if (authenticated()) {
-        output_ += "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
+        out() += "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
                    "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>";
-        host_->features.write_stream_features(output_, StreamPhase::logged_in);
+        host_->features.write_stream_features(out(), StreamPhase::logged_in);
     } else if (secured_ || !policy_->starttls_required) {
         write_mechanisms();
-        host_->features.write_stream_features(output_, StreamPhase::before_login);
+        host_->features.write_stream_features(out(), StreamPhase::before_login);
     }
     write_limits();
-    output_ += "</stream:features>";
+    out() += "</stream:features>";
 }
 
 void Stream::write_mechanisms() {
@@ -226,23 +248,23 @@ void Stream::write_mechanisms() {
         const bool disabled = std::ranges::find(policy_->disabled_mechanisms, name) != policy_->disabled_mechanisms.end();
         return disabled || (name == "PLAIN" && !secured_ && policy_->starttls);
     });
-    output_ += "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>";
-    for (const std::string& name : auth_->offered) output_ += "<mechanism>" + name + "</mechanism>";
-    output_ += "</mechanisms>";
+    out() += "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>";
+    for (const std::string& name : auth_->offered) out() += "<mechanism>" + name + "</mechanism>";
+    out() += "</mechanisms>";
     const bool plus = std::ranges::any_of(auth_->offered, [](const std::string& name) { return name.ends_with("-PLUS"); });
     auth_->offered_bindings = plus ? auth_->bindings.types() : std::vector<std::string>();
     if (!plus) return;
-    output_ += "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>";
-    for (const std::string& type : auth_->offered_bindings) output_ += "<channel-binding type='" + type + "'/>";
-    output_ += "</sasl-channel-binding>";
+    out() += "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>";
+    for (const std::string& type : auth_->offered_bindings) out() += "<channel-binding type='" + type + "'/>";
+    out() += "</sasl-channel-binding>";
 }
 
 // XEP-0478.
 void Stream::write_limits() {
-    output_ += "<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>" + std::to_string(max_stanza_bytes()) + "</max-bytes>";
+    out() += "<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>" + std::to_string(max_stanza_bytes()) + "</max-bytes>";
     if (policy_->idle_limit.count() > 0)
-        output_ += "<idle-seconds>" + std::to_string(policy_->idle_limit.count()) + "</idle-seconds>";
-    output_ += "</limits>";
+        out() += "<idle-seconds>" + std::to_string(policy_->idle_limit.count()) + "</idle-seconds>";
+    out() += "</limits>";
 }
 
 // --- elements -----------------------------------------------------------------------------------------------------
@@ -277,17 +299,17 @@ StreamEvent Stream::on_negotiation(xml::Element element) {
 // COMPAT: go-sendxmpp 0.5.6 ends each element with a newline; white space is dropped.
 StreamEvent Stream::on_starttls() {
     if (secured_ || !policy_->starttls) {
-        output_ += "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
+        out() += "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
         return fail(StreamError(StreamCondition::policy_violation, "no STARTTLS here"));
     }
     if (parser_->unread().find_first_not_of(" \t\r\n") != std::string_view::npos) {
         state_ = State::closed;
-        close_reason_ = "data behind starttls";
+        more().close_reason = "data behind starttls";
         return StreamEvent::closed;
     }
-    output_ += "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
+    out() += "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
     restart();
-    rest_.clear();
+    set_rest({});
     return StreamEvent::start_tls;
 }
 
@@ -300,7 +322,7 @@ void Stream::tls_started(const TlsInfo& tls) {
 
 // XEP-0198 section 3: not before login.
 StreamEvent Stream::on_early_management() {
-    output_ += "<failed xmlns='urn:xmpp:sm:3'><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>";
+    out() += "<failed xmlns='urn:xmpp:sm:3'><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>";
     return StreamEvent::nothing;
 }
 
@@ -326,7 +348,7 @@ StreamEvent Stream::on_auth(xml::View element) {
     auth_->account.clear();
     state_ = State::authenticating;
     if (!element.text().empty()) return on_response(element);
-    output_ += "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
+    out() += "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
     return StreamEvent::nothing;
 }
 
@@ -352,7 +374,7 @@ StreamEvent Stream::on_response(xml::View element) {
 
 StreamEvent Stream::advance_auth(SaslStep step) {
     if (auto* challenge = std::get_if<SaslChallenge>(&step)) {
-        output_ += "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>" + encode_sasl_message(challenge->data) + "</challenge>";
+        out() += "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>" + encode_sasl_message(challenge->data) + "</challenge>";
         return StreamEvent::nothing;
     }
     if (auto* need = std::get_if<SaslNeedCredentials>(&step)) {
@@ -366,14 +388,14 @@ StreamEvent Stream::advance_auth(SaslStep step) {
     if (auto* failure = std::get_if<SaslFailure>(&step)) return auth_failed(failure->condition, failure->reason);
     if (auth_->verdict) return auth_failed(*auth_->verdict, "refused after a right proof");
     SaslSuccess& success = std::get<SaslSuccess>(step);
-    output_ += "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>";
-    if (!success.data.empty()) output_ += encode_sasl_message(success.data);
-    output_ += "</success>";
+    out() += "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>";
+    if (!success.data.empty()) out() += encode_sasl_message(success.data);
+    out() += "</success>";
     const std::optional<Jid> jid = Jid::make(success.account, host_->domain());
     assert(jid);
     jid_ = *jid;
     auth_->mechanism.reset();
-    close_reason_.clear();
+    more().close_reason.clear();
     restart();
     return StreamEvent::authenticated;
 }
@@ -398,8 +420,8 @@ void Stream::fail_auth(SaslCondition condition) {
 bool Stream::authenticating() const { return state_ == State::authenticating && auth_->mechanism; }
 
 StreamEvent Stream::auth_failed(SaslCondition condition, std::string_view why) {
-    close_reason_ = why;
-    output_ += "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><" + std::string(sasl_condition_name(condition)) + "/></failure>";
+    more().close_reason = why;
+    out() += "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><" + std::string(sasl_condition_name(condition)) + "/></failure>";
     auth_->mechanism.reset();
     auth_->password.reset();
     state_ = State::negotiate;
@@ -515,7 +537,7 @@ StreamEvent Stream::on_nonza(xml::Element element) {
     return StreamEvent::nonza;
 }
 
-void Stream::write(const xml::Element& nonza) { xml::write(output_, nonza, client_ns); }
+void Stream::write(const xml::Element& nonza) { xml::write(out(), nonza, client_ns); }
 
 // --- the end ------------------------------------------------------------------------------------------------------
 
@@ -532,16 +554,16 @@ StreamEvent Stream::fail(const StreamError& error) {
 void Stream::close(const StreamError& error) {
     if (state_ == State::closed) return;
     if (!header_sent_) write_header("");
-    output_ += error.to_xml();
-    close_reason_ = std::string(to_string(error.condition)) + (error.text.empty() ? "" : ": " + error.text);
+    out() += error.to_xml();
+    more().close_reason = std::string(to_string(error.condition)) + (error.text.empty() ? "" : ": " + error.text);
     close();
 }
 
 void Stream::close() {
     if (state_ == State::closed) return;
     if (!header_sent_) write_header("");
-    output_ += "</stream:stream>";
-    if (close_reason_.empty()) close_reason_ = "closed";
+    out() += "</stream:stream>";
+    if (close_reason().empty()) more().close_reason = "closed";
     if (!feeding_) return_parser();
     state_ = State::closed;
 }

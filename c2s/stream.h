@@ -33,6 +33,8 @@
 namespace rookery {
 
 class Host;
+class RecordReader;
+class RecordWriter;
 class Shard;
 
 // What a listener asks of its streams; immutable, shared by them.
@@ -68,9 +70,16 @@ enum class StreamEvent : std::uint8_t {
     closed,            // take the output, close; close_reason() for the log
 };
 
+// What all streams of a shard share.
+struct StreamHome {
+    Shard& shard;
+    xml::ParserPool& parsers;
+};
+
 class Stream {
 public:
-    Stream(Shard& shard, xml::ParserPool& parsers, std::shared_ptr<const StreamPolicy> policy);
+    // Both outlive it.
+    Stream(const StreamHome& home, const StreamPolicy& policy);
     ~Stream();
     Stream(Stream&&) noexcept;
     Stream(const Stream&) = delete;
@@ -84,8 +93,8 @@ public:
     // No parser could be lent; ask again later.
     bool starving() const { return starving_; }
 
-    bool has_output() const { return !output_.empty(); }
-    std::string take_output() { return std::exchange(output_, {}); }
+    bool has_output() const { return more_ && !more_->output.empty(); }
+    std::string take_output();
 
     // --- answers to events
     void tls_started(const TlsInfo& tls);
@@ -103,7 +112,7 @@ public:
     void bound(const Jid& full);
     void resumed(const Jid& full);  // XEP-0198; the answer is the caller's
     void refuse_bind(const StanzaError& error);
-    void write(const Stanza& stanza) { stanza.write(output_); }
+    void write(const Stanza& stanza) { stanza.write(out()); }
     void write(const xml::Element& nonza);
 
     // Ends the stream from our side; next() says closed.
@@ -111,19 +120,33 @@ public:
     void close();
 
     // After the move to the account's home shard.
-    void rebind(Shard& shard, xml::ParserPool& parsers);
+    void rebind(const StreamHome& home);
+
+    // Live upgrade (stream_record.cpp): of a stream that is bound and whose input is parked. Restoring: into a new one, with
+    // its shard and parsers; false: the record makes no sense.
+    // REQUIRES of saving: not in_long_stanza().
+    void save(RecordWriter& record) const;
+    bool in_long_stanza() const { return parser_ && !parser_->unfinished(); }  // that must be read to its end
+    bool restore(const Jid& full, RecordReader& record);
 
     bool secured() const { return secured_; }
     bool authenticated() const { return !jid_.empty(); }
     bool is_closed() const { return state_ == State::closed; }
     const Jid& jid() const { return jid_; }
     Host* host() const { return host_; }  // nullptr before the first header
-    const std::string& close_reason() const { return close_reason_; }
+    std::string_view close_reason() const { return more_ ? std::string_view(more_->close_reason) : std::string_view(); }
     std::size_t max_stanza_bytes() const;
 
 private:
     enum class State : std::uint8_t { header, negotiate, authenticating, bind, bound, closed };
     struct Auth;  // all that is only needed until a resource is bound
+    // What a stream at rest has none of; null while all of it is empty.
+    struct More {
+        std::string rest;    // input that waits
+        std::string output;
+        std::string close_reason;
+        std::unique_ptr<xml::StreamHeader> unusual_header;  // namespaces other than the usual: how to prime a parser
+    };
 
     StreamEvent step();
     bool feed_parser();
@@ -153,25 +176,27 @@ private:
     StreamEvent answer(std::optional<Stanza> reply);
     bool check_from(const Stanza& stanza) const;
 
+    More& more();
+    void drop_more_if_empty();
+    std::string& out() { return more().output; }
+    const xml::StreamHeader* unusual_header() const { return more_ ? more_->unusual_header.get() : nullptr; }
+    std::string_view rest() const { return more_ ? std::string_view(more_->rest) : std::string_view(); }
+    void set_rest(std::string_view bytes);
     void write_header(std::string_view to);
     void write_features();
     void write_mechanisms();
     void write_limits();
     void restart();
 
-    Shard* shard_;
-    xml::ParserPool* parsers_;
-    std::shared_ptr<const StreamPolicy> policy_;
+    const StreamHome* home_;
+    const StreamPolicy* policy_;
     Host* host_ = nullptr;
     xml::ParserPool::Lease parser_;
-    std::unique_ptr<xml::StreamHeader> unusual_header_;  // namespaces other than the usual: how to prime a parser
     std::unique_ptr<Auth> auth_;
     std::shared_ptr<Stanza> stanza_;
     std::unique_ptr<xml::Element> nonza_;
     std::string_view input_;
-    std::string rest_;
-    std::string output_;
-    std::string close_reason_;
+    std::unique_ptr<More> more_;
     Jid jid_;
     State state_ = State::header;
     std::optional<StreamEvent> pending_event_;

@@ -66,10 +66,15 @@ public:
     // 0.14.0, docs/clients.md). True: the caller asks.
     bool take_question();
     bool asked() const { return asked_; }
+    std::uint32_t received_before() const { return received_before_; }
+    bool has_news() const { return news_; }
+    // Of a session that comes from another program, after what waits was pushed: the client's last h, and whether it owes
+    // an answer.
+    void restore(std::uint32_t acknowledged, bool asked, bool news) { acknowledged_ = acknowledged, asked_ = asked, news_ = news; }
     // Over to another connection: what was asked there is not answered here.
     void forget_question() { asked_ = false, news_ = true; }
 
-    static constexpr std::size_t unasked_stanzas = 30;
+    static constexpr std::size_t unasked_stanzas = 8;  // what waits costs memory, half a kilobyte each
 
 private:
     std::uint32_t count(std::uint32_t number) const { return number - received_before_; }

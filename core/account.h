@@ -8,7 +8,8 @@
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <vector>
+
+#include <boost/container/small_vector.hpp>
 
 #include "base/queue_board.h"
 #include "base/result.h"
@@ -35,7 +36,8 @@ public:
     bool exists() const { return exists_; }
     void mark_removed() { exists_ = false; }  // core/account_admin only
 
-    const std::vector<SessionPtr>& sessions() const { return sessions_; }
+    using Sessions = boost::container::small_vector<SessionPtr, 1>;  // most have one
+    const Sessions& sessions() const { return sessions_; }
     SessionPtr find_session(std::string_view resource) const;
     bool has_available_session() const;
     // The last presence that made the account unavailable, for probes (RFC 6121 4.3.2); null: none since start.
@@ -101,15 +103,16 @@ private:
     Task<void> run_commit(Task<void> work);
     Task<void> contained(Task<void> work);
     std::shared_ptr<Roster> no_roster();
+    void set_seen_by(const Roster& roster);
     void note_seen_by(const Jid& contact, Subscription subscription);
 
     Host& host_;
     Jid jid_;
-    std::vector<SessionPtr> sessions_;
+    Sessions sessions_;
     std::shared_ptr<Roster> roster_;
     std::uint64_t roster_changes_ = 0;
     std::size_t roster_bytes_ = 0;
-    std::unique_ptr<JidSet> seen_by_;
+    std::unique_ptr<JidSet> seen_by_;  // once it is known; null: nobody
     StanzaPtr last_unavailable_;
     SlotMap slots_;
     std::unique_ptr<std::deque<Waiting>> waiting_;
@@ -119,6 +122,7 @@ private:
     bool busy_ = false;
     bool draining_ = false;
     bool in_idle_list_ = false;
+    bool knows_seen_by_ = false;
 };
 
 using AccountPtr = std::shared_ptr<Account>;

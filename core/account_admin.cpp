@@ -13,8 +13,8 @@ constexpr std::size_t contacts_a_turn = 100;  // told of a removal before others
 Error no_such_host() { return Error(ErrorCode::not_found, "no such host"); }
 // What storage says of an account, in words for whoever asked for it.
 Error about(const Jid& account, Error error) {
-    if (error.code == ErrorCode::conflict) return Error(error.code, account.str() + " exists already");
-    if (error.code == ErrorCode::not_found) return Error(error.code, account.str() + " does not exist");
+    if (error.code == ErrorCode::conflict) return Error(error.code, account.to_string() + " exists already");
+    if (error.code == ErrorCode::not_found) return Error(error.code, account.to_string() + " does not exist");
     return error;
 }
 
@@ -24,7 +24,7 @@ bool is_account(const Jid& jid) { return jid.is_bare() && !jid.local().empty(); 
 
 // Closing changes the list, so it is copied first.
 std::size_t close_all_but(Account& account, std::uint64_t keep, const StreamError& error) {
-    const std::vector<SessionPtr> sessions = account.sessions();
+    const Account::Sessions sessions = account.sessions();
     std::size_t closed = 0;
     for (const SessionPtr& session : sessions) {
         if (session->id() == keep) continue;

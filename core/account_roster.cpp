@@ -49,7 +49,7 @@ Task<Result<std::shared_ptr<Roster>>> Account::load_roster() {
         if (changes != roster_changes_ || roster_) continue;  // somebody wrote meanwhile: what was read may be older
         roster_ = std::make_shared<Roster>(std::move(*loaded));
         roster_bytes_ = bytes_of_all(*roster_);
-        seen_by_ = std::make_unique<JidSet>(subscribers_of(*roster_));
+        set_seen_by(*roster_);
         host_.shard().roster_loaded(*this);
     }
     co_return roster_;
@@ -57,22 +57,30 @@ Task<Result<std::shared_ptr<Roster>>> Account::load_roster() {
 
 // Not worth a place in the cache.
 std::shared_ptr<Roster> Account::no_roster() {
-    seen_by_ = std::make_unique<JidSet>();
+    set_seen_by(Roster());
     return std::make_shared<Roster>();
+}
+
+void Account::set_seen_by(const Roster& roster) {
+    const std::vector<std::string_view> subscribers = subscribers_of(roster);
+    seen_by_ = subscribers.empty() ? nullptr : std::make_unique<JidSet>(subscribers);
+    knows_seen_by_ = true;
 }
 
 std::optional<bool> Account::is_seen_by(const Jid& contact) const {
     if (contact.same_bare(jid_)) return true;
-    if (!seen_by_) return std::nullopt;
-    return seen_by_->contains(contact);
+    if (!knows_seen_by_) return std::nullopt;
+    return seen_by_ && seen_by_->contains(contact);
 }
 
 void Account::note_seen_by(const Jid& contact, Subscription subscription) {
-    if (!seen_by_) return;
-    if (sees_us(subscription))
+    if (!knows_seen_by_) return;
+    if (sees_us(subscription)) {
+        if (!seen_by_) seen_by_ = std::make_unique<JidSet>();
         seen_by_->insert(contact);
-    else
+    } else if (seen_by_) {
         seen_by_->erase(contact);
+    }
 }
 
 Task<Result<std::uint64_t>> Account::put_roster_item(RosterItem item, std::size_t max_items) {

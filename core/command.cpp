@@ -7,6 +7,10 @@
 #include "base/config_value.h"
 
 namespace rookery {
+
+Task<Result<Value>> ServerControl::upgrade(std::string) {
+    co_return Error(ErrorCode::unavailable, "this server cannot be upgraded while it runs");
+}
 namespace {
 
 const char* type_name(ArgType type) {

@@ -29,6 +29,8 @@ public:
     virtual Task<Result<Value>> reload() = 0;  // the differences, or the errors with file and line
     virtual void stop() = 0;
     virtual Value status() const = 0;         // version, uptime, listeners, database
+    // Another program takes over with all connections it can go on with (docs/upgrade.md). Answers on the old one's side.
+    virtual Task<Result<Value>> upgrade(std::string program);
 };
 
 enum class ArgType { text, integer, boolean };

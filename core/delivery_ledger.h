@@ -11,9 +11,15 @@
 
 namespace rookery {
 
+class RecordReader;
+class RecordWriter;
+
 class DeliveryLedger {
 public:
     bool loaded() const { return loaded_; }
+    // Live upgrade (delivery_ledger_record.cpp). REQUIRES: nothing is being committed.
+    void save(RecordWriter& record) const;
+    void restore(RecordReader& record);
     void load(const DeliveryState& state);
 
     // A message that waits is being committed: it counts already. Then add() or drop() follows.

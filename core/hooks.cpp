@@ -24,6 +24,10 @@ std::vector<std::string> Hooks::explain() const {
     add(session_hibernates);
     add(session_resumed);
     add(session_closed);
+    add(session_saved);
+    add(session_restored);
+    add(host_saved);
+    add(host_restored);
     add(disco_info);
     add(disco_items);
     add(account_created);

@@ -3,8 +3,10 @@
 
 #include "core/features.h"
 #include "core/hook.h"
+#include "core/host_saving.h"
 #include "core/route.h"
 #include "core/session.h"
+#include "core/session_saving.h"
 
 namespace rookery {
 
@@ -90,6 +92,14 @@ struct Hooks {
     Hook<SessionEvent> session_resumed{"session_resumed"};
     // The binding is over, for whatever reason; the session's presence and slots are as they were.
     Hook<SessionEvent> session_closed{"session_closed"};
+
+    // A session goes to another program (live upgrade): who keeps something on it says it in a record of his own, and finds
+    // it again there. Nothing may be sent from here. No waiting.
+    Hook<SessionSaving> session_saved{"session_saved"};
+    Hook<SessionRestoring> session_restored{"session_restored"};
+    // The same of what is kept on the host.
+    Hook<HostSaving> host_saved{"host_saved"};
+    Hook<HostRestoring> host_restored{"host_restored"};
 
     Hook<DiscoInfoEvent> disco_info{"disco_info"};
     Hook<DiscoItemsEvent> disco_items{"disco_items"};

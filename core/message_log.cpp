@@ -64,6 +64,8 @@ MessageLog::MessageLog(Host& host) : host_(host), refused_log_(refused_log_inter
     host.hooks.message_received.add(Stage::commit, "log", this, &MessageLog::commit_received);
     host.hooks.message_sent.add(Stage::commit, "log", this, &MessageLog::commit_sent);
     host.hooks.session_closed.add(Stage::fallback, "log", this, &MessageLog::session_closed);
+    host.hooks.session_saved.add(Stage::commit, "log", this, &MessageLog::session_saved);
+    host.hooks.session_restored.add(Stage::commit, "log", this, &MessageLog::session_restored);
 }
 
 Outcome MessageLog::commit_received(void* log, Route& route) {
@@ -197,6 +199,30 @@ Outcome MessageLog::session_closed(void* log, SessionEvent& event) {
     auto* self = static_cast<MessageLog*>(log);
     if (event.account->slots().get<WritingDown>().planned) spawn(self->write_down(event.account));
     return Outcome::pass();
+}
+
+// Live upgrade. What its clients acknowledge next must find the ledger as it is: a word that comes before it is loaded
+// would be forgotten.
+Outcome MessageLog::session_saved(void* log, SessionSaving& event) {
+    Shard& shard = static_cast<MessageLog*>(log)->host_.shard();
+    const AccountPtr account = shard.find_account(event.session.jid().bare_str());
+    const DeliveryLedger* ledger = account ? account->slots().find<DeliveryLedger>() : nullptr;
+    if (ledger && ledger->loaded()) ledger->save(event.of("log"));
+    return Outcome::pass();
+}
+
+Outcome MessageLog::session_restored(void*, SessionRestoring& event) {
+    RecordReader* record = event.find("log");
+    DeliveryLedger& ledger = delivery_ledger(*event.account);
+    if (record && !ledger.loaded()) ledger.restore(*record);
+    return Outcome::pass();
+}
+
+bool MessageLog::write_down_now(const AccountPtr& account) {
+    const WritingDown* noted = account->slots().find<WritingDown>();
+    if (!noted || !noted->planned) return false;
+    spawn(write_down(account));
+    return true;
 }
 
 Task<void> MessageLog::write_down(AccountPtr account) {

@@ -42,6 +42,8 @@ public:
     void received(Account& account, std::uint64_t log_id);
     // Writes down soon what was received.
     void note(Account& account);
+    // Now. False: there was nothing.
+    bool write_down_now(const std::shared_ptr<Account>& account);
 
     static constexpr Seconds write_down_after{1};  // and when a session ends
 
@@ -49,6 +51,8 @@ private:
     static Outcome commit_received(void* log, Route& route);
     static Outcome commit_sent(void* log, Route& route);
     static Outcome session_closed(void* log, SessionEvent& event);
+    static Outcome session_saved(void* log, SessionSaving& event);
+    static Outcome session_restored(void* log, SessionRestoring& event);
     Task<Outcome> load_and_commit(Route& route);
     Task<std::optional<DeliveryState>> load_state(std::shared_ptr<Account> account);
     Task<Outcome> commit_own(Route& route);

@@ -65,6 +65,16 @@ protected:
         hook.add(stage, name_, this, &call_hook<Method, Event>);
         undo_.push_back([this, &hook] { hook.remove_all(this); });
     }
+    // Sessions with this mark, an empty struct in their slots, keep it in a live upgrade (core/session_saving.h). One a module.
+    template <class Mark>
+    void carries_mark() {
+        host_.hooks.session_saved.add(Stage::deliver, name_, this, &save_mark<Mark>);
+        host_.hooks.session_restored.add(Stage::deliver, name_, this, &restore_mark<Mark>);
+        undo_.push_back([this] {
+            host_.hooks.session_saved.remove_all(this);
+            host_.hooks.session_restored.remove_all(this);
+        });
+    }
     // What disco#info says of the server (At::host) or of its accounts (At::account).
     void feature(std::string_view ns, At where) { host_.features.add_feature(ns, where, this); }
 
@@ -139,6 +149,19 @@ private:
     template <auto Method>
     static xml::Element call_maker(void* object) {
         return (static_cast<OwnerOf<Method>*>(static_cast<Module*>(object))->*Method)();
+    }
+
+    static constexpr RecordTag mark_tag = 1;
+    template <class Mark>
+    static Outcome save_mark(void* object, SessionSaving& event) {
+        if (event.session.slots().template find<Mark>()) event.of(static_cast<Module*>(object)->name_).number(mark_tag, 1);
+        return Outcome::pass();
+    }
+    template <class Mark>
+    static Outcome restore_mark(void* object, SessionRestoring& event) {
+        RecordReader* record = event.find(static_cast<Module*>(object)->name_);
+        if (record && record->flag(mark_tag)) event.session->slots().template get<Mark>();
+        return Outcome::pass();
     }
 
     using Tasks = std::shared_ptr<std::size_t>;

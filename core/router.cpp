@@ -178,13 +178,13 @@ void Router::arrive(RoutePtr route) {
     if (route->leaves) return remote_->arrive(std::move(route));
     assert(shard_.all().home_of(route->to.bare_str()) == shard_.index());
     if (!loading_.empty()) {
-        const auto at = loading_.find(std::string(route->to.bare_str()));
+        const auto at = loading_.find(route->to.bare());
         if (at != loading_.end()) return wait_for_load(at->second, std::move(route));
     }
     if (AccountPtr account = shard_.find_account(route->to.bare_str())) return account->receive(std::move(route));
     if (needs_somebody_online(*route->stanza)) return;  // and nobody is, who is not in memory
     Jid bare = route->to.bare();
-    loading_[bare.str()].push_back(std::move(route));
+    loading_[bare].push_back(std::move(route));
     ++shard_.flows().waiting.in;
     spawn(load_and_receive(std::move(bare)));
 }
@@ -202,14 +202,14 @@ void Router::wait_for_load(std::vector<RoutePtr>& waiting, RoutePtr route) {
 void Router::look_at_loading(QueueLook& look) const {
     for (const auto& [bare, waiting] : loading_) {
         const Host* host = shard_.find_host(waiting.front()->to.domain());
-        look.add({waiting.size(), host ? host->options().max_waiting : 0, {}}, bare);
+        look.add({waiting.size(), host ? host->options().max_waiting : 0, {}}, bare.str());
     }
 }
 
 // What came for the account meanwhile follows in its order, even where it has logged in by now.
 Task<void> Router::load_and_receive(Jid bare) {
     Result<AccountPtr> account = co_await shard_.load_account(bare);
-    std::vector<RoutePtr> waiting = std::move(loading_.extract(bare.str()).mapped());
+    std::vector<RoutePtr> waiting = std::move(loading_.extract(bare).mapped());
     shard_.flows().waiting.out += waiting.size();
     for (RoutePtr& route : waiting) {
         if (account.ok())

@@ -91,7 +91,7 @@ private:
 
     Shard& shard_;
     RemoteRouter* remote_ = nullptr;
-    std::unordered_map<std::string, std::vector<RoutePtr>> loading_;  // by bare JID: waiting for load_account
+    std::unordered_map<Jid, std::vector<RoutePtr>> loading_;  // by bare JID: waiting for load_account
 };
 
 }  // namespace rookery

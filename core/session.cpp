@@ -24,14 +24,19 @@ std::optional<std::int8_t> read_priority(const Stanza& presence) {
     return parse_number<std::int8_t>(element.text());
 }
 
-void Session::set_presence(StanzaPtr presence) {
-    assert(presence->is_presence());
-    if (presence->presence_type() == PresenceType::available) {
-        priority_ = read_priority(*presence).value_or(std::int8_t{0});
-        presence_ = std::move(presence);
+Stanza Session::presence() const {
+    assert(available());
+    return Stanza::unpack(presence_, jid_);
+}
+
+void Session::set_presence(const Stanza& presence) {
+    assert(presence.is_presence());
+    if (presence.presence_type() == PresenceType::available) {
+        priority_ = read_priority(presence).value_or(std::int8_t{0});
+        presence_ = presence.packed();
     } else {
         priority_ = 0;
-        presence_ = nullptr;
+        std::string().swap(presence_);
     }
 }
 
@@ -57,22 +62,33 @@ void Session::settle(std::uint32_t number, std::size_t bytes) {
     if (abandoned) return hold_or_release();
     const std::uint32_t before = settled_;
     if (number == settled_ + 1) {
-        auto next = settled_early_.begin();
-        for (++settled_; next != settled_early_.end() && *next == settled_ + 1; ++next) ++settled_;
-        settled_early_.erase(settled_early_.begin(), next);
-        if (settled_early_.empty()) std::vector<std::uint32_t>().swap(settled_early_);
+        ++settled_;
+        settle_those_behind();
     } else {
-        const auto sooner = [this](std::uint32_t one, std::uint32_t other) { return one - settled_ < other - settled_; };
-        settled_early_.insert(std::ranges::upper_bound(settled_early_, number, sooner), number);
+        note_settled_early(number);
     }
     hold_or_release();
     if (settled_ != before) input_settled(settled_ - before);
 }
 
+void Session::settle_those_behind() {
+    if (!settled_early_) return;
+    auto next = settled_early_->begin();
+    for (; next != settled_early_->end() && *next == settled_ + 1; ++next) ++settled_;
+    settled_early_->erase(settled_early_->begin(), next);
+    if (settled_early_->empty()) settled_early_.reset();
+}
+
+void Session::note_settled_early(std::uint32_t number) {
+    if (!settled_early_) settled_early_ = std::make_unique<std::vector<std::uint32_t>>();
+    const auto sooner = [this](std::uint32_t one, std::uint32_t other) { return one - settled_ < other - settled_; };
+    settled_early_->insert(std::ranges::upper_bound(*settled_early_, number, sooner), number);
+}
+
 void Session::abandon_open() {
     const std::uint32_t abandoned = issued_ - std::exchange(settled_, issued_);
     if (abandoned > 0) input_settled(abandoned);
-    std::vector<std::uint32_t>().swap(settled_early_);
+    settled_early_.reset();
     hold_or_release();
 }
 

@@ -44,15 +44,15 @@ struct Handover {
 
 class Session : public std::enable_shared_from_this<Session> {
 public:
-    Session(Jid full_jid, std::uint64_t session_id, SessionOrigin origin, WallTime since)
-        : jid_(std::move(full_jid)), id_(session_id), origin_(std::move(origin)), since_(since) {}
+    Session(Jid full_jid, std::uint64_t session_id, WallTime since)
+        : jid_(std::move(full_jid)), id_(session_id), since_(since) {}
     virtual ~Session() = default;
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
     const Jid& jid() const { return jid_; }
     std::uint64_t id() const { return id_; }  // of this process; on every log line about it
-    const SessionOrigin& origin() const { return origin_; }
+    virtual SessionOrigin origin() const = 0;
     WallTime since() const { return since_; }
     bool alive() const { return alive_; }
 
@@ -78,12 +78,12 @@ public:
     // May it be handed much, or does its client first have to take what it got?
     virtual bool has_room() const = 0;
 
-    // Presence as last broadcast (RFC 6121 section 4); null while unavailable.
-    const StanzaPtr& presence() const { return presence_; }
-    bool available() const { return presence_ != nullptr; }
+    // Presence as last broadcast (RFC 6121 section 4), made anew by each call. REQUIRES: available().
+    Stanza presence() const;
+    bool available() const { return !presence_.empty(); }
     int priority() const { return priority_; }
     // REQUIRES: a presence without `to`, available with a valid priority, or unavailable. The presence module's to call.
-    void set_presence(StanzaPtr presence);
+    void set_presence(const Stanza& presence);
 
     // Has asked for the roster, so gets pushes ("interested resource", RFC 6121 2.1.6).
     bool interested() const { return interested_; }
@@ -124,7 +124,8 @@ protected:
     // settled() has grown by so many.
     virtual void input_settled(std::uint32_t) {}
     void set_dead() { alive_ = false; }
-    void set_origin(SessionOrigin origin) { origin_ = std::move(origin); }
+    // Of a session that comes from another program: nothing is open.
+    void restore_counts(std::uint32_t settled) { issued_ = settled_ = settled; }
     friend class Account;
 
 private:
@@ -134,15 +135,16 @@ private:
         std::uint32_t milliseconds = 0;  // of the steady clock; wraps
     };
     bool is_open(const Mark& mark) const { return static_cast<std::int32_t>(mark.number - settled_) > 0; }
+    void settle_those_behind();
+    void note_settled_early(std::uint32_t number);
     void hold_or_release();
 
     Jid jid_;
     std::uint64_t id_;
-    SessionOrigin origin_;
     WallTime since_;
-    StanzaPtr presence_;
+    std::string presence_;  // packed
     SlotMap slots_;
-    std::vector<std::uint32_t> settled_early_;  // before one that was sent before them; in order
+    std::unique_ptr<std::vector<std::uint32_t>> settled_early_;  // before one that was sent before them; in order; null: none
     std::size_t open_bytes_ = 0;
     std::uint32_t issued_ = 0;
     std::uint32_t settled_ = 0;

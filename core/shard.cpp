@@ -52,12 +52,12 @@ void Shard::apply(const std::vector<std::shared_ptr<const HostOptions>>& hosts) 
 
 void Shard::close_sessions_of(const Host& host) {
     std::vector<AccountPtr> gone;
-    for (const auto& [bare, account] : accounts_)
+    for (const AccountPtr& account : accounts_)
         if (&account->host() == &host) gone.push_back(account);
     for (const AccountPtr& account : gone) {
-        const std::vector<SessionPtr> sessions = account->sessions();
+        const Account::Sessions sessions = account->sessions();
         for (const SessionPtr& session : sessions) session->close(StreamError(StreamCondition::host_gone));
-        accounts_.erase(account->jid().str());
+        accounts_.erase(account);
     }
 }
 
@@ -65,14 +65,14 @@ void Shard::close_sessions_of(const Host& host) {
 
 AccountPtr Shard::find_account(std::string_view bare) const {
     const auto at = accounts_.find(bare);
-    return at == accounts_.end() ? nullptr : at->second;
+    return at == accounts_.end() ? nullptr : *at;
 }
 
 AccountPtr Shard::keep_account(const Jid& bare, bool exists) {
     Host* host = find_host(bare.domain());
     if (!host) return nullptr;
     auto account = std::make_shared<Account>(*host, bare, exists);
-    accounts_.emplace(account->jid().str(), account);
+    accounts_.insert(account);
     return account;
 }
 
@@ -80,7 +80,7 @@ AccountPtr Shard::account_for_login(const Jid& bare) {
     assert(all_.home_of(bare.str()) == index_);
     AccountPtr account = find_account(bare.str());
     if (account && account->exists()) return account;
-    if (account) accounts_.erase(bare.str());
+    if (account) accounts_.erase(account);
     return keep_account(bare, true);
 }
 
@@ -98,13 +98,13 @@ Task<Result<AccountPtr>> Shard::load_account(Jid bare) {
 
 void Shard::forget_account(std::string_view bare) {
     const auto at = accounts_.find(bare);
-    if (at != accounts_.end() && at->second->sessions().empty()) accounts_.erase(at);
+    if (at != accounts_.end() && (*at)->sessions().empty()) accounts_.erase(at);
 }
 
 // One that was forgotten and is still held by somebody has a successor here, maybe with sessions: that one stays.
 void Shard::drop_account(const Account& account) {
     const auto at = accounts_.find(account.jid().str());
-    if (at != accounts_.end() && at->second.get() == &account) accounts_.erase(at);
+    if (at != accounts_.end() && at->get() == &account) accounts_.erase(at);
 }
 
 void Shard::account_idle(Account& account) {
@@ -136,17 +136,17 @@ void Shard::roster_loaded(Account& account) {
 
 std::size_t Shard::session_count() const {
     std::size_t count = 0;
-    for (const auto& [bare, account] : accounts_) count += account->sessions().size();
+    for (const AccountPtr& account : accounts_) count += account->sessions().size();
     return count;
 }
 
 void Shard::for_each_session(const std::function<void(Session&)>& visit) const {
-    for (const auto& [bare, account] : accounts_)
+    for (const AccountPtr& account : accounts_)
         for (const SessionPtr& session : account->sessions()) visit(*session);
 }
 
 void Shard::for_each_account(const std::function<bool(const Account&)>& visit) const {
-    for (const auto& [bare, account] : accounts_)
+    for (const AccountPtr& account : accounts_)
         if (!visit(*account)) return;
 }
 
@@ -158,6 +158,8 @@ void Shard::close_sessions(const StreamError& error) {
 
 // Shards give interleaved numbers, so an id names one session of the process.
 std::uint64_t Shard::next_session_id() { return ++sessions_made_ * all_.count() + index_; }
+
+void Shard::note_session_id(std::uint64_t id) { sessions_made_ = std::max(sessions_made_, id / all_.count() + 1); }
 
 // --- between shards -----------------------------------------------------------------------------------------------
 

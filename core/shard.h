@@ -9,7 +9,7 @@
 #include <optional>
 #include <string_view>
 #include <type_traits>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/loop.h"
@@ -70,6 +70,19 @@ struct ShardFlows {
     std::uint64_t cached_rosters = 0;
 };
 
+// By address, without a copy of it.
+struct AccountHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view bare) const noexcept { return std::hash<std::string_view>()(bare); }
+    std::size_t operator()(const AccountPtr& account) const noexcept { return (*this)(account->jid().str()); }
+};
+struct AccountEqual {
+    using is_transparent = void;
+    bool operator()(const AccountPtr& one, const AccountPtr& other) const { return one->jid() == other->jid(); }
+    bool operator()(std::string_view bare, const AccountPtr& account) const { return account->jid().str() == bare; }
+    bool operator()(const AccountPtr& account, std::string_view bare) const { return account->jid().str() == bare; }
+};
+
 class Shard {
 public:
     Shard(Shards& all, unsigned index, Loop& loop, Stores& stores, ShardOptions options = {});
@@ -109,6 +122,8 @@ public:
     void for_each_account(const std::function<bool(const Account&)>& visit) const;
 
     std::uint64_t next_session_id();
+    // One that another program gave: no session gets it again.
+    void note_session_id(std::uint64_t id);
     // For stanza ids: unique in the whole cluster, growing with time.
     StampedIds& stamped_ids() { return stamped_ids_; }
 
@@ -145,7 +160,7 @@ private:
     QueueBoard queues_;
     std::vector<std::unique_ptr<Host>> hosts_;
     std::vector<std::unique_ptr<Host>> removed_hosts_;  // out of service; strangers and waits may still point at them
-    std::unordered_map<std::string_view, AccountPtr> accounts_;  // key: the account's own text
+    std::unordered_set<AccountPtr, AccountHash, AccountEqual> accounts_;  // by address
     std::deque<std::weak_ptr<Account>> idle_;                    // oldest first
     std::deque<std::weak_ptr<Account>> rosters_;
     std::vector<std::deque<Parcel>> parked_;

@@ -43,7 +43,7 @@ QueueLook Shard::look_at_waiting() const {
     const SteadyTime now = loop_.clock().steady_now();
     QueueLook look;
     for (const std::unique_ptr<Host>& host : hosts_) look.add({0, host->options().max_waiting}, {});
-    for (const auto& [bare, account] : accounts_) look.add(account->waiting(now), bare);
+    for (const AccountPtr& account : accounts_) look.add(account->waiting(now), account->jid().str());
     router_.look_at_loading(look);
     return look;
 }
@@ -60,9 +60,9 @@ QueueLook Shard::look_at_unsettled() const {
 QueueLook Shard::look_at_undelivered() const {
     const WallTime now = loop_.clock().wall_now();
     QueueLook look;
-    for (const auto& [bare, account] : accounts_) {
+    for (const AccountPtr& account : accounts_) {
         const DeliveryLedger* ledger = account->slots().find<DeliveryLedger>();
-        if (ledger && ledger->messages() > 0) look.add(undelivered_of(*account, *ledger, now), bare);
+        if (ledger && ledger->messages() > 0) look.add(undelivered_of(*account, *ledger, now), account->jid().str());
     }
     return look;
 }

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
+#include <utility>
 
 namespace rookery {
 
@@ -18,33 +18,53 @@ std::uint32_t slot_id() {
 }
 }  // namespace detail
 
+// A list: few slots are ever set, and there is one map in each session and account.
 class SlotMap {
 public:
     template <class State>
     State* find() {
-        const std::uint32_t id = detail::slot_id<State>();
-        for (Entry& entry : entries_)
-            if (entry.id == id) return static_cast<State*>(entry.state.get());
-        return nullptr;
+        std::unique_ptr<Slot>& found = place_of(detail::slot_id<State>());
+        return found ? &static_cast<SlotOf<State>&>(*found).state : nullptr;
     }
     template <class State>
     State& get() {
         if (State* found = find<State>()) return *found;
-        entries_.push_back(Entry{detail::slot_id<State>(), std::make_shared<State>()});
-        return *static_cast<State*>(entries_.back().state.get());
+        auto slot = std::make_unique<SlotOf<State>>(detail::slot_id<State>());
+        State& state = slot->state;
+        slot->next = std::exchange(first_, nullptr);
+        first_ = std::move(slot);
+        return state;
     }
     template <class State>
     void clear() {
-        const std::uint32_t id = detail::slot_id<State>();
-        std::erase_if(entries_, [id](const Entry& entry) { return entry.id == id; });
+        std::unique_ptr<Slot>& found = place_of(detail::slot_id<State>());
+        if (!found) return;
+        const std::unique_ptr<Slot> cleared = std::move(found);
+        found = std::move(cleared->next);
     }
 
 private:
-    struct Entry {
-        std::uint32_t id;
-        std::shared_ptr<void> state;
+    struct Slot {
+        explicit Slot(std::uint32_t slot_id) : id(slot_id) {}
+        virtual ~Slot() = default;
+
+        std::unique_ptr<Slot> next;
+        const std::uint32_t id;
     };
-    std::vector<Entry> entries_;
+    template <class State>
+    struct SlotOf final : Slot {
+        using Slot::Slot;
+        State state{};
+    };
+
+    // Where its owner is; the end of the list: null.
+    std::unique_ptr<Slot>& place_of(std::uint32_t id) {
+        std::unique_ptr<Slot>* place = &first_;
+        while (*place && (*place)->id != id) place = &(*place)->next;
+        return *place;
+    }
+
+    std::unique_ptr<Slot> first_;
 };
 
 }  // namespace rookery

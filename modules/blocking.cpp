@@ -158,6 +158,7 @@ Blocking::Blocking(Host& our_host, const BlockingOptions& options) : Module(our_
     iq<&Blocking::block>(IqType::set, block_name, At::account);
     iq<&Blocking::unblock>(IqType::set, unblock_name, At::account);
     feature(ns, At::host);
+    carries_mark<WantsBlocklistPushes>();
 }
 
 // --- on the way ---------------------------------------------------------------------------------------------------
@@ -331,7 +332,7 @@ Task<void> Blocking::appear_to(AccountPtr account, BlockList before) {
             for (const SessionPtr& session : account->sessions()) {
                 if (!session->available()) continue;
                 if (sees_us(item.subscription)) {
-                    presences.push_back(*session->presence());
+                    presences.push_back(session->presence());
                     presences.back().to = to;
                 }
                 if (sees_them(item.subscription)) {

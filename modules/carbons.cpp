@@ -101,6 +101,7 @@ public:
         iq<&Carbons::disable>(IqType::set, disable_name, At::account, Asker::owner);
         feature(carbons_ns, At::host);
         feature(carbons_ns, At::account);
+        carries_mark<WantsCarbons>();
     }
 
 private:

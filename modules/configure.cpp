@@ -80,8 +80,8 @@ AdHocStep report_number(const char* var, const char* label, std::uint64_t number
 
 StanzaError refusal(const Error& error, const Jid& account) {
     switch (error.code) {
-        case ErrorCode::not_found: return StanzaError(Condition::item_not_found, "no account " + account.str());
-        case ErrorCode::conflict: return StanzaError(Condition::conflict, account.str() + " exists already");
+        case ErrorCode::not_found: return StanzaError(Condition::item_not_found, "no account " + account.to_string());
+        case ErrorCode::conflict: return StanzaError(Condition::conflict, account.to_string() + " exists already");
         case ErrorCode::denied: return StanzaError(Condition::forbidden);
         case ErrorCode::invalid: return StanzaError(Condition::not_acceptable, error.message);
         case ErrorCode::limit:
@@ -129,7 +129,7 @@ Task<std::vector<std::string>> list_online(Shards& shards, std::string domain, A
         auto list = [domain, wanted, room = limit - all.size()](Shard& shard) {
             std::vector<std::string> found;
             visit_online(shard, domain, wanted, [&found, room](const Jid& bare) {
-                found.push_back(bare.str());
+                found.push_back(bare.to_string());
                 return found.size() < room;
             });
             return found;
@@ -349,7 +349,7 @@ private:
         for (const Jid& account : *accounts) {
             Result<std::string> last = co_await last_login(account.bare());
             if (!last.ok()) co_return refusal(last.error(), account);
-            addresses.values.push_back(account.bare().str());
+            addresses.values.push_back(account.bare().to_string());
             times.values.push_back(std::move(*last));
         }
         form.add(std::move(addresses)).add(std::move(times));

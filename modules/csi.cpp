@@ -38,6 +38,10 @@ struct HeldHere {
     QueueCounts counts;
 };
 
+// Live upgrade.
+enum SavedTag : RecordTag { saved_inactive = 1, saved_held = 2 };
+enum HeldTag : RecordTag { held_stanza = 1, held_to = 2 };
+
 enum class Treatment : std::uint8_t { pass, hold, drop };
 
 bool is_chat_state(xml::View child) { return child.ns() == chat_states_ns; }
@@ -80,6 +84,8 @@ public:
         on<&Csi::outgoing>(our_host.hooks.session_outgoing, Stage::deliver);
         on<&Csi::resumed>(our_host.hooks.session_resumed, Stage::deliver);
         on<&Csi::closed>(our_host.hooks.session_closed, Stage::deliver);
+        on<&Csi::saved>(our_host.hooks.session_saved, Stage::deliver);
+        on<&Csi::restored>(our_host.hooks.session_restored, Stage::deliver);
         stream_feature(xml::Element(csi_ns, "csi"), StreamPhase::logged_in);
         queue({.name = "held", .unit = "stanzas", .kind = QueueKind::queue, .where = {},
                .counts = [this] { return here().counts; }, .look = [this] { return look_at_held(); }});
@@ -108,6 +114,35 @@ private:
 
     Outcome closed(SessionEvent& event) {
         here().sessions.erase(event.session->id());
+        return Outcome::pass();
+    }
+
+    Outcome saved(SessionSaving& event) {
+        const Inactive* inactive = event.session.slots().find<Inactive>();
+        if (!inactive) return Outcome::pass();
+        RecordWriter& record = event.of("csi");
+        record.number(saved_inactive, 1);
+        for (const Held& held : inactive->held) {
+            RecordWriter one;
+            one.text(held_stanza, held.stanza->to_string());
+            one.text(held_to, held.to.str());
+            record.record(saved_held, one);
+        }
+        return Outcome::pass();
+    }
+
+    Outcome restored(SessionRestoring& event) {
+        RecordReader* record = event.find("csi");
+        if (!record || !record->flag(saved_inactive)) return Outcome::pass();
+        begin(event.session);
+        for (RecordReader& one : record->records(saved_held)) {
+            std::optional<Stanza> stanza = parse_stanza(one.text(held_stanza));
+            const std::optional<Jid> to = one.text(held_to).empty() ? Jid() : Jid::parse(one.text(held_to));
+            if (!stanza || !to) record->fail();
+            if (!record->ok()) break;
+            event.session->slots().get<Inactive>().held.push_back({std::make_shared<const Stanza>(std::move(*stanza)), *to});
+            ++here().counts.in;
+        }
         return Outcome::pass();
     }
 

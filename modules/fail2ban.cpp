@@ -2,9 +2,11 @@
 // gets in from elsewhere.
 // With IPv6 a /64 counts as one address: whoever has one of its addresses has them all.
 // Failures of an address are counted on one shard (by its hash, like everything addressable); a ban is told to all.
+#include <algorithm>
 #include <unordered_map>
 
 #include "base/log.h"
+#include "base/record_time.h"
 #include "core/access.h"
 #include "core/module.h"
 
@@ -24,6 +26,10 @@ struct Failures {
     unsigned count = 0;
     SteadyTime first{};
 };
+
+// Live upgrade.
+enum SavedTag : RecordTag { saved_ban = 1, saved_failures = 2 };
+enum EntryTag : RecordTag { saved_address = 1, saved_time = 2, saved_count = 3 };
 
 // Live longer than the module: a reload does not free who is banned.
 struct Counted {
@@ -66,6 +72,8 @@ public:
     Fail2ban(Host& host, const Fail2banOptions& options) : Module(host), options_(options) {
         on<&Fail2ban::check>(host.hooks.login_attempt, Stage::guard);
         on<&Fail2ban::count>(host.hooks.login_failed, Stage::deliver);
+        on<&Fail2ban::saved>(host.hooks.host_saved, Stage::deliver);
+        on<&Fail2ban::restored>(host.hooks.host_restored, Stage::deliver);
         every<&Fail2ban::forget_old>(Seconds(60));
         const auto guesses = [&host]() -> Counted& { return host.slots().get<Counted>(); };
         queue({.name = "failed_logins", .unit = "addresses", .kind = QueueKind::pool, .where = {},
@@ -96,6 +104,39 @@ private:
             ban_everywhere(shards, domain, address, lifetime);
         });
         return Outcome::pass();
+    }
+
+    Outcome saved(HostSaving& event) {
+        RecordWriter& record = event.of("fail2ban");
+        for (const auto& [address, until] : host().slots().get<Bans>().until) record.record(saved_ban, entry_of(address, until, 0));
+        for (const auto& [address, failures] : host().slots().get<Counted>().by_address)
+            record.record(saved_failures, entry_of(address, failures.first, failures.count));
+        return Outcome::pass();
+    }
+
+    // Bans hold on every shard, failures are counted on one.
+    Outcome restored(HostRestoring& event) {
+        RecordReader* record = event.find("fail2ban");
+        if (!record) return Outcome::pass();
+        for (RecordReader& one : record->records(saved_ban)) {
+            SteadyTime& until = host().slots().get<Bans>().until[std::string(one.text(saved_address))];
+            until = std::max(until, read_time<SteadyTime>(one, saved_time));
+        }
+        for (RecordReader& one : record->records(saved_failures)) {
+            const std::string address(one.text(saved_address));
+            if (shard().all().home_of(address) != shard().index()) continue;
+            const auto count = static_cast<unsigned>(one.number_up_to(saved_count, options_.c2s_max_auth_failures));
+            host().slots().get<Counted>().by_address[address] = Failures{count, read_time<SteadyTime>(one, saved_time)};
+        }
+        return Outcome::pass();
+    }
+
+    static RecordWriter entry_of(const std::string& address, SteadyTime time, unsigned count) {
+        RecordWriter one;
+        one.text(saved_address, address);
+        put_time(one, saved_time, time);
+        one.number(saved_count, count);
+        return one;
     }
 
     void forget_old() {

@@ -136,7 +136,7 @@ Task<Result<Value>> set_last(CommandContext context, Arguments args) {
         co_return Error(ErrorCode::invalid, "'timestamp' must be the seconds since 1970 of a time that has passed");
     Result<void> stored = co_await context.stores.accounts.set_last(*who, WallTime(since_1970), args.text("status"));
     if (!stored.ok()) co_return std::move(stored).error();
-    co_return Value("Last activity of " + who->str() + " set");
+    co_return Value("Last activity of " + who->to_string() + " set");
 }
 
 const CommandArg user{"user", ArgType::text, "user name, without the domain"};

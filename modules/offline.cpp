@@ -65,6 +65,8 @@ struct Backlog {
     bool later = false;  // it is gone on with, after a pause
 };
 
+enum SavedTag : RecordTag { saved_begun = 1, saved_behind = 2 };  // live upgrade
+
 class Offline final : public Module {
 public:
     Offline(Host& host, const OfflineOptions& options) : Module(host), options_(options) {
@@ -73,6 +75,8 @@ public:
         on<&Offline::session_available>(host.hooks.session_available, Stage::deliver);
         on<&Offline::outgoing>(host.hooks.session_outgoing, Stage::guard);
         on<&Offline::presence_changed>(host.hooks.presence_sent, Stage::fallback);
+        on<&Offline::saved>(host.hooks.session_saved, Stage::deliver);
+        on<&Offline::restored>(host.hooks.session_restored, Stage::deliver);
         feature("msgoffline", At::host);
         host.slots().get<OfflineLimit>().messages = [&host, limit = options.max_messages](const Jid& account) {
             return limit.of(host, account);
@@ -182,6 +186,24 @@ private:
 
     void go_on_later(const AccountPtr& account, const SessionPtr& session) {
         if (!std::exchange(session->slots().get<Backlog>().later, true)) run(flush_later(account, session));
+    }
+
+    Outcome saved(SessionSaving& event) {
+        const Backlog* backlog = event.session.slots().find<Backlog>();
+        if (!backlog) return Outcome::pass();
+        event.of("offline").number(saved_begun, backlog->begun);
+        event.of("offline").number(saved_behind, backlog->behind);
+        return Outcome::pass();
+    }
+
+    Outcome restored(SessionRestoring& event) {
+        RecordReader* record = event.find("offline");
+        if (!record) return Outcome::pass();
+        event.session->slots().get<Backlog>().begun = record->flag(saved_begun);
+        if (!record->flag(saved_behind)) return Outcome::pass();
+        set_behind(*event.session, true);
+        go_on_later(event.account, event.session);
+        return Outcome::pass();
     }
 
     static bool is_behind(Session& session) {

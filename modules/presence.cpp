@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/record_time.h"
 #include "base/token_bucket.h"
 #include "core/module.h"
 #include "core/services/block_list.h"
@@ -24,6 +25,9 @@ struct PresenceMarks {
     TokenBucket changes;
     std::shared_ptr<Stanza> waiting;  // came too soon after others; the latest wins
 };
+
+// Live upgrade.
+enum SavedTag : RecordTag { saved_directed = 1, saved_changes = 2, saved_waiting = 3 };
 
 constexpr std::size_t max_kept_bytes = 4'096;  // of the last presence of an account that is offline
 
@@ -64,7 +68,7 @@ void show_to_own_sessions(const Account& account, const StanzaPtr& presence) {
 
 void show_own_sessions_to(const Account& account, Session& newcomer) {
     for (const SessionPtr& session : account.sessions())
-        if (session->available() && session.get() != &newcomer) newcomer.deliver(session->presence(), newcomer.jid());
+        if (session->available() && session.get() != &newcomer) newcomer.deliver(std::make_shared<const Stanza>(session->presence()), newcomer.jid());
 }
 
 // With the time, for those who ask later.
@@ -94,6 +98,8 @@ public:
         on<&Presence::received>(our_host.hooks.presence_received, Stage::deliver);
         on<&Presence::closed>(our_host.hooks.session_closed, Stage::deliver);
         on<&Presence::request_received>(our_host.hooks.iq_received, Stage::guard);
+        on<&Presence::saved>(our_host.hooks.session_saved, Stage::deliver);
+        on<&Presence::restored>(our_host.hooks.session_restored, Stage::deliver);
         take_over_waiting();
     }
 
@@ -102,6 +108,10 @@ private:
     Outcome received(Route& route);
     Outcome closed(SessionEvent& event);
     Outcome request_received(Route& route);
+
+    Outcome saved(SessionSaving& event);
+    Outcome restored(SessionRestoring& event);
+    void restore_waiting(const SessionPtr& session, RecordReader& record);
 
     Outcome broadcast(Route& route);
     bool comes_too_soon(Session& session, PresenceType type);
@@ -122,7 +132,7 @@ private:
     Outcome probed(Route& route);
     Task<Outcome> answer_later(AccountPtr account, StanzaPtr probe, Jid to);
     Outcome answer(Account& account, bool may_see, const Stanza& probe, const Jid& to);
-    void tell(const Stanza& presence, const Jid& to);
+    void tell(Stanza presence, const Jid& to);
     Task<Outcome> judge_request_later(AccountPtr account, Jid from);
 
     BucketRate rate() const { return BucketRate{options_.burst, options_.then_every}; }
@@ -195,6 +205,37 @@ void Presence::take_over_waiting() {
     if (!waiting_.empty()) once<&Presence::announce_waiting>(options_.then_every);
 }
 
+// Live upgrade.
+Outcome Presence::saved(SessionSaving& event) {
+    const PresenceMarks* marks = event.session.slots().find<PresenceMarks>();
+    if (!marks) return Outcome::pass();
+    RecordWriter& record = event.of("presence");
+    for (const Jid& directed : marks->directed) record.text(saved_directed, directed.str());
+    put_time(record, saved_changes, marks->changes.full_at());
+    if (marks->waiting) record.text(saved_waiting, marks->waiting->to_string());
+    return Outcome::pass();
+}
+
+Outcome Presence::restored(SessionRestoring& event) {
+    RecordReader* record = event.find("presence");
+    if (!record) return Outcome::pass();
+    PresenceMarks& marks = event.session->slots().get<PresenceMarks>();
+    for (const std::string_view text : record->texts(saved_directed)) {
+        std::optional<Jid> directed = Jid::parse(text);
+        if (!directed) record->fail();
+        if (directed) marks.directed.push_back(std::move(*directed));
+    }
+    marks.changes = TokenBucket(read_time<SteadyTime>(*record, saved_changes));
+    if (record->has(saved_waiting)) restore_waiting(event.session, *record);
+    return Outcome::pass();
+}
+
+void Presence::restore_waiting(const SessionPtr& session, RecordReader& record) {
+    std::optional<Stanza> presence = parse_stanza(record.text(saved_waiting));
+    if (!presence || !presence->is_presence()) return record.fail();
+    keep_waiting(session, std::make_shared<Stanza>(std::move(*presence)));
+}
+
 Task<void> Presence::announce_later(AccountPtr account, SessionPtr session, std::shared_ptr<Stanza> presence) {
     Task<Outcome> work = account->alone(announce(account, session, std::move(presence)));
     (void)co_await work;
@@ -213,7 +254,7 @@ Task<Outcome> Presence::announce(AccountPtr account, SessionPtr session, std::sh
         co_return Outcome::pass();
     }
     const Roster* told = session->available() ? roster->get() : nullptr;
-    session->set_presence(presence);
+    session->set_presence(*presence);
     depart(*account, *session, told, presence);
     session->deliver(presence, session->jid());  // 4.5.2: also to the one that left
     co_return Outcome::pass();
@@ -223,7 +264,7 @@ Task<Outcome> Presence::announce(AccountPtr account, SessionPtr session, std::sh
 Task<void> Presence::appear(AccountPtr account, SessionPtr session, std::shared_ptr<Roster> roster,
                             std::shared_ptr<Stanza> presence) {
     const bool first = !session->available();
-    session->set_presence(presence);
+    session->set_presence(*presence);
     account->set_last_unavailable(nullptr);
     router().fan_out(presence, contacts_who(sees_us, *account, *roster));
     show_to_own_sessions(*account, presence);
@@ -359,20 +400,19 @@ Outcome Presence::answer(Account& account, bool may_see, const Stanza& probe, co
     bool told = false;
     for (const SessionPtr& session : account.sessions()) {
         if (!session->available() || (to.is_full() && session->jid() != to)) continue;
-        tell(*session->presence(), probe.from);
+        tell(session->presence(), probe.from);
         told = true;
     }
     if (told) return Outcome::stop();
     Stanza gone = account.last_unavailable() ? *account.last_unavailable() : *make_unavailable(account.jid());
     gone.from = to;
-    tell(gone, probe.from);
+    tell(std::move(gone), probe.from);
     return Outcome::stop();
 }
 
-void Presence::tell(const Stanza& presence, const Jid& to) {
-    Stanza copy = presence;
-    copy.to = to;
-    router().send(std::move(copy));
+void Presence::tell(Stanza presence, const Jid& to) {
+    presence.to = to;
+    router().send(std::move(presence));
 }
 
 // --- requests to a resource ---------------------------------------------------------------------------------------

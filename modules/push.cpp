@@ -104,6 +104,7 @@ public:
         queue({.name = "push", .unit = "notifications", .kind = QueueKind::queue, .where = {},
                .counts = [this] { return counts_of(on_the_way().begun, notices().size(), on_the_way().refused); },
                .look = [this] { return look_at_notices(); }});
+        carries_mark<WantsPush>();
         if (!notices().empty()) sweep_soon();
         on<&Push::wanted>(our_host.slots().get<PushService>().wake, Stage::deliver);
         if (!on_the_way().woken) once<&Push::wake_after_start>(after_start);

@@ -3,8 +3,10 @@
 // up to max_ack_queue stanzas and max_ack_size bytes of stream_mgmt. An account has max_user_sessions at most; of those whose
 // clients are away the longest goes when a new one needs the place. A device that has nothing to come back for is woken
 // before its session ends, and keeps it.
+#include <algorithm>
 #include <utility>
 
+#include "base/record_time.h"
 #include "core/module.h"
 #include "core/services/push.h"
 
@@ -22,7 +24,10 @@ struct PushKeepaliveOptions {
 // On a session that waits for its client.
 struct LastCall {
     TimerId timer = 0;
+    SteadyTime at{};
 };
+
+enum SavedTag : RecordTag { saved_last_call = 1 };  // live upgrade
 
 class PushKeepalive final : public Module {
 public:
@@ -30,6 +35,8 @@ public:
         on<&PushKeepalive::connection_lost>(our_host.hooks.session_hibernates, Stage::deliver);
         on<&PushKeepalive::waits_no_more>(our_host.hooks.session_resumed, Stage::deliver);
         on<&PushKeepalive::waits_no_more>(our_host.hooks.session_closed, Stage::deliver);
+        on<&PushKeepalive::saved>(our_host.hooks.session_saved, Stage::deliver);
+        on<&PushKeepalive::restored>(our_host.hooks.session_restored, Stage::deliver);
         our_host.slots().get<PushService>().wakes_for_all_at_start = options.wake_on_start;
     }
 
@@ -39,15 +46,30 @@ private:
         if (!session.slots().find<WantsPush>()) return Outcome::pass();
         session.wait_for_client(options_.resume_timeout);
         if (options_.wake_on_timeout && options_.resume_timeout > before_timeout)
-            wake_in(options_.resume_timeout - before_timeout, event.session);
+            wake_at(loop().clock().steady_now() + options_.resume_timeout - before_timeout, event.session);
         return Outcome::pass();
     }
 
     // Whatever a reload makes of this module meanwhile.
-    void wake_in(Seconds delay, const SessionPtr& session) {
-        session->slots().get<LastCall>().timer = loop().after(delay, [&shard = shard(), weak = std::weak_ptr(session)] {
+    void wake_at(SteadyTime time, const SessionPtr& session) {
+        LastCall& call = session->slots().get<LastCall>();
+        call.at = time;
+        const Duration delay = std::max(Duration(0), time - loop().clock().steady_now());
+        call.timer = loop().after(delay, [&shard = shard(), weak = std::weak_ptr(session)] {
             if (const SessionPtr waiting = weak.lock()) wake(shard, waiting);
         });
+    }
+
+    Outcome saved(SessionSaving& event) {
+        const LastCall* call = event.session.slots().find<LastCall>();
+        if (call) put_time(event.of("push_keepalive"), saved_last_call, call->at);
+        return Outcome::pass();
+    }
+
+    Outcome restored(SessionRestoring& event) {
+        if (RecordReader* record = event.find("push_keepalive"))
+            wake_at(read_time<SteadyTime>(*record, saved_last_call), event.session);
+        return Outcome::pass();
     }
 
     static void wake(Shard& shard, const SessionPtr& session) {

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/log.h"
+#include "base/record_time.h"
 #include "core/access.h"
 #include "core/account_admin.h"
 #include "core/module.h"
@@ -64,6 +65,10 @@ struct RecentRegistrations {
         return true;
     }
 };
+
+// Live upgrade.
+enum SavedTag : RecordTag { saved_recent = 1 };
+enum RecentTag : RecordTag { saved_prefix = 1, saved_until = 2 };
 
 // --- what was filled in
 
@@ -128,6 +133,8 @@ public:
         iq<&Register::change_or_remove>(IqType::set, query_name, At::host);
         feature(register_ns, At::host);
         stream_feature(xml::Element("http://jabber.org/features/iq-register", "register"), StreamPhase::before_login);
+        on<&Register::saved>(our_host.hooks.host_saved, Stage::deliver);
+        on<&Register::restored>(our_host.hooks.host_restored, Stage::deliver);
         const auto recent = [&our_host]() -> RecentRegistrations& { return our_host.slots().get<RecentRegistrations>(); };
         queue({.name = "registrations", .unit = "addresses", .kind = QueueKind::pool, .where = {},
                .counts = [recent] { return counts_of(recent().met, recent().until.size(), recent().refused); },
@@ -135,6 +142,29 @@ public:
     }
 
 private:
+    // --- live upgrade
+
+    Outcome saved(HostSaving& event) {
+        for (const auto& [prefix, until] : host().slots().get<RecentRegistrations>().until) {
+            RecordWriter one;
+            one.text(saved_prefix, prefix);
+            put_time(one, saved_until, until);
+            event.of("register").record(saved_recent, one);
+        }
+        return Outcome::pass();
+    }
+
+    Outcome restored(HostRestoring& event) {
+        RecordReader* record = event.find("register");
+        if (!record) return Outcome::pass();
+        for (RecordReader& one : record->records(saved_recent)) {
+            const std::string prefix(one.text(saved_prefix));
+            if (shard().all().home_of(prefix) != shard().index()) continue;
+            host().slots().get<RecentRegistrations>().until[prefix] = read_time<SteadyTime>(one, saved_until);
+        }
+        return Outcome::pass();
+    }
+
     // --- forms
 
     IqReply form_for_stranger(Iq) {
@@ -241,7 +271,7 @@ private:
     }
 
     void tell_watchers(const Jid& account, const std::string& address) {
-        const Message news{"", "The account " + account.str() + " was registered from " + address + "."};
+        const Message news{"", "The account " + account.to_string() + " was registered from " + address + "."};
         for (const std::string& watcher : options_.registration_watchers) send(Jid::parse(watcher).value(), news);
     }
 

@@ -561,7 +561,7 @@ void RosterModule::ask_again(const Account& account, const Roster& roster) {
 void RosterModule::send_presence(const Account& account, const Jid& contact) {
     for (const SessionPtr& session : account.sessions()) {
         if (!session->available()) continue;
-        Stanza copy = *session->presence();
+        Stanza copy = session->presence();
         copy.to = contact;
         router().send(std::move(copy));
     }
@@ -574,7 +574,7 @@ void RosterModule::send_unavailable(const Account& account, const Jid& contact) 
 
 // --- the administrator's verbs ------------------------------------------------------------------------------------
 
-Error no_such_account(const Jid& jid) { return Error(ErrorCode::not_found, jid.str() + " does not exist"); }
+Error no_such_account(const Jid& jid) { return Error(ErrorCode::not_found, jid.to_string() + " does not exist"); }
 
 Result<Jid> read_address(const Arguments& args, std::string_view local, std::string_view domain) {
     std::optional<Jid> jid = Jid::make(args.text(local), args.text(domain));
@@ -626,7 +626,7 @@ Task<Result<void>> put_contact(AccountPtr account, RosterItem item) {
 Task<Result<void>> remove_contact(AccountPtr account, Jid contact) {
     Result<std::uint64_t> version = co_await account->remove_roster_item(contact);
     if (!version.ok() && version.error().code == ErrorCode::not_found)
-        co_return Error(ErrorCode::not_found, contact.str() + " is not in the roster of " + account->jid().str());
+        co_return Error(ErrorCode::not_found, contact.to_string() + " is not in the roster of " + account->jid().to_string());
     if (!version.ok()) co_return std::move(version).error();
     push(*account, removed_xml(contact), *version);
     co_return Result<void>();
@@ -648,7 +648,7 @@ Task<Result<Value>> change_roster(CommandContext context, Jid owner, std::functi
     Task<Result<void>> changing = context.shards.on(home, std::move(work));
     Result<void> changed = co_await changing;
     if (!changed.ok()) co_return std::move(changed).error();
-    co_return Value("Roster of " + owner.str() + " changed");
+    co_return Value("Roster of " + owner.to_string() + " changed");
 }
 
 Task<Result<Value>> add_rosteritem(CommandContext context, Arguments args) {

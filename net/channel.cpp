@@ -107,13 +107,9 @@ void Parked::expect_tls(std::shared_ptr<const TlsContexts> contexts, AlpnList al
     tls_ = std::make_unique<TlsLayer>(std::move(contexts), std::move(alpn));
 }
 
-std::unique_ptr<Channel> Channel::adopt(ShardLoop& loop, Parked parked, ChannelHandler& handler) {
-    return std::unique_ptr<Channel>(new Channel(loop.impl(), std::move(parked), handler));
-}
-
-Channel::Channel(ShardLoop::Impl& loop, Parked parked, ChannelHandler& handler)
+Channel::Channel(ShardLoop& loop, Parked parked, ChannelHandler& handler)
     : drain_awaited_(parked.drain_awaited_),
-      loop_(loop),
+      loop_(loop.impl()),
       handler_(handler),
       tls_(std::move(parked.tls_)),
       output_(std::move(parked.output_)),
@@ -140,15 +136,14 @@ Channel::~Channel() {
 
 void Channel::write(std::string_view bytes) {
     if (state_ != State::open || bytes.empty()) return;
-    if (sent_ > 0 && sent_ >= output_.size() / 2) output_.erase(0, std::exchange(sent_, 0));
-    output_.append(bytes);
+    append(output_, bytes);
     ShardLoop::Impl::count(loop_.counters.output_in, static_cast<std::int64_t>(bytes.size()));
     loop_.flush_later(*this);
 }
 
 std::size_t Channel::output_bytes() const {
-    const std::size_t sealed = tls_ ? tls_->sealed.size() - tls_->sealed_sent : 0;
-    return output_.size() - sent_ + sealed;
+    const std::size_t sealed = tls_ && tls_->sealed ? tls_->sealed->size() : 0;
+    return sealed + (output_ ? output_->size() : 0);
 }
 
 std::size_t Channel::untaken_bytes() const { return output_bytes() + kernel_queue_bytes(descriptor_); }
@@ -178,8 +173,7 @@ void Channel::start_tls(std::shared_ptr<const TlsContexts> contexts, AlpnList al
     assert(!tls_ && contexts);
     if (state_ != State::open) return;
     tls_ = std::make_unique<TlsLayer>(std::move(contexts), std::move(alpn));
-    tls_->sealed = std::exchange(output_, {});  // goes out in clear, before the first record
-    tls_->sealed_sent = std::exchange(sent_, 0);
+    tls_->sealed = std::move(output_);  // goes out in clear, before the first record
 }
 
 bool Channel::is_secured() const { return tls_ && tls_->secured; }
@@ -194,7 +188,6 @@ Parked Channel::release() {
     if (state_ != State::open) return parked;
     loop_.unwatch(descriptor_, *this);
     count_lost_output();
-    output_.erase(0, std::exchange(sent_, 0));
     parked.output_ = std::move(output_);
     parked.peer_ = peer_;
     parked.drain_awaited_ = drain_awaited_;
@@ -299,7 +292,7 @@ void Channel::refuse_input(std::string_view bytes) {
 }
 
 bool Channel::feed_record(std::string_view record) {
-    if (!tls_->session) tls_->session = make_server_session(std::move(tls_->contexts), std::move(tls_->alpn));
+    if (!tls_->session) tls_->session = make_server_session(std::move(tls_->handshake->contexts), std::move(tls_->handshake->alpn));
     TlsWorkspace& workspace = loop_.tls_workspace();
     const TlsSession::Step step = tls_->session->receive(record, workspace);
     if (!workspace.output.empty()) {
@@ -324,13 +317,14 @@ bool Channel::feed_record(std::string_view record) {
     }
     if (!tls_->secured || tls_->quiet_record_allowed(loop_.clock().steady_now())) return true;
     log_info("tls_flooded", {{"peer", peer_.to_string()}});
+    if (!blocked_ && send_output() == Sent::all) seal_close_notify();  // no alert said why: RFC 8446 6.1
     end(CloseReason::tls_failed);
     return false;
 }
 
 bool Channel::has_handshake_slot() {
     if (tls_->secured || tls_->slot == TlsLayer::Slot::held) return true;
-    const bool taken = loop_.take_handshake_slot(*this, tls_->slot_ticket);
+    const bool taken = loop_.take_handshake_slot(*this, tls_->handshake->slot_ticket);
     tls_->slot = taken ? TlsLayer::Slot::held : TlsLayer::Slot::waited_for;
     return taken;
 }
@@ -346,9 +340,10 @@ bool Channel::end_handshake() {
     tls_->secured = true;
     leave_handshake();
     tls_->slot = TlsLayer::Slot::none;
+    tls_->handshake.reset();
     loop_.count_handshake(true);
     ShardLoop::Impl::count(loop_.counters.tls_sockets);
-    if (!output_.empty()) loop_.flush_later(*this);
+    if (output_) loop_.flush_later(*this);
     return call_handler([&](ChannelHandler& handler) { handler.on_secured(secured.info); });
 }
 
@@ -388,7 +383,7 @@ Channel::Sent Channel::send_output() {
 
 void Channel::append_sealed(std::string& records) {
     const std::size_t before = output_bytes();
-    tls_->sealed.append(records);
+    append(tls_->sealed, records);
     records.clear();
     count_output(before);
 }
@@ -404,17 +399,28 @@ void Channel::count_output(std::size_t before) {
 }
 
 Channel::Sent Channel::send_what_waits() {
-    if (!tls_) return send_from(output_, sent_);
-    Sent sent = send_from(tls_->sealed, tls_->sealed_sent);
-    while (sent == Sent::all && tls_->secured && !output_.empty()) sent = seal_and_send();
+    if (!tls_) return send_from(output_);
+    Sent sent = send_from(tls_->sealed);
+    while (sent == Sent::all && tls_->secured && output_) sent = seal_and_send();
     return sent;
 }
 
-Channel::Sent Channel::send_from(std::string& bytes, std::size_t& sent) {
-    if (bytes.empty()) return Sent::all;
-    const Sent result = send_bytes(bytes, sent);
-    if (result == Sent::all) std::string().swap(bytes), sent = 0;
+Channel::Sent Channel::send_from(OutputPtr& output) {
+    if (!output) return Sent::all;
+    std::size_t sent = 0;
+    const Sent result = send_bytes(output->waiting(), sent);
+    output->sent(sent);
+    if (result == Sent::all) give_back(output);
     return result;
+}
+
+void Channel::append(OutputPtr& output, std::string_view bytes) {
+    if (!output) output = loop_.outputs().lend();
+    output->append(bytes);
+}
+
+void Channel::give_back(OutputPtr& output) {
+    if (output) loop_.outputs().give_back(std::move(output));
 }
 
 Channel::Sent Channel::send_bytes(std::string_view bytes, std::size_t& sent) {
@@ -434,17 +440,17 @@ Channel::Sent Channel::send_bytes(std::string_view bytes, std::size_t& sent) {
 
 Channel::Sent Channel::seal_and_send() {
     std::string& records = loop_.tls_workspace().output;
-    const std::string_view plain = std::string_view(output_).substr(sent_, seal_bytes);
+    const std::string_view plain = output_->waiting().substr(0, seal_bytes);
     if (!tls_->session->send(plain, loop_.tls_workspace())) {
         records.clear();
         errno = EIO;
         return Sent::failed;
     }
-    sent_ += plain.size();
-    if (sent_ == output_.size()) std::string().swap(output_), sent_ = 0;
+    output_->sent(plain.size());
+    if (output_->size() == 0) give_back(output_);
     std::size_t records_sent = 0;
     const Sent sent = send_bytes(records, records_sent);
-    if (sent == Sent::blocked) tls_->sealed = records.substr(records_sent);
+    if (sent == Sent::blocked) append(tls_->sealed, std::string_view(records).substr(records_sent));
     records.clear();
     return sent;
 }
@@ -478,11 +484,18 @@ void Channel::end(CloseReason reason) {
     call_handler([reason](ChannelHandler& handler) { handler.on_closed(reason); });
 }
 
-// An answer to </stream:stream>, an alert: tried once, never waited for.
+// An answer to </stream:stream>, an alert: tried once, never waited for. No data follows an alert (RFC 8446 section 6).
 void Channel::send_last_words(CloseReason reason) {
+    if (reason == CloseReason::tls_failed) drop_unsealed();
     if (blocked_ || send_output() != Sent::all || reason != CloseReason::peer_closed) return;
     seal_close_notify();
     send_output();
+}
+
+void Channel::drop_unsealed() {
+    const std::size_t before = output_bytes();
+    give_back(output_);
+    count_output(before);
 }
 
 // What the loop holds for this channel, and all the memory it has; the descriptor is the caller's then.
@@ -496,8 +509,7 @@ int Channel::leave_loop() {
         leave_handshake();
         tls_.reset();
     }
-    std::string().swap(output_);
-    sent_ = 0;
+    give_back(output_);
     return std::exchange(descriptor_, -1);
 }
 
@@ -505,7 +517,7 @@ int Channel::leave_loop() {
 void Channel::leave_handshake() {
     if (tls_->slot == TlsLayer::Slot::held) loop_.free_handshake_slot();
     if (tls_->slot != TlsLayer::Slot::waited_for) return;
-    loop_.give_up_handshake_slot(tls_->slot_ticket);
+    loop_.give_up_handshake_slot(tls_->handshake->slot_ticket);
     tls_->slot = TlsLayer::Slot::none;
 }
 

@@ -2,7 +2,7 @@
 //
 // Everything here runs on the loop's thread. The owner of a Channel is its handler (or the handler's owner); a handler
 // may destroy its Channel, or call any of its functions, from within any callback. No callback is made from within a
-// call of the handler's: write, close_after_flush, resume_reading, adopt ... take effect in the loop's own time.
+// call of the handler's: write, close_after_flush, resume_reading, the constructor ... take effect in the loop's own time.
 #pragma once
 
 #include <cstddef>
@@ -15,12 +15,15 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "net/address.h"
+#include "net/output.h"
 #include "net/shard_loop.h"
 #include "net/watched.h"
 
 namespace rookery {
 
 class Channel;
+class RecordReader;
+class RecordWriter;
 class TlsContexts;
 class TlsLayer;
 struct TlsInfo;
@@ -78,12 +81,16 @@ public:
     // The connection begins with a TLS handshake (direct TLS, XEP-0368). Before the first adopt.
     void expect_tls(std::shared_ptr<const TlsContexts> contexts, AlpnList alpn);
 
+    // A connection that another program has saved (Channel::save). Takes the descriptor. Empty, and the descriptor
+    // closed, if the record makes no sense: then it has failed.
+    static Parked restore(int descriptor, RecordReader& record);
+
 private:
     friend class Channel;
     int descriptor_ = -1;
     bool drain_awaited_ = false;  // the handler is owed an on_drained
     Endpoint peer_;
-    std::string output_;
+    OutputPtr output_;
     std::unique_ptr<TlsLayer> tls_;
 };
 
@@ -91,7 +98,7 @@ class Channel final : private Watched {
 public:
     // Puts the connection into the loop. The handler outlives the channel. Bytes that are waiting come in the next
     // turn.
-    static std::unique_ptr<Channel> adopt(ShardLoop& loop, Parked parked, ChannelHandler& handler);
+    Channel(ShardLoop& loop, Parked parked, ChannelHandler& handler);
     ~Channel();  // as abort()
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
@@ -129,6 +136,15 @@ public:
     // Output waits and the peer has taken nothing for so long: on_closed(timeout). Zero, the default: no limit but the
     // kernel's. REQUIRES: up to 65,535 s.
     void set_send_timeout(Seconds limit) { send_timeout_seconds_ = static_cast<std::uint16_t>(limit.count()); }
+    Seconds send_timeout() const { return Seconds(send_timeout_seconds_); }
+
+    // All that another program needs to go on with the connection, beside the descriptor. False: it cannot (TLS before 1.3,
+    // a handshake, the end). Changes nothing, but what is saved stays true only while the loop does not run.
+    bool save(RecordWriter& record) const;
+    int descriptor() const { return descriptor_; }
+    // Another program serves from now on, but not this connection: says what is to be said without waiting, and closes its
+    // own direction. The process is about to end.
+    void leave_with(std::string_view last_words);
 
     // Takes the connection out of this loop in whatever state it is, so that another one (also of another thread) can
     // adopt it; the peer notices nothing. No callback follows; this channel is of no more use (destroy it).
@@ -137,8 +153,6 @@ public:
 
 private:
     enum class State : std::uint8_t { open, closing, gone };
-
-    Channel(ShardLoop::Impl& loop, Parked parked, ChannelHandler& handler);
 
     // The loop's side.
     void on_events(std::uint32_t events) override;
@@ -164,12 +178,15 @@ private:
     void count_output(std::size_t before);
     void count_lost_output();
     void append_sealed(std::string& records);
-    Sent send_from(std::string& bytes, std::size_t& sent);
+    Sent send_from(OutputPtr& output);
     Sent send_bytes(std::string_view bytes, std::size_t& sent);
+    void append(OutputPtr& output, std::string_view bytes);
+    void give_back(OutputPtr& output);
     Sent seal_and_send();
     void watch_stall();
     void seal_close_notify();
     void send_last_words(CloseReason reason);
+    void drop_unsealed();
     void finish_closing();
 
     void end(CloseReason reason);
@@ -185,8 +202,7 @@ private:
     ShardLoop::Impl& loop_;
     ChannelHandler& handler_;
     std::unique_ptr<TlsLayer> tls_;
-    std::string output_;         // plain bytes (under TLS: not yet sealed); freed when drained
-    std::size_t sent_ = 0;       // of output_
+    OutputPtr output_;           // plain bytes (under TLS: not yet sealed)
     bool* destroyed_ = nullptr;  // set while a callback runs: where to say that the channel is no more
     TimerId timer_ = 0;  // open: until a peer that takes nothing has stalled; closing: until the end
     Endpoint peer_;

@@ -102,6 +102,8 @@ public:
         return Endpoint::from_sockaddr(address).port;
     }
 
+    int descriptor() const override { return socket_.get(); }
+
     void pause() override {
         paused_ = true;
         update_watch();
@@ -318,7 +320,7 @@ Result<std::unique_ptr<Listener>> Listener::open(ShardLoop& loop, ListenerOption
     const std::optional<IpAddress> ip = IpAddress::parse(options.address);
     if (!ip) return Error(ErrorCode::invalid, where + ": not a numeric address");
     if (options.direct_tls && !contexts) return Error(ErrorCode::invalid, where + ": TLS without a certificate");
-    Descriptor socket = listen_on(*ip, options);
+    Descriptor socket = options.inherited >= 0 ? Descriptor(options.inherited) : listen_on(*ip, options);
     if (!socket && errno == EAFNOSUPPORT && *ip == IpAddress{})  // "::" on a machine without IPv6
         socket = listen_on(*IpAddress::parse("0.0.0.0"), options);
     if (!socket && errno == EADDRINUSE)

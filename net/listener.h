@@ -28,6 +28,7 @@ struct ListenerOptions {
     std::uint16_t port = 0;      // 0: any free one, see Listener::port()
     int backlog = 1024;
     bool joins = false;       // shares the port with a Listener of this program that is open already
+    int inherited = -1;       // a socket that listens already, of the program whose place this one takes; then it is used
     bool direct_tls = false;  // connections begin with the handshake; needs `contexts`
     AlpnList alpn;            // for direct TLS
     bool use_proxy_protocol = false;
@@ -56,6 +57,7 @@ public:
     // From now on new connections get these (certificate reload). Loop's thread.
     virtual void set_contexts(std::shared_ptr<const TlsContexts> contexts) = 0;
     virtual std::uint16_t port() const = 0;
+    virtual int descriptor() const = 0;
     // Stops and restarts accepting (overload, shutdown): clients wait in the backlog. Loop's thread.
     virtual void pause() = 0;
     virtual void resume() = 0;

@@ -1,6 +1,5 @@
 #include "net/shard_loop.h"
 
-#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -20,7 +19,6 @@ namespace rookery {
 namespace {
 
 constexpr std::size_t read_buffer_bytes = 64 * 1024;
-constexpr Duration trim_interval = Seconds(30);
 
 int make_epoll() {
     const int descriptor = ::epoll_create1(EPOLL_CLOEXEC);
@@ -293,17 +291,6 @@ void ShardLoop::Impl::begin_handshakes() {
 
 void ShardLoop::Impl::count_handshake(bool success) {
     count(success ? counters.handshakes : counters.handshakes_failed);
-    ++handshakes_since_trim_;
-    if (options.trim_after_handshakes == 0 || handshakes_since_trim_ < options.trim_after_handshakes) return;
-    if (std::exchange(trim_planned_, true)) return;
-    after(trim_interval, [this] { trim_memory(); });
-}
-
-// Handshakes leave their 41 kB scattered over the heap; glibc gives such pages back only when it is told to.
-void ShardLoop::Impl::trim_memory() {
-    trim_planned_ = false;
-    handshakes_since_trim_ = 0;
-    ::malloc_trim(0);
 }
 
 std::span<char> ShardLoop::Impl::read_buffer() {

@@ -24,8 +24,6 @@ struct ShardLoopOptions {
     unsigned max_lingering = 1024;     // closed sockets waiting for the peer's FIN; past it none waits
     Duration linger_timeout = Seconds(2);
     Duration close_timeout = Seconds(5);  // from close_after_flush() to the end, when the peer does not read
-    // After that many handshakes the freed pages are given back (malloc_trim), at most once in 30 s; 0: never.
-    unsigned trim_after_handshakes = 256;
 };
 
 class ShardLoop final : public Loop {

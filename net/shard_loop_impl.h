@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "net/output.h"
 #include "net/shard_loop.h"
 #include "net/timer_wheel.h"
 #include "net/watched.h"
@@ -81,6 +82,7 @@ public:
     // Shared by everybody on this thread, each for the time of one call.
     std::span<char> read_buffer();
     TlsWorkspace& tls_workspace();
+    OutputPool& outputs() { return outputs_; }
     Lingering& lingering() { return *lingering_; }
 
     struct Counters {
@@ -109,7 +111,6 @@ private:
     void run_timers();
     void end_turn();
     void update_gauges();
-    void trim_memory();
 
     ShardLoop& owner_;
     SystemClock clock_;
@@ -130,10 +131,9 @@ private:
     std::uint64_t last_ticket_ = 0;
     unsigned handshakes_running_ = 0;
     unsigned handshakes_begun_ = 0;  // in this turn
-    unsigned handshakes_since_trim_ = 0;
-    bool trim_planned_ = false;
     bool stopping_ = false;
     std::vector<char> read_buffer_;
+    OutputPool outputs_;
     std::unique_ptr<TlsWorkspace> tls_workspace_;
     std::unique_ptr<Lingering> lingering_;
 };

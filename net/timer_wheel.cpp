@@ -33,7 +33,7 @@ void TimerWheel::cancel(TimerId timer) {
 }
 
 void TimerWheel::clear() {
-    std::vector<Entry> dropped = std::exchange(entries_, {});
+    std::deque<Entry> dropped = std::exchange(entries_, {});
     free_ = none;
     size_ = 0;
     lists_.fill({});

@@ -5,8 +5,8 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <optional>
-#include <vector>
 
 #include "base/callback.h"
 #include "base/clock.h"
@@ -56,7 +56,7 @@ private:
     SteadyTime start_;
     Tick current_ = 0;  // every tick up to this one has been run
     std::size_t size_ = 0;
-    std::vector<Entry> entries_;
+    std::deque<Entry> entries_;
     std::uint32_t free_ = none;  // list through Entry::next
     struct List {
         std::uint32_t first = none, last = none;

@@ -9,35 +9,29 @@ namespace {
 class DetachedSession final : public TlsSession {
 public:
     explicit DetachedSession(const DetachedTls& connection)
-        : in_(connection.suite, connection.read_secret),
-          out_(connection.suite, connection.write_secret),
+        : in_(connection.suite, connection.read_secret, connection.records_read),
+          out_(connection.suite, connection.write_secret, connection.records_written),
           records_per_key_(connection.records_per_key),
-          max_content_bytes_(static_cast<std::uint16_t>(connection.max_content_bytes)) {}
+          max_content_bytes_(static_cast<std::uint16_t>(connection.max_content_bytes)),
+          update_owed_(connection.update_owed),
+          message_bytes_(static_cast<std::uint8_t>(connection.message.size())) {
+        std::copy(connection.message.begin(), connection.message.end(), message_.begin());
+    }
 
     Step receive(std::string_view record, TlsWorkspace& workspace) override {
         const OpenedRecord opened = in_.open(record, workspace.ciphers, workspace.plain);
         if (opened.alert) return fail(*opened.alert, "bad record", workspace);
         if (opened.content.size() > max_content_bytes_)
             return fail(TlsAlert::record_overflow, "long record", workspace);
-        if (in_.records() == records_per_key_) update_own_key(KeyUpdate::requested, workspace);
-        // A handshake message is not interrupted (RFC 8446 5.1).
-        if (message_bytes_ > 0 && opened.type != TlsContent::handshake) return unexpected(workspace);
-        switch (opened.type) {
-            case TlsContent::application_data:
-                return {Status::data, opened.content};
-            case TlsContent::handshake:
-                return on_handshake(opened.content, workspace);
-            case TlsContent::alert:
-                return on_alert(opened.content, workspace);
-            default:
-                return unexpected(workspace);
-        }
+        if (in_.records() == records_per_key_ && !update_own_key(KeyUpdate::requested, workspace))
+            return fail(TlsAlert::internal_error, "no KeyUpdate made", workspace);
+        return on_content(opened.type, opened.content, workspace);
     }
 
     bool send(std::string_view plain, TlsWorkspace& workspace) override {
         while (!plain.empty()) {
-            if (out_.records() >= records_per_key_ && !update_own_key(KeyUpdate::not_requested, workspace))
-                return false;
+            const bool update_due = update_owed_ || out_.records() >= records_per_key_;
+            if (update_due && !update_own_key(KeyUpdate::not_requested, workspace)) return false;
             const std::string_view content = plain.substr(0, max_content_bytes_);
             if (!seal(TlsContent::application_data, content, workspace)) return false;
             plain.remove_prefix(content.size());
@@ -49,12 +43,41 @@ public:
 
     const char* failure() const override { return failure_; }
 
+    bool save(RecordWriter& record) const override {
+        save_detached({.suite = in_.suite(),
+                       .read_secret = in_.secret(),
+                       .write_secret = out_.secret(),
+                       .max_content_bytes = max_content_bytes_,
+                       .records_per_key = records_per_key_,
+                       .records_read = in_.records(),
+                       .records_written = out_.records(),
+                       .message = {reinterpret_cast<const char*>(message_.data()), message_bytes_},
+                       .update_owed = update_owed_},
+                      record);
+        return true;
+    }
+
 private:
     // RFC 8446 4.6.3: whether the peer is to do the same.
     enum class KeyUpdate : std::uint8_t { not_requested = 0, requested = 1 };
     static constexpr std::uint8_t key_update_type = 24;
     static constexpr std::size_t message_header_bytes = 4;
     static constexpr std::size_t key_update_bytes = message_header_bytes + 1;
+
+    Step on_content(TlsContent type, std::string_view content, TlsWorkspace& workspace) {
+        // A handshake message is not interrupted (RFC 8446 5.1).
+        if (message_bytes_ > 0 && type != TlsContent::handshake) return unexpected(workspace);
+        switch (type) {
+            case TlsContent::application_data:
+                return {Status::data, content};
+            case TlsContent::handshake:
+                return on_handshake(content, workspace);
+            case TlsContent::alert:
+                return on_alert(content, workspace);
+            default:
+                return unexpected(workspace);
+        }
+    }
 
     // The only message that may come. It may come in pieces, and nothing may follow it in its record (5.1).
     Step on_handshake(std::string_view content, TlsWorkspace& workspace) {
@@ -76,8 +99,7 @@ private:
         if (request > static_cast<std::uint8_t>(KeyUpdate::requested))
             return fail(TlsAlert::illegal_parameter, "KeyUpdate with another request", workspace);
         in_.update();
-        if (request == static_cast<std::uint8_t>(KeyUpdate::requested))
-            update_own_key(KeyUpdate::not_requested, workspace);
+        if (request == static_cast<std::uint8_t>(KeyUpdate::requested)) update_owed_ = true;
         return {Status::more, {}};
     }
 
@@ -98,9 +120,10 @@ private:
 
     bool update_own_key(KeyUpdate request, TlsWorkspace& workspace) {
         const std::array<char, key_update_bytes> message = {key_update_type, 0, 0, 1, static_cast<char>(request)};
-        const bool sealed = seal(TlsContent::handshake, {message.data(), message.size()}, workspace);
+        if (!seal(TlsContent::handshake, {message.data(), message.size()}, workspace)) return false;
         out_.update();
-        return sealed;
+        if (request == KeyUpdate::not_requested) update_owed_ = false;
+        return true;
     }
 
     Step unexpected(TlsWorkspace& workspace) {
@@ -129,7 +152,8 @@ private:
     std::uint64_t records_per_key_;
     const char* failure_ = "unknown";
     std::uint16_t max_content_bytes_;
-    std::uint8_t message_bytes_ = 0;                        // of a handshake message that came in part
+    bool update_owed_ = false;        // before the next data (RFC 8446 4.6.3): a peer that asks often gets one answer
+    std::uint8_t message_bytes_ = 0;  // of a handshake message that came in part
     std::array<std::uint8_t, key_update_bytes> message_{};  // its bytes
 };
 

@@ -20,8 +20,19 @@ struct DetachedTls {
     std::size_t max_content_bytes = RecordCipher::max_content_bytes;  // of a record, agreed on (RFC 6066 section 4)
     // A key is replaced after so many records (RFC 8446 5.5: AES-GCM is good for 2^24.5).
     std::uint64_t records_per_key = std::uint64_t{1} << 24;
+    // Of a connection that goes on in this program: how far it is.
+    std::uint64_t records_read = 0;
+    std::uint64_t records_written = 0;
+    std::string_view message = {};  // the start of a KeyUpdate
+    bool update_owed = false;       // one that the peer asked for
 };
 
+inline constexpr std::size_t max_partial_message_bytes = 4;
+
 std::unique_ptr<TlsSession> make_detached_session(const DetachedTls& connection);
+
+// For a connection that goes on in another program (net/tls_record.cpp). Nullptr: the record cannot be one.
+void save_detached(const DetachedTls& connection, RecordWriter& record);
+std::unique_ptr<TlsSession> restore_detached_session(RecordReader& record);
 
 }  // namespace rookery

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "net/channel.h"
+#include "net/output.h"
 #include "net/tls_contexts.h"
 #include "net/tls_session.h"
 
@@ -15,20 +16,22 @@ namespace rookery {
 class TlsLayer {
 public:
     TlsLayer(std::shared_ptr<const TlsContexts> server_contexts, AlpnList protocols)
-        : contexts(std::move(server_contexts)), alpn(std::move(protocols)) {}
+        : handshake(std::make_unique<Handshake>(Handshake{std::move(server_contexts), std::move(protocols), 0})) {}
 
     enum class Slot : std::uint8_t { none, waited_for, held };  // of the handshakes in flight
 
     // Until the first whole record is there and a slot is free, a connection costs no session.
-    std::shared_ptr<const TlsContexts> contexts;
-    AlpnList alpn;
+    struct Handshake {
+        std::shared_ptr<const TlsContexts> contexts;
+        AlpnList alpn;
+        std::uint64_t slot_ticket;
+    };
+    std::unique_ptr<Handshake> handshake;  // null once secured
     std::unique_ptr<TlsSession> session;
 
     std::string held;        // input not yet given to the session: the start of a record, or what a pause left
     std::string_view unfed;  // the same while a callback runs from within feed_tls()
-    std::string sealed;      // bytes for the socket that come before Channel::output_
-    std::size_t sealed_sent = 0;
-    std::uint64_t slot_ticket = 0;
+    OutputPtr sealed;        // bytes for the socket that come before Channel::output_
     Slot slot = Slot::none;
     bool secured = false;
     bool close_sent = false;
@@ -36,7 +39,7 @@ public:
     // Records that carry nothing (KeyUpdate, renegotiation attempts, empty ones) are work without an end (L4).
     bool quiet_record_allowed(SteadyTime now) {
         constexpr std::uint8_t quiet_records_per_second = 10;
-        const auto second = std::chrono::duration_cast<Seconds>(now.time_since_epoch()).count();
+        const auto second = static_cast<std::uint32_t>(std::chrono::duration_cast<Seconds>(now.time_since_epoch()).count());
         if (second != quiet_second_) {
             quiet_second_ = second;
             quiet_records_ = 0;
@@ -45,8 +48,8 @@ public:
     }
 
 private:
-    std::int64_t quiet_second_ = 0;
     std::uint8_t quiet_records_ = 0;
+    std::uint32_t quiet_second_ = 0;
 };
 
 }  // namespace rookery

@@ -90,6 +90,8 @@ std::optional<TlsSuite> tls_suite(std::string_view name) {
     return std::nullopt;
 }
 
+std::size_t tls_secret_bytes(TlsSuite suite) { return traits_of(suite).hash_bytes; }
+
 RecordCiphers::RecordCiphers() {
     for (std::size_t i = 0; i < suites.size(); ++i) {
         contexts_[i] = EVP_CIPHER_CTX_new();
@@ -102,16 +104,21 @@ RecordCiphers::~RecordCiphers() {
     for (EVP_CIPHER_CTX* context : contexts_) EVP_CIPHER_CTX_free(context);
 }
 
-RecordCipher::RecordCipher(TlsSuite suite, std::string_view secret) : suite_(suite) {
+RecordCipher::RecordCipher(TlsSuite suite, std::string_view secret, std::uint64_t records) : suite_(suite) {
     assert(secret.size() == traits_of(suite).hash_bytes);
     std::copy(secret.begin(), secret.end(), secret_.begin());
     derive_keys();
+    number_ = records;
 }
 
 RecordCipher::~RecordCipher() {
     OPENSSL_cleanse(secret_.data(), secret_.size());
     OPENSSL_cleanse(key_.data(), key_.size());
     OPENSSL_cleanse(iv_.data(), iv_.size());
+}
+
+std::string_view RecordCipher::secret() const {
+    return {reinterpret_cast<const char*>(secret_.data()), tls_secret_bytes(suite_)};
 }
 
 void RecordCipher::derive_keys() {

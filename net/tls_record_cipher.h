@@ -21,6 +21,9 @@ inline constexpr std::size_t tls_suites = 3;
 // By OpenSSL's name ("TLS_AES_128_GCM_SHA256").
 std::optional<TlsSuite> tls_suite(std::string_view name);
 
+// Of a suite's traffic secrets.
+std::size_t tls_secret_bytes(TlsSuite suite);
+
 inline constexpr std::size_t tls_header_bytes = 5;
 
 // What stands in a record (RFC 8446 B.1).
@@ -66,8 +69,8 @@ public:
     // What a record in clear may take, padding and all: as much as the longest that is allowed under encryption.
     static constexpr std::size_t max_opened_bytes = max_content_bytes + 256;
 
-    // `secret` is as long as the suite's hash. The number of the next record is 0.
-    RecordCipher(TlsSuite suite, std::string_view secret);
+    // `secret` is as long as the suite's hash. `records` were sealed or opened with its key already.
+    RecordCipher(TlsSuite suite, std::string_view secret, std::uint64_t records = 0);
     ~RecordCipher();  // wipes
     RecordCipher(const RecordCipher&) = delete;
     RecordCipher& operator=(const RecordCipher&) = delete;
@@ -81,6 +84,8 @@ public:
     // On to the next secret and its keys (RFC 8446 7.2).
     void update();
     std::uint64_t records() const { return number_; }  // sealed or opened with the present key
+    TlsSuite suite() const { return suite_; }
+    std::string_view secret() const;  // the present one: for who takes the connection over (net/tls_record.cpp)
 
 private:
     void derive_keys();

@@ -194,7 +194,7 @@ public:
         const auto& session = *static_cast<const OpensslSession*>(SSL_get_app_data(ssl));
         const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
         if (!name || !session.contexts_) return SSL_TLSEXT_ERR_NOACK;
-        SSL_set_SSL_CTX(ssl, session.contexts_->find(lower_case(name)));
+        SSL_set_SSL_CTX(ssl, session.contexts_->find(name));
         return SSL_TLSEXT_ERR_OK;
     }
 

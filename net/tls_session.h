@@ -18,6 +18,8 @@ struct ssl_ctx_st;
 
 namespace rookery {
 
+class RecordReader;
+class RecordWriter;
 class TlsContexts;
 
 // What every session of one thread borrows while it works: the BIO through which OpenSSL reads `input` and writes
@@ -69,6 +71,8 @@ public:
     };
     virtual Secured secured() { return {}; }
     virtual const char* failure() const = 0;  // why it failed, for the log
+    // For another program to go on with (restore_detached_session). False: it cannot.
+    virtual bool save(RecordWriter&) const { return false; }
 };
 
 // A session that waits for a ClientHello.

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "net/channel.h"
 
 namespace rookery {
 
+class RecordWriter;
 class Transport;
 
 // A transport between two shards. Any thread; adopt on the new one.
@@ -32,6 +34,9 @@ public:
     virtual void abort() = 0;
     virtual std::unique_ptr<ParkedTransport> release() = 0;  // nullptr: closing already
     virtual const Endpoint& peer() const = 0;
+    // Nullopt: another program cannot go on with it.
+    virtual std::optional<int> save(RecordWriter&) const { return std::nullopt; }
+    virtual void leave_with(std::string_view) {}
 };
 
 // A connection accepted by a Listener. A client that takes nothing for `send_timeout` is disconnected.

@@ -100,7 +100,8 @@ public:
         : loop_(loop),
           options_(std::move(options)),
           on_request_(std::move(on_request)),
-          acceptor_(loop.io_context(), Local(), descriptor) {
+          acceptor_(loop.io_context(), Local(), descriptor),
+          descriptor_(descriptor) {
         acceptor_.non_blocking(true);
         accept();
     }
@@ -110,6 +111,8 @@ public:
         acceptor_.close(ignored_);
         while (!connections_.empty()) (*connections_.begin())->close();
     }
+
+    int descriptor() const override { return descriptor_; }
 
     void forget(const std::shared_ptr<Connection>& connection) {
         connections_.erase(connection);
@@ -164,6 +167,7 @@ private:
     const ControlSocketOptions options_;
     const OnRequest on_request_;
     Local::acceptor acceptor_;
+    const int descriptor_;
     Descriptor reserve_ = Descriptor::spare();
     TimerId retry_timer_ = 0;
     std::shared_ptr<void> alive_ = std::make_shared<char>();
@@ -206,11 +210,14 @@ void Connection::handle() {
 void Connection::send(std::string reply) {
     if (!server_) return;
     if (reply.size() > UINT32_MAX) return close();
-    body_ = std::move(reply);
-    header_ = encode_length(body_.size());
+    const Header header = encode_length(reply.size());
+    body_.assign(header.begin(), header.end());
+    body_ += reply;
     limit_time(server_->options().request_timeout);
-    const std::array<boost::asio::const_buffer, 2> frame{boost::asio::buffer(header_), boost::asio::buffer(body_)};
-    boost::asio::async_write(socket_, frame, [self = shared_from_this()](const Failure& failure, std::size_t) {
+    Failure blocked;
+    socket_.non_blocking(true, blocked);
+    body_.erase(0, socket_.write_some(boost::asio::buffer(body_), blocked));
+    boost::asio::async_write(socket_, boost::asio::buffer(body_), [self = shared_from_this()](const Failure& failure, std::size_t) {
         if (!self->server_) return;
         if (failure) return self->close();
         self->body_ = {};
@@ -323,6 +330,11 @@ Result<std::unique_ptr<ControlSocket>> ControlSocket::open(ShardLoop& loop, Cont
                                                            OnRequest on_request) {
     sockaddr_un address{};
     if (!fill_address(options.path, address)) return failed(ErrorCode::invalid, options.path, ENAMETOOLONG);
+    if (options.inherited >= 0) {
+        const int descriptor = options.inherited;
+        return std::unique_ptr<ControlSocket>(
+            std::make_unique<Server>(loop, std::move(options), std::move(on_request), descriptor));
+    }
     if (Result<void> cleared = clear_stale_file(options.path, address); !cleared) return std::move(cleared).error();
     const int descriptor = open_socket();
     if (descriptor < 0) return failed(ErrorCode::unavailable, options.path, errno);

@@ -27,6 +27,7 @@ struct PeerCredentials {
 
 struct ControlSocketOptions {
     std::string path;
+    int inherited = -1;                       // one that listens there already, of the program whose place this one takes
     unsigned mode = 0600;                     // of the socket file
     std::size_t max_request_bytes = 1 << 20;  // a longer one is refused by closing
     unsigned max_connections = 32;            // past it new ones are closed at once
@@ -36,7 +37,7 @@ struct ControlSocketOptions {
 
 class ControlSocket {
 public:
-    // Sends the reply of one request. Call it once, on the loop's thread, at any time; when the last copy goes away
+    // Sends the reply of one request, at once what the kernel takes of it. Call it once, on the loop's thread, at any time; when the last copy goes away
     // uncalled, the connection is closed. Harmless after the connection or the ControlSocket has gone (not the loop).
     using Reply = std::function<void(std::string reply)>;
     using OnRequest = std::function<void(std::string request, const PeerCredentials& peer, Reply reply)>;
@@ -48,6 +49,7 @@ public:
     // Closes all its connections and removes the file. Loop's thread, or while the loop does not run; not from within
     // OnRequest.
     virtual ~ControlSocket() = default;
+    virtual int descriptor() const = 0;
 };
 
 // One request of the command-line tool: connects, asks, waits. Blocks; `timeout` is for each step.

@@ -112,7 +112,7 @@ bool ComponentConnection::handle(ComponentEvent event) {
 }
 
 bool ComponentConnection::must_wait() const {
-    return shaping_ || open_ > max_open || open_bytes_ > max_open_bytes || components_.shard().congested();
+    return shaping_ || open_ > max_open || open_bytes_ > max_open_bytes || components_.shard().congested() || components_.resting();
 }
 
 // Stops reading; whoever ends the wait calls resume().
@@ -246,6 +246,12 @@ void ComponentConnection::close(const StreamError& error) {
     close_transport();
 }
 
+void ComponentConnection::leave_behind(const StreamError& error) {
+    if (!transport_ || ending_) return;
+    stream_->close(error);
+    transport_->leave_with(stream_->take_output());
+}
+
 // Output first, then the end; the object goes when the transport says it is closed. What the kernel has not taken by now
 // may still arrive, but nobody would know.
 void ComponentConnection::close_transport() {
@@ -278,7 +284,7 @@ void ComponentConnection::leave() {
 
 void ComponentConnection::log_closed(std::string_view reason) const {
     const std::string address = transport_->peer().ip.to_string();
-    const std::string name = stream_->domain().str();
+    const std::string name = stream_->domain().to_string();
     if (components_.is_connected(*this))
         log_info("component_disconnected", {{"component", name}, {"address", address}, {"reason", reason}});
     else if (name.empty())

@@ -26,6 +26,9 @@ public:
     // Takes responsibility: the component's socket takes the stanza, or its sender hears that it does not.
     void deliver(RoutePtr route);
     void close(const StreamError& error);
+    // Another program serves from now on: ends the stream at once, and nothing else happens.
+    void leave_behind(const StreamError& error);
+    void resume();
     // Another connection claims the domain: if this one is dead, that shows within a minute.
     void probe() { write(" "); }
 
@@ -59,7 +62,6 @@ private:
     bool handle(ComponentEvent event);  // false: stop pumping for now
     bool must_wait() const;
     void wait();
-    void resume();
     void throttle(std::size_t bytes);
     void flush();
     void write(std::string_view bytes);

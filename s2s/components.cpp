@@ -62,16 +62,29 @@ void Components::accept(std::unique_ptr<ParkedTransport> transport, std::shared_
     ComponentConnection::open(*this, std::move(transport), std::move(policy));
 }
 
-void Components::close_all(const StreamError& error) {
+std::vector<ComponentConnection*> Components::all_connections() const {
     std::vector<ComponentConnection*> all(strangers_.begin(), strangers_.end());
     for (const auto& [domain, connection] : here_) all.push_back(connection);
-    for (ComponentConnection* connection : all) connection->close(error);
+    return all;
+}
+
+void Components::close_all(const StreamError& error) {
+    for (ComponentConnection* connection : all_connections()) connection->close(error);
+}
+
+void Components::wake() {
+    resting_ = false;
+    for (ComponentConnection* connection : all_connections()) connection->resume();
+}
+
+void Components::leave_behind(const StreamError& error) {
+    for (ComponentConnection* connection : all_connections()) connection->leave_behind(error);
 }
 
 // --- who is there -------------------------------------------------------------------------------------------------
 
 std::optional<StreamError> Components::admit(ComponentConnection& connection) {
-    const std::string& domain = connection.domain().str();
+    const std::string domain = connection.domain().to_string();
     if (shard_.find_host(domain)) return StreamError(StreamCondition::conflict, "the domain is served by the server itself");
     const auto at = here_.find(domain);
     if (at != here_.end()) {
@@ -85,13 +98,13 @@ std::optional<StreamError> Components::admit(ComponentConnection& connection) {
 }
 
 bool Components::is_connected(const ComponentConnection& connection) const {
-    const auto at = here_.find(connection.domain().str());
+    const auto at = here_.find(connection.domain().to_string());
     return at != here_.end() && at->second == &connection;
 }
 
 void Components::remove(ComponentConnection& connection) {
     if (!is_connected(connection)) return;
-    const std::string domain = connection.domain().str();
+    const std::string domain = connection.domain().to_string();
     here_.erase(domain);
     tell_all(domain, false);
 }

@@ -44,6 +44,12 @@ public:
     bool admits() const { return strangers_.size() < max_strangers; }
     void accept(std::unique_ptr<ParkedTransport> transport, std::shared_ptr<const ComponentPolicy> policy);
     void close_all(const StreamError& error);
+    // Live upgrade: from rest() to wake() nothing is read. Left behind: the streams end at once.
+    void rest() { resting_ = true; }
+    void wake();
+    bool resting() const { return resting_; }
+    bool is_used() const { return !here_.empty() || !strangers_.empty(); }
+    void leave_behind(const StreamError& error);
 
     // RemoteRouter
     void send(RoutePtr route) override;
@@ -69,6 +75,7 @@ public:
 
 private:
     void declare_queues();
+    std::vector<ComponentConnection*> all_connections() const;
     void tell_all(const std::string& domain, bool connected);
     void note(const std::string& domain, bool connected);
     void show_services();
@@ -82,6 +89,7 @@ private:
     std::set<ComponentConnection*> strangers_;
     SparseLog refused_log_{Seconds(10)};  // somebody may try for ever
     std::string scratch_;  // stanzas are serialised here on their way to a transport
+    bool resting_ = false;
 };
 
 }  // namespace rookery

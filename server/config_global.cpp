@@ -107,9 +107,9 @@ std::optional<std::vector<std::string>> read_hosts(std::string_view name, const 
         if (!jid || !jid->is_domain())
             problems.error(value.mark, "'" + text + "' is no domain name; write for example 'hosts: [example.org]'");
         else if (std::find(hosts.begin(), hosts.end(), jid->str()) != hosts.end())
-            problems.error(value.mark, "the host '" + jid->str() + "' is listed twice; remove one");
+            problems.error(value.mark, "the host '" + jid->to_string() + "' is listed twice; remove one");
         else
-            hosts.push_back(jid->str());
+            hosts.push_back(jid->to_string());
     }
     if (names->empty()) problems.error(value.mark, "'hosts' is empty; write for example 'hosts: [example.org]'");
     if (hosts.size() > max_hosts)

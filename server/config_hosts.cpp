@@ -157,7 +157,7 @@ private:
 
     static std::string normal_host(const std::string& text) {
         const auto jid = Jid::parse(text);
-        return jid ? jid->str() : text;
+        return jid ? jid->to_string() : text;
     }
 
     static const ConfigValue* of_host(const ConfigValue& map, const std::string& host) {

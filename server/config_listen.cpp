@@ -73,7 +73,7 @@ std::optional<std::vector<ComponentConfig>> read_components(std::string_view nam
         if (!domain || !domain->is_domain())
             problems.error(entry.mark, "'" + entry.key + "' is no domain name; write for example 'push.example.org'");
         auto secret = table.parse(entry.value, problems);
-        if (domain && secret) components.push_back(ComponentConfig{domain->str(), std::move(secret->password)});
+        if (domain && secret) components.push_back(ComponentConfig{domain->to_string(), std::move(secret->password)});
     }
     return components;
 }

@@ -16,6 +16,7 @@
 #include "server/reference.h"
 #include "server/server.h"
 #include "server/storage_choice.h"
+#include "server/supervisor.h"
 
 namespace rookery {
 namespace {
@@ -26,7 +27,7 @@ constexpr int exit_usage = 2;
 int serve(const ServerOptions& options) {
     try {
         Server server(options);
-        std::cout << server.greeting() << std::flush;
+        if (options.take_over < 0) std::cout << server.greeting() << std::flush;
         return server.run();
     } catch (const std::exception& error) {
         std::cerr << "rookery: " << error.what() << "\n";
@@ -137,6 +138,7 @@ int run(int argc, char** argv) {
     CLI::App* restoring = app.add_subcommand("restore", "Put a backup in the place of the data; the server must not run");
     CLI::App* verifying = app.add_subcommand("verify", "Read a backup from end to end and say what is in it");
     CLI::App* migrating = app.add_subcommand("migrate", "Copy all data to the other engine; the server must not run");
+    serving->add_option("--take-over", options.take_over, "The descriptor of a server whose place this one takes (rookery upgrade)");
     for (CLI::App* sub : {backing_up, restoring, verifying}) sub->add_option("FILE", file, "The backup")->required();
     migrating->add_option("--to", engine, "postgresql: from the file in the data folder; sqlite: into it")
         ->required()
@@ -171,4 +173,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace rookery
 
-int main(int argc, char** argv) { return rookery::run(argc, argv); }
+int main(int argc, char** argv) {
+    if (argc == 2 && std::string_view(argv[1]) == rookery::attend_verb) return rookery::attend();
+    return rookery::run(argc, argv);
+}

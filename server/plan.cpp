@@ -179,9 +179,10 @@ std::vector<IpRange> ranges(const std::vector<std::string>& networks) {
     return ranges;
 }
 
-std::shared_ptr<const C2sPolicy> client_policy(const Config& config, const ListenerConfig& listener, const FakeAccounts& fakes,
-                                               std::shared_ptr<const TlsContexts> contexts) {
+std::shared_ptr<const C2sPolicy> client_policy(const Config& config, const ListenerConfig& listener, std::string name,
+                                               const FakeAccounts& fakes, std::shared_ptr<const TlsContexts> contexts) {
     auto policy = std::make_shared<C2sPolicy>();
+    policy->listener = std::move(name);
     policy->stream = stream_policy(config.global, listener, fakes);
     policy->contexts = std::move(contexts);
     policy->direct_tls = listener.tls;
@@ -220,7 +221,7 @@ ListenerPlan plan_listener(const Config& config, const ListenerConfig& listener,
     if (listener.for_components())
         plan.components = component_policy(config, listener);
     else
-        plan.policy = client_policy(config, listener, fakes, std::move(contexts));
+        plan.policy = client_policy(config, listener, plan.name(), fakes, std::move(contexts));
     return plan;
 }
 

@@ -1,7 +1,6 @@
 #include "server/server.h"
 
 #include <csignal>
-#include <malloc.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "server/memory_limit.h"
 #include "server/storage_choice.h"
 #include "server/storage_queues.h"
+#include "server/supervisor.h"
 #include "storage/sql/database.h"
 #include "xmpp/payload/date_time.h"
 #include "xmpp/sasl/credentials.h"
@@ -24,7 +24,6 @@ namespace {
 
 constexpr Seconds shutdown_limit{8};  // for clients to take what is left for them; the process ends within 10 s
 constexpr std::size_t max_queued_work = 10'000;
-constexpr int large_block_bytes = 256 * 1024;
 
 sigset_t our_signals() {
     sigset_t set;
@@ -37,13 +36,6 @@ std::string join(const std::vector<std::string>& lines, const char* between) {
     std::string text;
     for (const std::string& line : lines) text += (text.empty() ? "" : between) + line;
     return text;
-}
-
-// The C library's own limits grow with each large buffer that is freed, a slow reader's output for one, and then it keeps
-// up to twice as much for good.
-void give_large_blocks_back() {
-    ::mallopt(M_MMAP_THRESHOLD, large_block_bytes);
-    ::mallopt(M_TRIM_THRESHOLD, large_block_bytes);
 }
 
 // How this program was started, for command lines shown to people.
@@ -111,14 +103,17 @@ Server::Server(ServerOptions options) : options_(std::move(options)), commands_(
     const sigset_t signals = our_signals();
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
-    give_large_blocks_back();
+    installed_ = program_path();
+    if (options_.take_over >= 0) taking_over_ = std::make_unique<TakeOver>(options_.take_over);
     Result<Plan> plan = make_plan_to_serve(options_.config, options_.data);
+    if (!plan.ok() && taking_over_) taking_over_->fail(plan.error().message);
     if (!plan.ok()) throw std::runtime_error(plan.error().message);
     started_with_ = std::make_shared<const Plan>(std::move(*plan));
     plan_ = started_with_;
     try {
         start(*started_with_);
-    } catch (...) {
+    } catch (const std::exception& error) {
+        if (taking_over_) taking_over_->fail(error.what());
         for (Runtime& runtime : runtimes_) runtime.listening.clear();  // they are on the boards of the shards, which go first
         throw;
     }
@@ -131,20 +126,15 @@ void Server::start(const Plan& plan) {
     const SystemClock clock;
     started_ = clock.wall_now();
     warn_about(plan, started_);
-    storage_ = open_chosen(plan.storage);
-    log_info("storage", {{"database", describe(plan.storage)}});
+    open_storage(plan);
     const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
     work_ = std::make_unique<WorkPool>(config.work_threads ? config.work_threads : std::max(1u, cores / 2), max_queued_work);
     const unsigned count = config.shards ? config.shards : cores;
-    std::vector<Loop*> loops;
-    for (unsigned i = 0; i < count; ++i) {
-        runtimes_.push_back(Runtime{std::make_unique<ShardLoop>(), {}, {}});
-        loops.push_back(runtimes_.back().loop.get());
-    }
+    for (unsigned i = 0; i < count; ++i) runtimes_.push_back(Runtime{std::make_unique<ShardLoop>(), {}, {}});
     AssemblyOptions options;
     options.c2s.max_strangers_per_address = std::max(1u, config.pre_auth_max_connections_per_ip / count);
     options.c2s.max_backlog_bytes = client_backlog(config) / count;
-    assembly_ = std::make_unique<Assembly>(std::move(loops), storage_->stores(), *work_, options);
+    assembly_ = std::make_unique<Assembly>(all_loops(), storage_->stores(), *work_, options);
     assembly_->shards().set_hasher(*this);
     for (unsigned i = 0; i < count; ++i) {
         assembly_->shards().at(i).apply(plan.config.hosts);
@@ -153,10 +143,40 @@ void Server::start(const Plan& plan) {
     declare_queues();
     assembly_->watch_queues();
     for (unsigned i = 0; i < count; ++i) open_listeners(plan, i);
+    if (taking_over_) taking_over_->restore(*assembly_, plan);
+    open_control(plan);
+    standstill_ = std::make_unique<Standstill>(all_loops());
+    if (!taking_over_) return;
+    taking_over_->finish();
+    taking_over_.reset();
+}
+
+// That of a program whose place this one takes is at rest by then.
+void Server::open_storage(const Plan& plan) {
+    StorageOptions where = plan.storage;
+    if (taking_over_) {
+        taking_over_->get_ready(where);
+        taking_over_->receive();
+        if (!taking_over_->installed().empty()) installed_ = taking_over_->installed();
+        attended_ = taking_over_->attended();
+        if (auto* sqlite = std::get_if<SqliteOptions>(&where)) sqlite->inherited_lock = taking_over_->take_lock();
+    }
+    storage_ = open_chosen(where);
+    log_info("storage", {{"database", describe(where)}});
+}
+
+void Server::open_control(const Plan& plan) {
+    const int inherited = taking_over_ ? taking_over_->take_control() : -1;
     CommandContext context{assembly_->shards(), assembly_->stores(), *this};
-    auto control = serve_control(*runtimes_[0].loop, plan.control_path, commands_, context);
+    auto control = serve_control(*runtimes_[0].loop, plan.control_path, inherited, commands_, context);
     if (!control.ok()) throw std::runtime_error(control.error().message);
     control_ = std::move(*control);
+}
+
+std::vector<Loop*> Server::all_loops() const {
+    std::vector<Loop*> loops;
+    for (const Runtime& runtime : runtimes_) loops.push_back(runtime.loop.get());
+    return loops;
 }
 
 void Server::declare_waiting(QueueBoard& board, Listening& listening, const ListenerOptions& options) {
@@ -191,22 +211,31 @@ void Server::declare_queues() {
 }
 
 void Server::open_listeners(const Plan& plan, unsigned shard) {
-    Runtime& runtime = runtimes_[shard];
+    const auto count = static_cast<unsigned>(runtimes_.size());
     for (const ListenerPlan& listener : plan.listeners) {
-        auto listening = std::make_unique<Listening>();
-        listening->name = listener.name();
-        listening->policy = listener.policy;
-        listening->components = listener.components;
-        listening->direct_tls = listener.socket.direct_tls;
-        ListenerOptions socket = listener.socket;
-        socket.joins = shard > 0;
-        auto opened = Listener::open(*runtime.loop, std::move(socket), plan.contexts, admission(*listening, shard),
-                                     acceptance(*listening, shard));
-        if (!opened.ok()) throw std::runtime_error(opened.error().message);
-        listening->listener = std::move(*opened);
-        declare_waiting(assembly_->shards().at(shard).queues(), *listening, listener.socket);
-        runtime.listening.push_back(std::move(listening));
+        std::vector<int> sockets;
+        if (taking_over_) sockets = taking_over_->take_listeners(listener.name(), shard, count);
+        if (sockets.empty()) sockets.push_back(-1);
+        for (const int socket : sockets) open_listener(plan, listener, shard, socket);
     }
+}
+
+void Server::open_listener(const Plan& plan, const ListenerPlan& listener, unsigned shard, int inherited) {
+    Runtime& runtime = runtimes_[shard];
+    auto listening = std::make_unique<Listening>();
+    listening->name = listener.name();
+    listening->policy = listener.policy;
+    listening->components = listener.components;
+    listening->direct_tls = listener.socket.direct_tls;
+    ListenerOptions socket = listener.socket;
+    socket.joins = shard > 0;
+    socket.inherited = inherited;
+    auto opened = Listener::open(*runtime.loop, std::move(socket), plan.contexts, admission(*listening, shard),
+                                 acceptance(*listening, shard));
+    if (!opened.ok()) throw std::runtime_error(opened.error().message);
+    listening->listener = std::move(*opened);
+    declare_waiting(assembly_->shards().at(shard).queues(), *listening, listener.socket);
+    runtime.listening.push_back(std::move(listening));
 }
 
 Listener::Admit Server::admission(const Listening& listening, unsigned shard) {
@@ -231,6 +260,7 @@ Listener::OnSocket Server::acceptance(const Listening& listening, unsigned shard
 
 int Server::run() {
     for (Runtime& runtime : runtimes_) runtime.thread = std::thread([&runtime] { runtime.loop->run(); });
+    tell_supervisor("READY=1\nMAINPID=" + std::to_string(::getpid()));
     log_info("started", {{"version", version()}, {"shards", runtimes_.size()}, {"pid", ::getpid()}});
     wait_for_signals();
     shut_down();
@@ -257,6 +287,8 @@ void Server::stop() { ::kill(::getpid(), SIGTERM); }
 
 // Streams end with system-shutdown, then whoever is slow has some seconds to take his last bytes.
 void Server::shut_down() {
+    tell_supervisor("STOPPING=1");
+    end_upgrade();
     const StreamError error(StreamCondition::system_shutdown);
     for (unsigned i = 0; i < runtimes_.size(); ++i) {
         runtimes_[i].loop->post([this, i, error] {
@@ -355,10 +387,11 @@ Value Server::status() const {
     const SystemClock clock;
     const PlanPtr plan = plan_;
     Value listeners = Value::list();
-    for (const std::unique_ptr<Listening>& listening : runtimes_[0].listening) listeners.append(listening->name);
+    for (const ListenerPlan& listener : started_with_->listeners) listeners.append(listener.name());
     Value result = Value::object();
     result.set("status", "running");
     result.set("version", version());
+    result.set("pid", ::getpid());
     result.set("uptime_seconds", std::chrono::duration_cast<Seconds>(clock.wall_now() - started_).count());
     result.set("shards", runtimes_.size());
     result.set("listeners", std::move(listeners));

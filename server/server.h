@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,6 +15,9 @@
 #include "net/shard_loop.h"
 #include "server/assembly.h"
 #include "server/plan.h"
+#include "server/standstill.h"
+#include "server/take_over.h"
+#include "server/upgrade.h"
 #include "storage/stores.h"
 
 namespace rookery {
@@ -21,6 +25,7 @@ namespace rookery {
 struct ServerOptions {
     std::string config;  // file; empty: the defaults
     std::string data;    // folder
+    int take_over = -1;  // where the program is heard whose place this one takes (live upgrade); -1: there is none
 };
 
 class Server final : public ServerControl, public PasswordHasher {
@@ -36,6 +41,7 @@ public:
     Task<Result<Value>> reload() override;
     void stop() override;
     Value status() const override;
+    Task<Result<Value>> upgrade(std::string program) override;
 
     Task<Result<Credentials>> make_keys(std::string password) override;
 
@@ -62,6 +68,15 @@ private:
     using PlanPtr = std::shared_ptr<const Plan>;
 
     void start(const Plan& plan);
+    std::vector<Loop*> all_loops() const;
+    void open_storage(const Plan& plan);
+    void open_control(const Plan& plan);
+    void open_listener(const Plan& plan, const ListenerPlan& listener, unsigned shard, int inherited);
+    // Live upgrade (server_upgrade.cpp).
+    Result<UpgradeOrder> order_upgrade(const std::string& program) const;
+    UpgradeParts upgrade_parts();
+    void run_upgrade(UpgradeOrder order, Completion<Result<Value>>& done);
+    void end_upgrade();
     void declare_queues();
     static void declare_waiting(QueueBoard& board, Listening& listening, const ListenerOptions& options);
     void open_listeners(const Plan& plan, unsigned shard);
@@ -85,6 +100,14 @@ private:
     std::unique_ptr<Assembly> assembly_;
     std::unique_ptr<ControlSocket> control_;
     WallTime started_;
+    std::unique_ptr<TakeOver> taking_over_;  // until it is done
+    bool attended_ = false;                  // UpgradeOrder
+    std::string installed_;                  // path of the program that an upgrade takes when none is named
+    std::unique_ptr<Standstill> standstill_;
+    std::mutex upgrade_mutex_;
+    std::unique_ptr<Upgrade> upgrade_;  // under upgrade_mutex_
+    std::thread upgrading_;             // shard 0's, until the end
+    bool upgrade_runs_ = false;         // shard 0's
 };
 
 }  // namespace rookery

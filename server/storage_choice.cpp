@@ -101,6 +101,15 @@ std::unique_ptr<Storage> open_chosen(const StorageOptions& options) try {
     throw std::runtime_error(with_cure(options, error.what()));
 }
 
+void look_at_storage(const StorageOptions& options) try {
+    if (const auto* postgres = std::get_if<PostgresOptions>(&options))
+        (void)look_at_postgres(*postgres);
+    else
+        look_at_sqlite(std::get<SqliteOptions>(options));
+} catch (const std::runtime_error& error) {
+    throw std::runtime_error(with_cure(options, error.what()));
+}
+
 std::vector<std::string> check_storage(const StorageOptions& options) try {
     const auto* postgres = std::get_if<PostgresOptions>(&options);
     if (!postgres) return {};

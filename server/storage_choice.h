@@ -22,6 +22,9 @@ std::unique_ptr<Storage> open_chosen(const StorageOptions& options);
 // it.
 std::vector<std::string> check_storage(const StorageOptions& options);
 
+// Can this program use it, whoever has it now? Throws as open_chosen does. Changes nothing.
+void look_at_storage(const StorageOptions& options);
+
 // `why` with what to do about it, in the configuration's words.
 std::string with_cure(const StorageOptions& options, const std::string& why);
 

@@ -98,7 +98,7 @@ bool is_writable(const LogCopy& copy) { return is_account(copy.owner) && (copy.a
 
 Error not_a_row(const LogCopy& copy) {
     if (!is_account(copy.owner)) return not_an_owner(copy.owner);
-    return Error(ErrorCode::invalid, "a message nobody keeps and nobody waits for: " + copy.owner.str());
+    return Error(ErrorCode::invalid, "a message nobody keeps and nobody waits for: " + copy.owner.to_string());
 }
 
 SqlValue value_of(const std::optional<std::uint64_t>& origin) { return origin ? SqlValue(*origin) : SqlValue(); }

@@ -11,7 +11,7 @@ namespace rookery {
 inline bool is_account(const Jid& jid) { return jid.is_bare() && !jid.local().empty(); }
 inline bool is_account_or_domain(const Jid& jid) { return jid.is_bare() && !jid.empty(); }
 
-inline Error not_an_owner(const Jid& jid) { return Error(ErrorCode::invalid, "not an owner of data: " + jid.str()); }
+inline Error not_an_owner(const Jid& jid) { return Error(ErrorCode::invalid, "not an owner of data: " + jid.to_string()); }
 inline Error no_account() { return Error(ErrorCode::not_found, "no such account"); }
 
 template <class... Values>

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
+#include <cstring>
+#include <new>
+#include <string>
 
 #include "xmpp/domain.h"
 #include "xmpp/precis.h"
@@ -22,6 +26,24 @@ bool is_ascii(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+// An address in the making, on the stack.
+class Text {
+public:
+    using value_type = char;
+    void append(std::string_view more) {
+        assert(more.size() <= bytes_.size() - size_);
+        std::memcpy(bytes_.data() + size_, more.data(), more.size());
+        size_ += more.size();
+    }
+    void push_back(char c) { append({&c, 1}); }
+    std::size_t size() const { return size_; }
+    std::string_view view() const { return {bytes_.data(), size_}; }
+
+private:
+    std::array<char, 3 * max_part_bytes + 2> bytes_;
+    std::size_t size_ = 0;
+};
 
 bool fits(std::string_view part) { return !part.empty() && part.size() <= max_part_bytes; }
 
@@ -53,7 +75,7 @@ std::optional<std::string> international_resource(std::string_view resource) {
     return result;
 }
 
-bool append_local(std::string& out, std::string_view local) {
+bool append_local(Text& out, std::string_view local) {
     if (!fits(local)) return false;
     if (std::all_of(local.begin(), local.end(), is_plain_local)) {
         std::transform(local.begin(), local.end(), std::back_inserter(out), lower);
@@ -72,7 +94,7 @@ bool is_simple_domain(std::string_view domain) {
            std::all_of(domain.begin(), domain.end(), simple) && domain.find("..") == std::string_view::npos;
 }
 
-bool append_domain(std::string& out, std::string_view domain) {
+bool append_domain(Text& out, std::string_view domain) {
     if (!fits(domain)) return false;
     if (is_simple_domain(domain)) {
         out.append(domain);
@@ -83,7 +105,7 @@ bool append_domain(std::string& out, std::string_view domain) {
     return normal.has_value();
 }
 
-bool append_resource(std::string& out, std::string_view resource) {
+bool append_resource(Text& out, std::string_view resource) {
     if (!fits(resource)) return false;
     if (std::all_of(resource.begin(), resource.end(), is_plain_resource)) {
         out.append(resource);
@@ -116,20 +138,31 @@ std::optional<Jid> Jid::make(std::string_view local, std::string_view domain, st
     if (local.size() > max_part_bytes || domain.size() > max_part_bytes || resource.size() > max_part_bytes) {
         return std::nullopt;
     }
-    Jid jid;
-    jid.text_.reserve(local.size() + domain.size() + resource.size() + 2);
+    Text text;
+    std::size_t local_size = 0;
     if (!local.empty()) {
-        if (!append_local(jid.text_, local)) return std::nullopt;
-        jid.local_size_ = static_cast<std::uint16_t>(jid.text_.size());
-        jid.text_.push_back('@');
+        if (!append_local(text, local)) return std::nullopt;
+        local_size = text.size();
+        text.push_back('@');
     }
-    if (!append_domain(jid.text_, domain)) return std::nullopt;
-    jid.bare_size_ = static_cast<std::uint16_t>(jid.text_.size());
+    if (!append_domain(text, domain)) return std::nullopt;
+    const std::size_t bare_size = text.size();
     if (!resource.empty()) {
-        jid.text_.push_back('/');
-        if (!append_resource(jid.text_, resource)) return std::nullopt;
+        text.push_back('/');
+        if (!append_resource(text, resource)) return std::nullopt;
     }
-    return jid;
+    return Jid(text.view(), local_size, bare_size);
+}
+
+Jid::Jid(std::string_view text, std::size_t local_size, std::size_t bare_size)
+    : block_(new (::operator new(sizeof(Block) + text.size())) Block{
+          1, static_cast<std::uint16_t>(text.size()), static_cast<std::uint16_t>(local_size), static_cast<std::uint16_t>(bare_size)}) {
+    std::memcpy(block_->text(), text.data(), text.size());
+}
+
+void Jid::discard() noexcept {
+    block_->~Block();
+    ::operator delete(block_);
 }
 
 bool Jid::may_register(std::string_view local) {
@@ -141,37 +174,21 @@ bool Jid::may_register(std::string_view local) {
 }
 
 std::string_view Jid::domain() const {
-    const std::size_t start = local_size_ == 0 ? 0 : local_size_ + 1u;
-    return bare_str().substr(start);
+    return !block_ || block_->local_size == 0 ? bare_str() : bare_str().substr(block_->local_size + 1u);
 }
 
-std::string_view Jid::resource() const {
-    return is_bare() ? std::string_view() : std::string_view(text_).substr(bare_size_ + 1u);
-}
+std::string_view Jid::resource() const { return is_bare() ? std::string_view() : str().substr(block_->bare_size + 1u); }
 
-Jid Jid::bare() const {
-    Jid result;
-    result.text_ = bare_str();
-    result.local_size_ = local_size_;
-    result.bare_size_ = bare_size_;
-    return result;
-}
+Jid Jid::bare() const { return is_bare() ? *this : Jid(bare_str(), block_->local_size, block_->bare_size); }
 
-Jid Jid::domain_jid() const {
-    Jid result;
-    result.text_ = domain();
-    result.bare_size_ = static_cast<std::uint16_t>(result.text_.size());
-    return result;
-}
+Jid Jid::domain_jid() const { return is_domain() ? *this : Jid(domain(), 0, domain().size()); }
 
 std::optional<Jid> Jid::with_resource(std::string_view resource) const {
-    Jid result;
-    result.text_.reserve(bare_size_ + resource.size() + 1u);
-    result.text_.append(bare_str()).push_back('/');
-    result.local_size_ = local_size_;
-    result.bare_size_ = bare_size_;
-    if (!append_resource(result.text_, resource)) return std::nullopt;
-    return result;
+    Text text;
+    text.append(bare_str());
+    text.push_back('/');
+    if (!append_resource(text, resource)) return std::nullopt;
+    return Jid(text.view(), block_ ? block_->local_size : 0u, bare_str().size());
 }
 
 }  // namespace rookery

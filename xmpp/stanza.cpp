@@ -3,6 +3,7 @@
 #include <array>
 #include <cassert>
 
+#include "xmpp/xml/packed.h"
 #include "xmpp/xml/stream_parser.h"
 
 namespace rookery {
@@ -215,6 +216,19 @@ std::string Stanza::to_string() const {
     std::string out;
     write(out);
     return out;
+}
+
+std::string Stanza::packed() const {
+    const std::array<xml::RootAttribute, 5> envelope{
+        {{"from", ""}, {"to", ""}, {"id", id}, {"type", type_attribute(*this)}, {"xml:lang", lang}}};
+    return xml::pack(element_, envelope);
+}
+
+Stanza Stanza::unpack(std::string_view packed, Jid from) {
+    std::optional<Stanza> stanza = from_element(xml::unpack(packed), nullptr, nullptr);
+    assert(stanza);
+    stanza->from = std::move(from);
+    return std::move(*stanza);
 }
 
 std::optional<Stanza> parse_stanza(std::string_view written) {

@@ -64,6 +64,10 @@ public:
     void write_to(std::string& out, const Jid& to) const;
     std::string to_string() const;
 
+    // In few bytes, to be kept for long in this process (xml/packed.h): all but `from` and `to`.
+    std::string packed() const;
+    static Stanza unpack(std::string_view packed, Jid from);
+
 private:
     Stanza(StanzaKind kind, std::uint8_t type, xml::Element element)
         : kind_(kind), type_(type), element_(std::move(element)) {}

@@ -31,7 +31,7 @@ xml::Element summary_of(const Notice& notice, const Told& told) {
 }  // namespace
 
 std::string key_of(const Jid& account, const Jid& service, std::string_view node) {
-    return account.str() + "\n" + service.str() + "\n" + std::string(node);
+    return account.to_string() + "\n" + service.to_string() + "\n" + std::string(node);
 }
 
 void Notice::sent(std::string id, SteadyTime now) {

@@ -67,6 +67,10 @@ public:
     // nullopt: the last write succeeded, or there was none. Any thread.
     virtual std::optional<StorageTrouble> trouble() const = 0;
 
+    // The descriptor whose lock keeps other programs away, for one that takes over (SqliteOptions::inherited_lock). -1:
+    // there is none.
+    virtual int lock_descriptor() const { return -1; }
+
     Task<Result<Rows>> query(Statement statement);           // read of one statement
     Task<Result<WriteOutcome>> change(Statement statement);  // write of one statement
 };

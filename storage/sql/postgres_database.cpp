@@ -76,6 +76,11 @@ T checked(Result<T> result, const PostgresOptions& options) {
 
 }  // namespace
 
+Statement postgres_release() {
+    return Statement(Sql("SELECT pg_advisory_unlock(1919905643, hashtext(current_schema()))"));
+}
+Statement postgres_regain() { return Statement(Sql("SELECT pg_advisory_lock(1919905643, hashtext(current_schema()))")); }
+
 std::vector<std::string> look_at_postgres(const PostgresOptions& options) {
     const StopSignal never;
     const auto connection = checked(PostgresConnection::open(options, PostgresConnection::Role::reader, never), options);

@@ -42,6 +42,11 @@ std::unique_ptr<Database> open_postgres_database(PostgresOptions options);
 
 // Connects for a look and changes nothing; a server may be using the database. Throws as above. Settings of PostgreSQL
 // are given back that make committed data unsafe ("fsync = off").
+// Gives up the database to a program that takes over while this one is at rest, and takes it back. As writes, on the
+// connection that writes; a connection made anew takes it anyway.
+Statement postgres_release();
+Statement postgres_regain();
+
 std::vector<std::string> look_at_postgres(const PostgresOptions& options);
 
 // Where it connects to, for messages: "server:port/database", without what is secret.

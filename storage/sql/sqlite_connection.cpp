@@ -11,7 +11,7 @@
 namespace rookery {
 namespace {
 
-constexpr int writer_cache_kib = 16 * 1024;
+constexpr int writer_cache_kib = 4 * 1024;
 constexpr int reader_cache_kib = 512;             // of each reader: the rest is in the page cache of the kernel, once for all
 constexpr int reading_busy_ms = 5'000;
 constexpr int checkpoint_pages = 16'000;          // the write-ahead log is written back past 64 MB: the more pages

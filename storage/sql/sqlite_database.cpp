@@ -56,7 +56,7 @@ Connection open_writer(const SqliteOptions& options) {
     { FileDescriptor created = open_private(options.path, options.path); }
     sync_directory_of(options.path);
     Connection writer = checked(SqliteConnection::open(options, SqliteConnection::Role::writer), options.path);
-    check_for_damage(*writer, options);
+    if (options.inherited_lock < 0) check_for_damage(*writer, options);
     migrate_or_refuse(*writer, options.path);
     start_ids_or_refuse(*writer, *options.clock, options.path);
     return writer;
@@ -68,6 +68,7 @@ class SqliteDatabase final : public QueuedDatabase {
 public:
     explicit SqliteDatabase(SqliteOptions options);
     ~SqliteDatabase() override;
+    int lock_descriptor() const override { return lock_.get(); }
 
 private:
     const WriteHealth& health() const override { return writer_.health(); }
@@ -83,7 +84,7 @@ private:
 SqliteDatabase::SqliteDatabase(SqliteOptions options)
     : QueuedDatabase(options.max_waiting_calls, options.max_waiting_bytes),
       options_(std::move(options)),
-      lock_(lock_database_file(options_.path)),
+      lock_(options_.inherited_lock < 0 ? lock_database_file(options_.path) : FileDescriptor(options_.inherited_lock)),
       writer_(open_writer(options_), [this] { return open_again(options_); }) {
     std::vector<Connection> readers;
     for (std::size_t i = 0; i < options_.reader_threads; ++i) {
@@ -194,6 +195,11 @@ DatabaseGauges MemoryDatabase::gauges() const {
 
 std::unique_ptr<Database> open_sqlite_database(SqliteOptions options) {
     return std::make_unique<SqliteDatabase>(std::move(options));
+}
+
+void look_at_sqlite(const SqliteOptions& options) {
+    const Connection connection = checked(SqliteConnection::open(options, SqliteConnection::Role::reader), options.path);
+    if (auto usable = usable_schema(*connection, migrations()); !usable) refuse_database(options.path, usable.error().message);
 }
 
 std::unique_ptr<Database> open_memory_database(const Clock& clock) { return std::make_unique<MemoryDatabase>(clock); }

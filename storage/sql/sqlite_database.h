@@ -27,6 +27,8 @@ struct SqliteOptions {
     Milliseconds busy_timeout{5'000};           // for other programs that lock the file (a backup)
     Milliseconds check_budget{1'000};           // how long the check for damage at start may take
     const Clock* clock = &system_clock();       // stamps ids; outlives the database
+    // The lock of the program whose place this one takes: it is at rest, and had the file checked when it started.
+    int inherited_lock = -1;
 
     explicit SqliteOptions(std::string file) : path(std::move(file)) {}
 };
@@ -35,6 +37,9 @@ struct SqliteOptions {
 // a lock on `path.lock`. Throws std::runtime_error with one line that names the path and the cause: directory missing
 // or not writable, in use, damaged, not a database, schema too new (both versions named).
 std::unique_ptr<Database> open_sqlite_database(SqliteOptions options);
+
+// Can this program use the file, whoever has it? Throws as above. Changes nothing.
+void look_at_sqlite(const SqliteOptions& options);
 
 // The same in memory: one connection, no threads. A call is executed at once on the calling thread; its answer comes
 // through Loop::post where there is a loop (so code suspends as it will in production), else directly.

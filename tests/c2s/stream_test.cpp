@@ -16,7 +16,7 @@ protected:
     StreamTest() {
         policy->starttls = policy->starttls_required = false;
         policy->fake_secret = "secret";
-        stream.emplace(server.assembly().shards().at(0), parsers, policy);
+        stream.emplace(home, *policy);
     }
     ~StreamTest() override { stream.reset(); }
 
@@ -30,6 +30,7 @@ protected:
     const std::shared_ptr<StreamPolicy> policy = std::make_shared<StreamPolicy>();
     TestServer server;
     xml::ParserPool parsers;
+    const StreamHome home{server.assembly().shards().at(0), parsers};
     std::optional<Stream> stream;
 };
 
@@ -109,7 +110,7 @@ TEST_F(StreamTest, WhatCameWithTheLoginIsReadAfterIt) {
     stream->password_checked(true);
     ASSERT_EQ(stream->next(), StreamEvent::authenticated);
     stream->park_input();
-    stream->rebind(server.assembly().shards().at(0), parsers);
+    stream->rebind(home);
     EXPECT_EQ(stream->next(), StreamEvent::bind);
 }
 

@@ -32,6 +32,21 @@ TEST(Fail2ban, TenthWrongPasswordBansTheAddressForTenMinutes) {
     EXPECT_NE(attempt(server, "secret").find("<success"), std::string::npos);
 }
 
+TEST(Fail2ban, BansAndFailuresOutliveALiveUpgrade) {
+    TestServerOptions options;
+    options.shards = 3;
+    TestServer server(options);
+    ASSERT_TRUE(server.make_account("juliet", "localhost", "secret").ok());
+    for (int i = 0; i < 9; ++i) attempt(server, "wrong");
+    ASSERT_TRUE(server.change_program());
+    attempt(server, "wrong");
+    for (int i = 0; i < 3; ++i) EXPECT_NE(attempt(server, "secret").find("policy-violation"), std::string::npos);
+    ASSERT_TRUE(server.change_program());
+    for (int i = 0; i < 3; ++i) EXPECT_NE(attempt(server, "secret").find("policy-violation"), std::string::npos);
+    ASSERT_TRUE(server.advance(Seconds(601)).ok());
+    EXPECT_NE(attempt(server, "secret").find("<success"), std::string::npos);
+}
+
 TEST(Fail2ban, FailuresFarApartDoNotAddUp) {
     TestServer server;
     ASSERT_TRUE(server.make_account("juliet", "localhost", "secret").ok());

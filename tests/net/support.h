@@ -61,7 +61,7 @@ public:
     // On the loop's thread.
     void adopt(ShardLoop& loop, Parked parked) {
         closed_ = false;
-        channel = Channel::adopt(loop, std::move(parked), *this);
+        channel = std::make_unique<Channel>(loop, std::move(parked), *this);
     }
 
     void on_data(std::string_view bytes) override {

@@ -122,10 +122,45 @@ TEST_P(TlsDetachedTest, FollowsNewKeysOfTheClient) {
         ASSERT_EQ(records.size(), 2u);
         const Heard update = give(records[0]);
         EXPECT_EQ(update.status, Status::more);
-        EXPECT_EQ(update.output.empty(), request == SSL_KEY_UPDATE_NOT_REQUESTED);
+        EXPECT_EQ(update.output, "");
         EXPECT_EQ(give(records[1]).plain, "after");
-        EXPECT_EQ(client.receive(update.output + sent("answer")), "answer");
+        const std::string answer = sent("answer");
+        EXPECT_EQ(cut_into_records(answer).size(), request == SSL_KEY_UPDATE_NOT_REQUESTED ? 1u : 2u);
+        EXPECT_EQ(client.receive(answer), "answer");
     }
+}
+
+// RFC 8446 4.6.3: they are answered before the next data, together. A peer that only asks gets nothing to store for it.
+TEST_P(TlsDetachedTest, ManyRequestsAreAnsweredByOneUpdate) {
+    for (int i = 0; i < 20; ++i) {
+        EXPECT_EQ(give_inner(key_update(1), handshake).output, "");
+        forge->update();
+    }
+    std::string answer = sent("text");
+    answer += sent("more");
+    const auto records = cut_into_records(answer);
+    ASSERT_EQ(records.size(), 3u);
+    EXPECT_EQ(reader->open(records[0]), key_update(0) + "\x16");
+    reader->update();
+    EXPECT_EQ(reader->open(records[1]), "text\x17");
+    EXPECT_EQ(reader->open(records[2]), "more\x17");
+}
+
+// Ours is under way when theirs comes, and both ask: each answers.
+TEST_P(TlsDetachedTest, RequestsMayCross) {
+    session = make_detached_session({.suite = *tls_suite(GetParam()),
+                                     .read_secret = client.client_secret,
+                                     .write_secret = client.server_secret,
+                                     .records_per_key = 1});
+    const std::string crossed = give_inner(key_update(1), handshake).output;
+    forge->update();
+    EXPECT_EQ(reader->open(crossed), key_update(1) + "\x16");
+    reader->update();
+    const auto records = cut_into_records(sent("text"));
+    ASSERT_EQ(records.size(), 2u);
+    EXPECT_EQ(reader->open(records[0]), key_update(0) + "\x16");
+    reader->update();
+    EXPECT_EQ(reader->open(records[1]), "text\x17");
 }
 
 TEST_P(TlsDetachedTest, ReplacesItsOwnKeyInTime) {
@@ -287,6 +322,314 @@ TEST(TlsDetached, OnlyOfThoseContextsThatWantIt) {
         shake_hands(client, test_contexts({{"example.org"}}, false), workspace)->secured();
     EXPECT_FALSE(secured.successor);
     EXPECT_EQ(secured.info.cipher, "TLS_AES_128_GCM_SHA256");
+}
+
+// The client's last flight (RFC 8446 4.4.4), which the test may send in another form.
+struct LastFlight {
+    explicit LastFlight(TlsWorkspace& workspace) {
+        SSL_do_handshake(client.ssl());
+        client.give(hear(*session, cut_into_records(client.take()).at(0), workspace).output);
+        SSL_do_handshake(client.ssl());
+        records = cut_into_records(client.take());
+        TlsForge opener(client.cipher(), client.client_handshake_secret);
+        finished = opener.open(records.back());
+        finished.pop_back();
+        forge = std::make_unique<TlsForge>(client.cipher(), client.client_handshake_secret);
+    }
+    std::string record(std::string_view content) { return forge->record(TlsForge::with_type(content, handshake)); }
+
+    MemoryClient client{"TLS_AES_128_GCM_SHA256"};
+    std::unique_ptr<TlsSession> session = make_server_session(contexts(), nullptr);
+    std::vector<std::string> records;
+    std::string finished;  // the message
+    std::unique_ptr<TlsForge> forge;
+};
+
+// What followed would be under the handshake's keys, and would be lost with OpenSSL's session.
+TEST(TlsHandover, NothingFollowsFinishedInItsRecord) {
+    for (const std::string& more : {key_update(0), key_update(1), std::string("\x18"), std::string("\0", 1)}) {
+        TlsWorkspace workspace;
+        LastFlight flight(workspace);
+        const Heard heard = hear(*flight.session, flight.record(flight.finished + more), workspace);
+        EXPECT_EQ(heard.status, Status::failed);
+        const std::string alerted = TlsForge(flight.client.cipher(), flight.client.server_secret).open(heard.output);
+        EXPECT_EQ(alerted, std::string("\x02\x0a\x15")) << hex_encode(alerted);
+    }
+}
+
+// RFC 8446 4.6.3, 4.4.4.
+TEST(TlsHandover, NothingComesInsteadOfFinished) {
+    const std::pair<std::string, int> strangers[] = {
+        {key_update(0), handshake}, {key_update(1), handshake}, {"text", application_data}, {"", handshake}};
+    for (const auto& [content, type] : strangers) {
+        TlsWorkspace workspace;
+        LastFlight flight(workspace);
+        const Heard heard = hear(*flight.session, flight.forge->record(TlsForge::with_type(content, type)), workspace);
+        EXPECT_EQ(heard.status, Status::failed);
+        EXPECT_EQ(TlsForge(flight.client.cipher(), flight.client.server_secret).open(heard.output),
+                  std::string("\x02\x0a\x15"))
+            << hex_encode(content);
+    }
+}
+
+TEST(TlsHandover, FinishedMayComeInPieces) {
+    TlsWorkspace workspace;
+    LastFlight flight(workspace);
+    EXPECT_EQ(hear(*flight.session, flight.record(flight.finished.substr(0, 3)), workspace).status, Status::more);
+    EXPECT_EQ(hear(*flight.session, flight.record(flight.finished.substr(3)), workspace).status, Status::secured);
+    const auto session = flight.session->secured().successor;
+    for (const std::string& record : cut_into_records(flight.client.send("text")))
+        EXPECT_EQ(hear(*session, record, workspace).plain, "text");
+}
+
+TEST(TlsHandover, AfterARetryOfTheHello) {
+    TlsWorkspace workspace;
+    MemoryClient client("TLS_AES_128_GCM_SHA256");
+    ASSERT_EQ(SSL_set1_groups_list(client.ssl(), "P-521:X25519"), 1);
+    const auto session = shake_hands(client, contexts(), workspace)->secured().successor;
+    for (const std::string& record : cut_into_records(client.send("text")))
+        EXPECT_EQ(hear(*session, record, workspace).plain, "text");
+    ASSERT_TRUE(session->send("answer", workspace));
+    EXPECT_EQ(client.receive(workspace.output), "answer");
+}
+
+// A key of its own invention, under which a client may send early data (RFC 8446 4.2.10).
+int use_invented_key(SSL* ssl, const EVP_MD*, const unsigned char** id, std::size_t* id_size, SSL_SESSION** session) {
+    static const std::array<unsigned char, 32> secret{1, 2, 3};
+    *session = SSL_SESSION_new();
+    *id = secret.data(), *id_size = 3;
+    return SSL_SESSION_set1_master_key(*session, secret.data(), secret.size()) == 1 &&
+           SSL_SESSION_set_cipher(*session, SSL_CIPHER_find(ssl, (const unsigned char*)"\x13\x01")) == 1 &&
+           SSL_SESSION_set_protocol_version(*session, TLS1_3_VERSION) == 1 &&
+           SSL_SESSION_set_max_early_data(*session, 10'000) == 1;
+}
+
+TEST(TlsHandover, EarlyDataIsNotHeard) {
+    TlsWorkspace workspace;
+    MemoryClient client("TLS_AES_128_GCM_SHA256");
+    SSL_set_psk_use_session_callback(client.ssl(), use_invented_key);
+    std::size_t written = 0;
+    SSL_write_early_data(client.ssl(), "early", 5, &written);
+    ASSERT_EQ(written, 5u);
+    const auto session = shake_hands(client, contexts(), workspace)->secured().successor;
+    EXPECT_EQ(SSL_get_early_data_status(client.ssl()), SSL_EARLY_DATA_REJECTED);
+    for (const std::string& record : cut_into_records(client.send("text")))
+        EXPECT_EQ(hear(*session, record, workspace).plain, "text");
+    ASSERT_TRUE(session->send("answer", workspace));
+    EXPECT_EQ(client.receive(workspace.output), "answer");
+}
+
+// A client on a socket: its records wait, from the last flight of the handshake on, until they are sent in one piece.
+class WireClient {
+public:
+    explicit WireClient(std::uint16_t port) : socket(port) {
+        SSL_do_handshake(tls.ssl());
+        socket.send(tls.take());
+        while (SSL_do_handshake(tls.ssl()) != 1) tls.give(receive_record());
+        waiting = tls.take();
+        forge = std::make_unique<TlsForge>(tls.cipher(), tls.client_secret);
+        reader = std::make_unique<TlsForge>(tls.cipher(), tls.server_secret);
+    }
+
+    void add(std::string_view content, int type) { waiting += forge->record(TlsForge::with_type(content, type)); }
+    void add_key_update(int request) {
+        add(key_update(request), handshake);
+        forge->update();
+    }
+    void send() { socket.send(std::exchange(waiting, {})); }
+
+    // The inner plaintext of the next record; empty: the end.
+    std::string receive() {
+        const std::string record = receive_record();
+        if (record.empty()) return {};
+        const std::string inner = reader->open(record);
+        if (inner.ends_with(static_cast<char>(handshake))) reader->update();
+        return inner;
+    }
+    std::vector<std::string> receive_rest() {
+        std::vector<std::string> all;
+        for (std::string inner; !(inner = receive()).empty();) all.push_back(inner);
+        return all;
+    }
+
+    PlainClient socket;
+    MemoryClient tls{"TLS_AES_128_GCM_SHA256"};
+    std::string waiting;
+    std::unique_ptr<TlsForge> forge, reader;
+
+private:
+    std::string receive_record() {
+        const std::string header = socket.receive(tls_header_bytes);
+        if (header.size() < tls_header_bytes) return {};
+        const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(header[i]); };
+        return header + socket.receive(std::size_t{byte(3)} << 8 | byte(4));
+    }
+};
+
+class TlsDetachedChannel : public testing::Test {
+protected:
+    LoopThread thread;
+    TestServer server{thread, echo, direct_tls(), contexts()};
+
+    CloseReason close_reason() {
+        EXPECT_TRUE(eventually([&] { return server.peer().is_closed(); }));
+        return server.peer().reason;
+    }
+};
+
+const std::string close_notify("\1\0\x15", 3);
+
+TEST_F(TlsDetachedChannel, EverythingInOneReadWithFinished) {
+    WireClient client(server.port());
+    client.add("before", application_data);
+    client.add_key_update(1);
+    client.add("behind", application_data);
+    client.add(std::string("\1\0", 2), alert);
+    client.add("late", application_data);
+    client.send();
+    const std::vector<std::string> expected = {key_update(0) + "\x16", "beforebehind\x17", close_notify};
+    EXPECT_EQ(client.receive_rest(), expected);
+    EXPECT_EQ(server.peer().received(), "beforebehind");
+    EXPECT_EQ(close_reason(), CloseReason::peer_closed);
+}
+
+// RFC 8446 section 6: an alert that ends it is the last thing that is sent.
+TEST_F(TlsDetachedChannel, NothingFollowsAnAlert) {
+    WireClient client(server.port());
+    client.add("text", application_data);
+    client.add(key_update(2), handshake);
+    client.send();
+    EXPECT_EQ(client.receive_rest(), std::vector<std::string>{"\x02\x2f\x15"});
+    EXPECT_EQ(server.peer().received(), "text");
+    EXPECT_EQ(close_reason(), CloseReason::tls_failed);
+}
+
+TEST_F(TlsDetachedChannel, NothingAnswersAnAlert) {
+    WireClient client(server.port());
+    client.add("text", application_data);
+    client.add("\2\x50", alert);
+    client.send();
+    EXPECT_EQ(client.receive_rest(), std::vector<std::string>{});
+    EXPECT_EQ(close_reason(), CloseReason::tls_failed);
+}
+
+// RFC 8446 6.1: who closes without an alert says so.
+TEST_F(TlsDetachedChannel, AFloodEndsWithCloseNotify) {
+    WireClient client(server.port());
+    client.add("text", application_data);
+    for (int i = 0; i < 11; ++i) client.add("", application_data);
+    client.send();
+    const std::vector<std::string> expected = {"text\x17", close_notify};
+    EXPECT_EQ(client.receive_rest(), expected);
+    EXPECT_EQ(close_reason(), CloseReason::tls_failed);
+}
+
+TEST_F(TlsDetachedChannel, APauseHoldsKeyUpdatesAndCloseNotify) {
+    server.prepare = [](Peer& peer) {
+        peer.data = [](Peer& self, std::string_view) { self.channel->pause_reading(); };
+    };
+    WireClient client(server.port());
+    client.add("one", application_data);
+    client.add_key_update(1);
+    client.add("two", application_data);
+    client.add(std::string("\1\0", 2), alert);
+    client.send();
+    Peer& peer = server.peer();
+    ASSERT_TRUE(eventually([&] { return peer.received() == "one"; }));
+    thread.sync([&] { peer.channel->write("answer"); });
+    EXPECT_EQ(client.receive(), "answer\x17") << "the request has not been read";
+    thread.sync([&] { peer.channel->resume_reading(); });
+    ASSERT_TRUE(eventually([&] { return peer.received() == "onetwo"; }));
+    thread.sync([&] { peer.channel->write("more"); });
+    EXPECT_EQ(client.receive(), key_update(0) + "\x16");
+    EXPECT_EQ(client.receive(), "more\x17");
+    thread.sync([&] { peer.channel->resume_reading(); });
+    EXPECT_EQ(client.receive_rest(), std::vector<std::string>{close_notify});
+}
+
+// What was sealed before the request and what is sealed behind it, over a socket that is full meanwhile.
+TEST_F(TlsDetachedChannel, AKeyUpdateMayBeAskedForWhileOutputWaits) {
+    constexpr std::size_t much = 8'000'000;  // more than the kernel takes
+    server.prepare = [](Peer& peer) {
+        peer.data = [](Peer& self, std::string_view letter) { self.channel->write(std::string(much, letter[0])); };
+    };
+    WireClient client(server.port());
+    client.add("a", application_data);
+    client.send();
+    Peer& peer = server.peer();
+    ASSERT_TRUE(eventually([&] { return peer.received() == "a"; }));
+    client.add_key_update(1);
+    client.add("b", application_data);
+    client.send();
+    ASSERT_TRUE(eventually([&] { return peer.received() == "ab"; }));
+    EXPECT_GT(thread.sync([&] { return peer.channel->output_bytes(); }), much);
+    std::size_t count = 0, updates = 0;
+    while (count < 2 * much) {
+        const std::string inner = client.receive();
+        ASSERT_NE(inner, "");
+        if (inner == key_update(0) + "\x16") {
+            ++updates;
+            continue;
+        }
+        ASSERT_EQ(inner[0], count < much ? 'a' : 'b');
+        ASSERT_TRUE(inner.ends_with('\x17'));
+        count += inner.size() - 1;
+    }
+    EXPECT_EQ(count, 2 * much);
+    EXPECT_EQ(updates, 1u);
+}
+
+// At every piece of data, with a KeyUpdate in pieces, and one not yet answered, on the way.
+TEST_F(TlsDetachedChannel, MovesBetweenLoopsAmongKeyUpdates) {
+    LoopThread other;
+    server.prepare = [&](Peer& peer) {
+        peer.data = [&](Peer& self, std::string_view bytes) {
+            LoopThread& there = Loop::current() == &thread.loop ? other : thread;
+            auto parked = std::make_shared<Parked>(self.channel->release());
+            self.channel.reset();  // the other thread has the peer from here on
+            there.loop.post([&, parked, text = std::string(bytes)] {
+                self.adopt(there.loop, std::move(*parked));
+                self.channel->write(text);
+            });
+        };
+    };
+    WireClient client(server.port());
+    const std::string update = key_update(1);
+    for (const char letter : {'a', 'b', 'c'}) {
+        client.add({&letter, 1}, application_data);
+        client.add(update.substr(0, 2), handshake);
+        client.add(update.substr(2), handshake);
+        client.forge->update();
+        client.add({&letter, 1}, application_data);
+    }
+    client.send();
+    std::string heard;
+    for (int updates = 0; heard.size() < 6 || updates < 1;) {
+        const std::string inner = client.receive();
+        ASSERT_NE(inner, "");
+        if (inner.ends_with('\x16')) ++updates;
+        if (inner.ends_with('\x17')) heard.append(inner, 0, inner.size() - 1);
+    }
+    EXPECT_EQ(heard, "aabbcc");
+    EXPECT_TRUE(eventually([&] { return thread.loop.gauges().tls_sockets + other.loop.gauges().tls_sockets == 1; }));
+    const bool at_home = thread.loop.gauges().tls_sockets == 1;
+    (at_home ? thread : other).sync([&] { server.peer().channel.reset(); });
+}
+
+TEST_F(TlsDetachedChannel, DestroyedInACallbackWithRecordsBehind) {
+    for (const bool at_once : {true, false}) {
+        server.prepare = [&](Peer& peer) {
+            const auto destroy = [](Peer& self) { self.channel.reset(); };
+            if (at_once) peer.on_secure = destroy;
+            if (!at_once) peer.data = [=](Peer& self, std::string_view) { destroy(self); };
+        };
+        WireClient client(server.port());
+        client.add("text", application_data);
+        client.add_key_update(1);
+        client.add(key_update(2), handshake);
+        client.send();
+        EXPECT_TRUE(client.socket.closed_by_peer());
+    }
 }
 
 }  // namespace

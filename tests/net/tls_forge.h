@@ -162,6 +162,7 @@ public:
     }
 
     std::string client_secret, server_secret;  // application traffic, number 0
+    std::string client_handshake_secret;
     std::string cipher() { return SSL_get_cipher_name(ssl()); }
 
 private:
@@ -169,6 +170,7 @@ private:
         auto& client = *static_cast<MemoryClient*>(SSL_get_app_data(ssl));
         const std::string_view text(line);
         const std::string secret = hex_decode(text.substr(text.rfind(' ') + 1)).value();
+        if (text.starts_with("CLIENT_HANDSHAKE_TRAFFIC_SECRET")) client.client_handshake_secret = secret;
         if (text.starts_with("CLIENT_TRAFFIC_SECRET_0")) client.client_secret = secret;
         if (text.starts_with("SERVER_TRAFFIC_SECRET_0")) client.server_secret = secret;
     }

@@ -232,8 +232,8 @@ void SimClient::acknowledge() {
 // --- stanzas ------------------------------------------------------------------------------------------------------
 
 void SimClient::say(unsigned account, const Jid& to) {
-    const std::string id = std::to_string(history_.say(habits_.number, account, to.str(), habits_.acknowledges));
-    const std::string xml = "<message type='chat' id='" + id + "' to='" + to.str() + "'><body>" + id +
+    const std::string id = std::to_string(history_.say(habits_.number, account, to.to_string(), habits_.acknowledges));
+    const std::string xml = "<message type='chat' id='" + id + "' to='" + to.to_string() + "'><body>" + id +
                             "</body><origin-id xmlns='urn:xmpp:sid:0' id='o" + id + "'/></message>";
     waiting_.push_back({xml, true, history_.count() - 1});
     if (ready()) send_waiting();

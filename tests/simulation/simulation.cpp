@@ -79,7 +79,7 @@ SimClientHabits Simulation::draw_habits(unsigned account) {
     habits.acknowledges = !dice_.once_in(5);
     habits.copies = dice_.once_in(2);
     habits.rests = dice_.once_in(2);
-    if (dice_.once_in(3)) habits.woken_through = account_name((account + 1) % plan_.accounts).str() + "/device0";
+    if (dice_.once_in(3)) habits.woken_through = account_name((account + 1) % plan_.accounts).to_string() + "/device0";
     return habits;
 }
 
@@ -215,7 +215,7 @@ void Simulation::look_at_what_is_left() {
         const AccountPtr loaded = server_->home(bare.str()).find_account(bare.str());
         if (!loaded) continue;
         for (const SessionPtr& session : loaded->sessions())
-            if (session->issued() != session->settled()) history_.complain("something is owed to " + session->jid().str());
+            if (session->issued() != session->settled()) history_.complain("something is owed to " + session->jid().to_string());
     }
 }
 

@@ -77,6 +77,13 @@ public:
         return loopback_transport(std::exchange(pipe_, nullptr));
     }
     const Endpoint& peer() const override { return peer_; }
+    std::optional<int> save(RecordWriter&) const override {
+        return pipe_ && !pipe_->server_closed && pipe_->number >= 0 ? std::optional(pipe_->number) : std::nullopt;
+    }
+    void leave_with(std::string_view last_words) override {
+        write(last_words);
+        pipe_->server_closed = true;
+    }
 
 private:
     bool takes_nothing() const { return pipe_->client_dropped || pipe_->client_stalled; }
@@ -129,6 +136,7 @@ void cut(const std::shared_ptr<LoopbackPipe>& pipe) {
 }
 
 void LoopbackWire::send(std::string_view bytes) {
+    if (pipe_->before_send) pipe_->before_send();
     put(pipe_, bytes);
     loops_.run_until_idle();
 }

@@ -6,13 +6,25 @@
 #include "admin/cli.h"
 #include "admin/commands.h"
 #include "core/access.h"
+#include "c2s/connection.h"
+#include "c2s/session.h"
 #include "server/config.h"
+#include "server/rest.h"
 #include "server/storage_queues.h"
 #include "tests/support/config_merge.h"
 #include "xmpp/sasl/credentials.h"
 
 namespace rookery::test {
 namespace {
+
+void drop_connections(C2s& c2s) {
+    std::vector<std::shared_ptr<Connection>> all;
+    c2s.shard().for_each_session([&all](Session& session) {
+        if (Connection* connection = static_cast<C2sSession&>(session).connection()) all.push_back(connection->shared_from_this());
+    });
+    for (Connection* stranger : c2s.strangers()) all.push_back(stranger->shared_from_this());
+    for (const std::shared_ptr<Connection>& connection : all) connection->drop();
+}
 
 constexpr int test_iterations = 4;  // logins by the hundred must stay cheap
 
@@ -118,6 +130,88 @@ void TestServer::start() {
     allow_components(component_policy(options_.components));
 }
 
+// --- live upgrades
+
+bool TestServer::change_program() {
+    if (!may_upgrade()) {
+        wake();
+        return false;
+    }
+    std::vector<SavedClients> clients(options_.shards);
+    std::vector<RecordWriter> past(options_.shards), marks(options_.shards);
+    for (unsigned i = 0; i < options_.shards; ++i)
+        loops_.at(i).run_here([&] {
+            clients[i] = save_clients(assembly_->c2s(i));
+            save_past(assembly_->c2s(i), past[i]);
+            save_hosts(assembly_->shards().at(i), marks[i]);
+            const StreamError error(StreamCondition::system_shutdown);
+            for (const auto& connection : clients[i].left_behind) connection->leave_behind(error);
+        });
+    retired_.push_back(std::move(assembly_));
+    loops_.forget();
+    start();
+    restore(std::move(clients), past);
+    for (const RecordWriter& shard : marks)
+        for (unsigned i = 0; i < options_.shards; ++i)
+            loops_.at(i).run_here([&] {
+                RecordReader record(shard.bytes());
+                if (!restore_hosts(assembly_->shards().at(i), record)) throw std::logic_error("no marks");
+            });
+    loops_.run_until_idle();
+    return true;
+}
+
+// Two looks must find nothing (server/upgrade.cpp).
+bool TestServer::may_upgrade() {
+    bool at_rest = true;
+    for (int look = 0; look < 3; ++look) {
+        at_rest = true;
+        for (unsigned i = 0; i < options_.shards; ++i)
+            loops_.at(i).run_here([&] {
+                const UnderWay found = look_what_is_under_way(*assembly_, i);
+                at_rest = at_rest && found.what.empty() && found.open == 0;
+            });
+        loops_.run_until_idle();
+    }
+    return at_rest;
+}
+
+void TestServer::wake() {
+    for (unsigned i = 0; i < options_.shards; ++i)
+        loops_.at(i).run_here([&] {
+            assembly_->c2s(i).wake();
+            assembly_->components(i).wake();
+        });
+    loops_.run_until_idle();
+}
+
+void TestServer::restore(std::vector<SavedClients> clients, const std::vector<RecordWriter>& past) {
+    ClientRestoring restoring{[this](std::string_view) { return policy_; },
+                              [this](int number, RecordReader&, Seconds) {
+                                  return loopback_transport(pipes_[static_cast<std::size_t>(number)].lock());
+                              }};
+    std::vector<C2s*> services;
+    for (unsigned i = 0; i < options_.shards; ++i) services.push_back(&assembly_->c2s(i));
+    for (SavedClients& shard : clients)
+        for (SavedSession& saved : shard.sessions) {
+            RecordReader record(saved.record);
+            const unsigned home = assembly_->shards().home_of(address_of(record)->bare_str());
+            loops_.at(home).run_here([&] {
+                if (!restore_session(*services[home], record, saved.descriptor, restoring)) throw std::logic_error("not restored");
+            });
+        }
+    for (const RecordWriter& shard : past) {
+        RecordReader record(shard.bytes());
+        if (!restore_past(services, record)) throw std::logic_error("no past");
+    }
+}
+
+void TestServer::upgrade_if_all_are_in() {
+    for (unsigned i = 0; i < options_.shards; ++i)
+        if (!assembly_->c2s(i).strangers().empty() || assembly_->components(i).is_used()) return;
+    change_program();
+}
+
 void TestServer::restart() {
     stop();
     loops_.advance(Seconds(11));  // what modules begin ten seconds after a start has ended, too
@@ -126,9 +220,13 @@ void TestServer::restart() {
     start();
 }
 
-// Those who look again after a pause see that it is over.
+// Those who look again after a pause see that it is over. Programs that handed over have ended long ago; what is left of
+// them goes without a word.
 TestServer::~TestServer() {
     stop();
+    loops_.advance(Seconds(2));
+    for (const std::unique_ptr<Assembly>& retired : retired_)
+        for (unsigned i = 0; i < options_.shards; ++i) loops_.at(i).run_here([&] { drop_connections(retired->c2s(i)); });
     loops_.advance(Seconds(2));
 }
 
@@ -157,6 +255,9 @@ std::shared_ptr<LoopbackPipe> TestServer::connect_pipe(std::string_view address)
     auto pipe = std::make_shared<LoopbackPipe>();
     pipe->client.ip = IpAddress::parse(address).value();
     pipe->dribble = options_.dribble;
+    pipe->number = static_cast<int>(pipes_.size());
+    pipes_.push_back(pipe);
+    if (options_.upgrades) pipe->before_send = [this] { upgrade_if_all_are_in(); };
     const unsigned shard = next_shard_++ % options_.shards;
     loops_.at(shard).run_here([&] { assembly_->c2s(shard).accept(loopback_transport(pipe), policy_); });
     return pipe;

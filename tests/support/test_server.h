@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/work_pool.h"
+#include "c2s/session_record.h"
 #include "core/command.h"
 #include "core/module.h"
 #include "core/password_hasher.h"
@@ -24,6 +25,7 @@ namespace rookery::test {
 struct TestServerOptions {
     unsigned shards = 1;
     bool dribble = false;  // the server reads one byte at a time
+    bool upgrades = false;  // another program takes over whenever a client sends and everybody has logged in
     std::vector<std::string> domains = {"localhost", "other.localhost"};
     // Modules that differ from the default: name and YAML options ("" : just on); "-name" turns one off.
     std::vector<std::pair<std::string, std::string>> modules = {};
@@ -65,6 +67,8 @@ public:
     std::shared_ptr<LoopbackPipe> connect_pipe(std::string_view address);
     // Ends as the program does, and begins again over the same database, ten seconds later.
     void restart();
+    // Another one takes its place, as in a live upgrade: connections go on. False: something is under way, nothing was done.
+    bool change_program();
     std::unique_ptr<LoopbackWire> connect_component();
     // As a reload would: for those who connect from now on, and for those who are connected.
     void allow_components(ComponentPolicy policy);
@@ -86,6 +90,10 @@ public:
 
 private:
     void start();
+    bool may_upgrade();
+    void wake();
+    void restore(std::vector<SavedClients> clients, const std::vector<RecordWriter>& past);
+    void upgrade_if_all_are_in();
 
     template <class T>
     static Task<void> store(Task<T> task, std::optional<T>& into) {
@@ -97,7 +105,9 @@ private:
     FakeLoops loops_;
     WorkPool work_{0, 1};
     std::unique_ptr<Storage> storage_;
+    std::vector<std::unique_ptr<Assembly>> retired_;  // by upgrades
     std::unique_ptr<Assembly> assembly_;
+    std::vector<std::weak_ptr<LoopbackPipe>> pipes_;  // by number
     std::shared_ptr<const C2sPolicy> policy_;
     std::shared_ptr<const ComponentPolicy> component_policy_;
     unsigned next_shard_ = 0;

@@ -11,7 +11,7 @@ namespace {
 
 std::string normal(std::string_view text) {
     const auto jid = Jid::parse(text);
-    return jid ? jid->str() : "malformed";
+    return jid ? jid->to_string() : "malformed";
 }
 
 TEST(Jid, parts_are_split_where_rfc_7622_says) {

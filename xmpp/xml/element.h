@@ -85,6 +85,7 @@ private:
     friend class Element;
     friend class Children;
     friend class Writer;
+    friend class Packer;
     View(const detail::Tape* tape, std::uint32_t index) : tape_(tape), index_(index) {}
     const detail::Node& node() const { return tape_->nodes[index_]; }
 

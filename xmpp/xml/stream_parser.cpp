@@ -28,6 +28,8 @@ constexpr std::size_t slice_bytes = 16'384;
 constexpr std::size_t max_kept_stanza_bytes = 32'768;
 constexpr std::size_t max_names_bytes = 131'072;
 constexpr std::size_t max_kept_pending_bytes = 4'096;
+// Kept beside what is built of it.
+constexpr std::size_t max_unfinished_bytes = 131'072;
 // What expat keeps per name beside its characters.
 constexpr std::size_t name_overhead_bytes = 64;
 // Longest thing between stanzas that expat may need to see whole to tell bad text from bad XML.
@@ -104,6 +106,7 @@ struct StreamParser::State {
 
     void start(Framer::Shape shape) {
         forget_stanza();
+        begin_anew();
         start_expat();
         shape_ = shape;
         framer_.reset(shape);
@@ -147,6 +150,33 @@ struct StreamParser::State {
     // ---- input
 
     ParseStep next() {
+        const ParseStep step = advance();
+        if (step == ParseStep::need_more)
+            note_unfinished();
+        else
+            begin_anew();
+        return step;
+    }
+
+    void feed(std::string_view bytes) { input_ = fresh_ = bytes; }
+
+    // The bytes of the stanza that has begun and is not whole, for who must read them again elsewhere.
+    void note_unfinished() {
+        if (framer_.between_stanzas()) return begin_anew();
+        too_long_ = too_long_ || unfinished_.size() + fresh_.size() > max_unfinished_bytes;
+        if (too_long_)
+            std::string().swap(unfinished_);
+        else
+            unfinished_.append(std::exchange(fresh_, {}));
+    }
+
+    void begin_anew() {
+        fresh_ = input_;
+        too_long_ = false;
+        if (!unfinished_.empty()) std::string().swap(unfinished_);
+    }
+
+    ParseStep advance() {
         if (error_) return ParseStep::failed;
         if (closed_) input_ = {};
         if (element_ready_) forget_stanza();
@@ -216,7 +246,7 @@ struct StreamParser::State {
             case Framer::Event::stray:  // on_stray's
                 break;
         }
-        return next();
+        return advance();
     }
 
     // Text where only white space may be: which error it is depends on whether it is text at all. One byte after the
@@ -417,6 +447,9 @@ struct StreamParser::State {
     std::string content_ns_;  // that stands for jabber:client; empty: none does
     std::string_view input_;  // fed and not looked at yet
     std::string pending_;     // the start of a token that is not complete
+    std::string_view fresh_;  // of this input, from where the stanza began that is not whole
+    std::string unfinished_;  // the same of earlier input
+    bool too_long_ = false;   // it was: not kept
     std::optional<StreamError> error_;
     std::size_t level_ = 0;           // elements open in expat
     std::size_t prefixes_ = 0;        // in scope
@@ -439,10 +472,14 @@ void StreamParser::set_content_ns(std::string_view ns) { state_->content_ns_ = n
 
 void StreamParser::feed(std::string_view bytes) {
     assert(state_->input_.empty() && "the previous input is used up");
-    if (!state_->error_) state_->input_ = bytes;
+    if (!state_->error_) state_->feed(bytes);
 }
 
 ParseStep StreamParser::next() { return state_->next(); }
+
+std::optional<std::string_view> StreamParser::unfinished() const {
+    return state_->too_long_ ? std::nullopt : std::optional<std::string_view>(state_->unfinished_);
+}
 
 const StreamHeader& StreamParser::header() const { return state_->header_; }
 

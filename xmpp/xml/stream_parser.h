@@ -90,6 +90,9 @@ public:
     bool at_boundary() const;
     // Bytes of fed input that were not looked at yet (after `element`): what a STARTTLS must not have behind it.
     std::string_view unread() const;
+    // After `need_more`: the bytes of the stanza that has begun, all of them since its start. Empty at a boundary. Nullopt:
+    // they are too many, and were not kept (128 KiB).
+    std::optional<std::string_view> unfinished() const;
     // White space bytes seen between stanzas since the last element (keepalives).
     std::size_t idle_whitespace() const;
 
