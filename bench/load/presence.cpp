@@ -15,6 +15,7 @@ namespace rookery::bench {
 namespace {
 
 constexpr Unit kUnit{"delivery", "deliveries"};
+constexpr std::chrono::milliseconds kRest{500};
 
 class Presences final : Fleet::Sink {
 public:
@@ -32,6 +33,8 @@ public:
 
     Result<void> run() {
         if (auto done = fleet_.log_in(fleet_.size()); !done) return done;
+        if (auto done = fleet_.meet(); !done) return done;
+        if (auto done = come_to_rest(); !done) return done;
         if (auto done = fleet_.meet(); !done) return done;
         for (UserNumber first = 0; first < fleet_.size(); first += group()) {
             for (UserNumber i = 0; i < std::min(options_.window, group()); ++i) broadcast(first + i);
@@ -54,6 +57,13 @@ private:
 
     UserNumber group() const { return options_.contacts + 1; }
 
+    // A login's probes (RFC 6121 4.3) are answered some time after it with what is said then: an answer behind the first
+    // change would say that change again.
+    Result<void> come_to_rest() {
+        last_heard_ = Clock::now();
+        return fleet_.run_until([this] { return Clock::now() - last_heard_ > kRest; }, "coming to rest");
+    }
+
     void broadcast(UserNumber index) {
         User& user = users_[index];
         user.when = fleet_.now();
@@ -70,6 +80,7 @@ private:
     bool on_stanza(XmppPeer& peer, std::string_view stanza) override {
         if (stanza.starts_with("<iq") && attribute(stanza, "id") == "roster") check_roster(peer, stanza);
         if (!stanza.starts_with("<presence")) return false;
+        last_heard_ = fleet_.now();
         if (const auto label = read_label(text_of(stanza, "status")); label && label->run == team_.run()) {
             see(peer, stanza, *label);
         }
@@ -136,6 +147,7 @@ private:
     std::vector<User> users_;
     Histogram& latencies_;
     std::uint64_t under_way_ = 0;  // changes
+    TimePoint last_heard_;         // of anybody's presence
 };
 
 Result<void> run_presence(const Options& options, Team& team, Figures& figures) {
