@@ -28,7 +28,7 @@ RULES = (  # (part, library or source file)
     ("TLS", r"^lib(ssl|crypto)\.so"),
     ("XML", r"^libexpat\.so"),
     ("storage", r"^lib(sqlite3|pq)\.so"),
-    ("memory and copying", r"^lib(c|stdc\+\+)\.so|^libc-"),
+    ("memory and copying", r"^lib(c|stdc\+\+|jemalloc)\.so|^libc-"),
     ("TLS", r"^net/.*tls|^bench/wire/tls"),
     ("XML", r"^xmpp/(xml|stanza|parser|element|writer)"),
     ("storage", r"^storage/"),

@@ -20,7 +20,9 @@ def digits(value):
 
 
 def spread_text(spread):
-    return f"{digits(spread.median)} ({digits(spread.lowest)} to {digits(spread.highest)})"
+    """Of a single value it alone."""
+    median = digits(spread.median)
+    return median if spread.lowest == spread.highest else f"{median} ({digits(spread.lowest)} to {digits(spread.highest)})"
 
 
 def markdown(head, rows):
