@@ -70,11 +70,12 @@ struct ShardFlows {
     std::uint64_t cached_rosters = 0;
 };
 
-// By address, without a copy of it.
+// By address, without a copy of it. Not noexcept: then libstdc++ keeps the hashes, and looks at no other account on the
+// way to the one that is wanted.
 struct AccountHash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view bare) const noexcept { return std::hash<std::string_view>()(bare); }
-    std::size_t operator()(const AccountPtr& account) const noexcept { return (*this)(account->jid().str()); }
+    std::size_t operator()(std::string_view bare) const { return std::hash<std::string_view>()(bare); }
+    std::size_t operator()(const AccountPtr& account) const { return (*this)(account->jid().str()); }
 };
 struct AccountEqual {
     using is_transparent = void;

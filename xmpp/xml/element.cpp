@@ -106,16 +106,17 @@ std::uint32_t next_element(const Tape& tape, std::uint32_t at, std::uint32_t end
     return at;
 }
 
-// Index of the root's plain attribute, or where it belongs when it is not there.
+// Index of an element's plain attribute, or where it belongs when it is not there.
 std::uint32_t find_attribute(const Tape& tape, std::uint32_t index, std::string_view name, bool& found) {
-    const auto content = content_of(tape, index);
-    for (auto at = index + 1; at < content; ++at) {
+    const auto end = tape.nodes[index].end;
+    auto at = index + 1;
+    for (; at < end && tape.nodes[at].kind == NodeKind::attribute; ++at) {
         const auto& node = tape.nodes[at];
         found = node.ns_size == 0 && text_at(tape, node.name_at, node.name_size) == name;
         if (found) return at;
     }
     found = false;
-    return content;
+    return at;
 }
 
 // Copies a run of nodes from one tape to another. Namespaces that were one slice stay one slice when they come
@@ -294,9 +295,12 @@ bool View::has_text() const {
 
 View::Children View::children() const { return Children(*this); }
 
+// On every message's way, several times: attributes and text have no interned name, so they need no look of their own.
 View View::child(Name name) const {
-    for (const View child : children()) {
-        if (child.is(name)) return child;
+    if (!tape_) return {};
+    const Node* nodes = tape_->nodes.data();
+    for (std::uint32_t at = index_ + 1, end = nodes[index_].end; at < end; at = nodes[at].end) {
+        if (nodes[at].name == name.id()) return View(tape_, at);
     }
     return {};
 }

@@ -1,6 +1,7 @@
 // Serialising: one pass over the tape, no recursion.
 #include <array>
 #include <charconv>
+#include <utility>
 #include <vector>
 
 #include "xmpp/xml/element.h"
@@ -39,19 +40,39 @@ constexpr Replacements replacements_for_attributes() {
     return table;
 }
 
-constexpr auto for_content = replacements_for_content();
-constexpr auto for_attributes = replacements_for_attributes();
+struct Table {
+    constexpr explicit Table(const Replacements& all) : replacements(all) {
+        for (std::size_t c = 0; c < all.size(); ++c) replaced[c] = !all[c].empty();
+    }
+    Replacements replacements;
+    std::array<unsigned char, 256> replaced{};  // apart: this fits in four cache lines
+};
 
-void escape_by(const Replacements& table, std::string& out, std::string_view text) {
-    std::size_t written = 0;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        const auto& replacement = table[static_cast<unsigned char>(text[at])];
-        if (replacement.empty()) [[likely]]
-            continue;
-        out.append(text, written, at - written).append(replacement);
+constexpr Table for_content{replacements_for_content()};
+constexpr Table for_attributes{replacements_for_attributes()};
+
+// Eight at a time: nearly all text is as it is.
+constexpr std::size_t run_bytes = 8;
+template <std::size_t... at>
+bool stays(const Table& table, const char* run, std::index_sequence<at...>) {
+    return (table.replaced[static_cast<unsigned char>(run[at])] | ...) == 0;
+}
+
+std::size_t skip_what_stays(const Table& table, std::string_view text, std::size_t at) {
+    while (at + run_bytes <= text.size() && stays(table, text.data() + at, std::make_index_sequence<run_bytes>()))
+        at += run_bytes;
+    while (at < text.size() && !table.replaced[static_cast<unsigned char>(text[at])]) ++at;
+    return at;
+}
+
+void escape_by(const Table& table, std::string& out, std::string_view text) {
+    for (std::size_t written = 0; written < text.size();) {
+        const auto at = skip_what_stays(table, text, written);
+        out.append(text, written, at - written);
+        if (at == text.size()) return;
+        out.append(table.replacements[static_cast<unsigned char>(text[at])]);
         written = at + 1;
     }
-    out.append(text, written);
 }
 
 }  // namespace
