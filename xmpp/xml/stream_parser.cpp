@@ -9,6 +9,7 @@
 
 #include "base/crypto.h"
 #include "xmpp/xml/framer.h"
+#include "xmpp/xml/plain.h"
 
 namespace rookery::xml {
 namespace {
@@ -183,10 +184,19 @@ struct StreamParser::State {
         if (stray_bytes_ > 0) return on_stray();
         skip_whitespace();
         if (input_.empty() || error_) return error_ ? ParseStep::failed : ParseStep::need_more;
+        if (usual_ && framer_.between_stanzas() && read_plain_stanza()) return ParseStep::element;
         const auto frame = framer_.scan(input_);
         if (frame.event == Framer::Event::stray) return on_stray();
         if (!hand_over(frame)) return ParseStep::failed;
         return on_event(frame.event);
+    }
+
+    // expat does not see it: between two stanzas it stands where it stood.
+    bool read_plain_stanza() {
+        const std::size_t size = read_plain(input_, framer_.limits(), builder_);
+        input_.remove_prefix(size);
+        element_ready_ = size > 0;
+        return element_ready_;
     }
 
     // Between stanzas expat never sees white space: there it always stands right behind a tag.
