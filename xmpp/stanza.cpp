@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "xmpp/xml/packed.h"
+#include "xmpp/xml/plain.h"
 #include "xmpp/xml/stream_parser.h"
 
 namespace rookery {
@@ -142,6 +143,15 @@ Envelope envelope_of(xml::View element) {
             element.attr("xml:lang")};
 }
 
+std::optional<xml::Element> parse_in_client_ns(std::string_view written) {
+    if (written.empty()) return std::nullopt;
+    xml::ElementBuilder builder;
+    if (xml::read_plain(written, xml::stored_limits, builder) == written.size()) return builder.take();
+    const auto wrapped = xml::parse_document("<s xmlns='jabber:client'>" + std::string(written) + "</s>");
+    const xml::View first = wrapped ? wrapped->view().first_child() : xml::View();
+    return first ? std::optional(xml::Element(first)) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Stanza> Stanza::from_element(xml::Element element, StanzaError* why, std::optional<Stanza>* remains) {
@@ -232,10 +242,9 @@ Stanza Stanza::unpack(std::string_view packed, Jid from) {
 }
 
 std::optional<Stanza> parse_stanza(std::string_view written) {
-    const auto wrapped = xml::parse_document("<s xmlns='jabber:client'>" + std::string(written) + "</s>");
-    const xml::View stanza = wrapped ? wrapped->view().first_child() : xml::View();
-    if (!stanza.is(message_name) && !stanza.is(presence_name) && !stanza.is(iq_name)) return std::nullopt;
-    return Stanza::from_element(xml::Element(stanza), nullptr, nullptr);
+    std::optional<xml::Element> stanza = parse_in_client_ns(written);
+    if (!stanza || (!stanza->is(message_name) && !stanza->is(presence_name) && !stanza->is(iq_name))) return std::nullopt;
+    return Stanza::from_element(std::move(*stanza), nullptr, nullptr);
 }
 
 const char* to_string(StanzaKind kind) {

@@ -2,7 +2,8 @@
 // Refused: DTDs, entities, comments, processing instructions (restricted-xml), encodings but UTF-8, and whatever
 // passes the limits (policy-violation). Cost is linear in the input, however it is cut up.
 //
-// Three parts: Framer (framer.h) finds the ends of tokens and counts, expat judges, ElementBuilder keeps what was read.
+// Three parts: Framer (framer.h) finds the ends of tokens and counts, expat judges, ElementBuilder keeps what was read. A
+// stanza of a usual stream that is simple and all there is read without the first two (plain.h).
 //
 // A stream is one document whose depth-1 elements are the stanzas. Between two of them ("at a boundary") every stream
 // with the same header namespaces is in the same state, so that a shard lends a few *primed* parsers
