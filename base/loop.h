@@ -13,6 +13,10 @@ namespace rookery {
 
 using TimerId = std::uint64_t;  // 0 is never a timer
 
+// Whose work a shard does first: that of those who are in (sessions, servers, administrators), then that of newcomers
+// on their way in, then that of strangers of whom nothing is known.
+enum class Rank : std::uint8_t { in, newcomer, stranger };
+
 class Loop {
 public:
     virtual ~Loop() = default;
@@ -20,6 +24,9 @@ public:
     // Runs `work` on this loop's thread, after what runs now. Any thread may call it. Never blocks; the
     // queue behind it is for rare things (replies of storage, commands), so it has no bound of its own.
     virtual void post(Callback work) = 0;
+    // The same for somebody of that rank: behind the work of all who are in, and only so much of it in one turn. Answers
+    // come back in the rank in which they were asked for: post_as(Loop::rank() at that time). Order holds within a rank.
+    virtual void post_as(Rank, Callback work) { post(std::move(work)); }
 
     // Runs `work` once, not before `delay` has passed (resolution: 100 ms or better). Loop's thread only.
     virtual TimerId after(Duration delay, Callback work) = 0;
@@ -42,10 +49,27 @@ public:
 
     // The loop whose thread this is; nullptr on threads without one.
     static Loop* current();
+    // Of the work that this thread does now. Threads without a loop are in.
+    static Rank rank();
+
+    // What is done while it lives is of that rank.
+    class As {
+    public:
+        explicit As(Rank rank) : before_(Loop::rank()) { set_rank(rank); }
+        ~As() { set_rank(before_); }
+        As(const As&) = delete;
+        As& operator=(const As&) = delete;
+
+    private:
+        const Rank before_;
+    };
 
 protected:
     // Implementations name themselves on their thread; nullptr ends it.
     static void set_current(Loop* loop);
+
+private:
+    static void set_rank(Rank rank);
 };
 
 // For long work on a loop's thread: lets everything else that waits go first.

@@ -51,6 +51,7 @@ struct Work {
 
     std::optional<F> work;
     Loop& loop;
+    const Rank rank = Loop::rank();
     std::optional<Answer> answer;
     Completion<Answer> done;
     bool abandoned = false;
@@ -61,7 +62,8 @@ Error work_threw(std::exception_ptr failure);  // logs it: a bug in the work
 template <class W>
 void finish_on_loop(std::shared_ptr<W> state) {
     Loop& loop = state->loop;
-    loop.post([state = std::move(state)] {
+    const Rank rank = state->rank;
+    loop.post_as(rank, [state = std::move(state)] {
         if (!state->abandoned) state->done.complete(std::move(*state->answer));
     });
 }

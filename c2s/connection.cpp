@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t output_before_input = 256 * 1024;
 constexpr Seconds patience_with_reader{2};  // of those who write to a client that does not read
 constexpr Milliseconds look_at_reader{100};
+constexpr Seconds login_lasts{2};  // after binding, with all that a client asks for then: roster, presence, archive
 
 }  // namespace
 
@@ -52,6 +53,7 @@ void Connection::open(C2s& c2s, std::unique_ptr<ParkedTransport> transport, std:
     auto connection = std::make_shared<Connection>(Private(), c2s, std::move(policy), std::move(stream));
     connection->self_ = connection;
     connection->transport_ = transport->adopt(c2s.loop(), *connection);
+    connection->become(Rank::stranger);
     connection->watch_login(connection->last_heard_ + connection->policy_->login_within);
     log_debug("connection_opened", {{"peer", connection->transport_->peer().to_string()}});
 }
@@ -127,6 +129,20 @@ void Connection::log_closed(std::string_view reason) const {
         log_info("session_closed", {{"session", session_->id()}, {"jid", jid}, {"reason", reason}});
     else
         log_debug("connection_closed", {{"peer", transport_->peer().to_string()}, {"reason", reason}});
+}
+
+// --- rank -----------------------------------------------------------------------------------------------------------
+
+void Connection::become(Rank rank) {
+    rank_ = rank;
+    if (transport_) transport_->set_rank(rank);
+}
+
+// The roster, the first presence and its answers are the larger part of a login: in a storm they wait with the others'.
+void Connection::be_in_soon() {
+    c2s_.loop().after(login_lasts, [self = weak_from_this()] {
+        if (auto connection = self.lock()) connection->become(Rank::in);
+    });
 }
 
 // --- timers before login ------------------------------------------------------------------------------------------
@@ -258,7 +274,7 @@ void Connection::wait() {
 
 // From a fresh turn: whoever released us may be deep inside this very connection's pump.
 void Connection::resume() {
-    c2s_.loop().post([self = weak_from_this()] {
+    c2s_.loop().post_as(rank_, [self = weak_from_this()] {
         const auto connection = self.lock();
         if (!connection || !connection->transport_) return;
         connection->pump();  // also where something else must be waited for now: it sees to it that we come again
@@ -372,12 +388,14 @@ void Connection::start_tls() {
 
 void Connection::on_secured(const TlsInfo& tls) {
     stranger_->tls = tls.version + " " + tls.cipher;
+    become(Rank::newcomer);
     stream_.tls_started(tls);
 }
 
 // --- login --------------------------------------------------------------------------------------------------------
 
 void Connection::attempt_login() {
+    become(Rank::newcomer);  // also without TLS
     hold();
     spawn(load_credentials(shared_from_this()));
 }
@@ -465,7 +483,7 @@ void Connection::go_home() {
     if (!parked) return;
     C2s& target = c2s_.at(home);
     auto moving = std::make_shared<Home>(Home{std::move(parked), policy_, std::move(stream_), std::move(tls_text), until});
-    target.loop().post([&target, moving = std::move(moving)] { arrive_home(target, moving); });
+    target.loop().post_as(Loop::rank(), [&target, moving = std::move(moving)] { arrive_home(target, moving); });
 }
 
 void Connection::arrive_home(C2s& c2s, std::shared_ptr<Home> home) {
@@ -473,6 +491,7 @@ void Connection::arrive_home(C2s& c2s, std::shared_ptr<Home> home) {
     auto connection = std::make_shared<Connection>(Private(), c2s, std::move(home->policy), std::move(home->stream));
     connection->self_ = connection;
     connection->transport_ = home->transport->adopt(c2s.loop(), *connection);
+    connection->become(Rank::newcomer);
     connection->watch_login(home->login_until);
     connection->stranger_->tls = std::move(home->tls_text);
     connection->resume_after_login();
@@ -581,6 +600,7 @@ void Connection::bind() {
     }
     const ClientOrigin from = origin();
     end_login();
+    be_in_soon();
     session_ = std::make_shared<C2sSession>(*full, shard.next_session_id(), from, c2s_.loop().clock().wall_now(), *this);
     stream_.bound(*full);
     account->add_session(session_);

@@ -116,6 +116,8 @@ private:
     Task<void> take_over(std::shared_ptr<C2sSession> session, std::uint32_t h);
     void refuse_resumption(const std::string& id);
 
+    void become(Rank rank);
+    void be_in_soon();
     void watch_login(SteadyTime until);
     void restart_silence_timer();
     void end_login();
@@ -143,6 +145,7 @@ private:
     bool pumping_ = false;
     bool ending_ = false;  // close_transport() has run
     bool paused_ = false;
+    Rank rank_ = Rank::in;
 };
 
 }  // namespace rookery

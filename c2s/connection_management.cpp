@@ -94,6 +94,8 @@ void Connection::begin_resumption(xml::View request) {
     const std::optional<std::uint32_t> h = read_count(request);
     if (!h) return stream_.close(StreamError(StreamCondition::invalid_xml, "h is no count"));
     hold();
+    become(Rank::in);
+    const Loop::As as(Rank::in);  // before all logins
     spawn(resume_session(shared_from_this(), std::string(request.attr_or("previd", "")), *h));
 }
 

@@ -30,6 +30,8 @@ namespace {
 // Sealed at a time: four records, one send.
 constexpr std::size_t seal_bytes = 4 * RecordCipher::max_content_bytes;
 
+constexpr std::uint32_t channel_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+
 CloseReason reason_of(int error) { return error == ETIMEDOUT ? CloseReason::timeout : CloseReason::reset; }
 
 int pending_error(int descriptor) {
@@ -84,6 +86,7 @@ Parked::Parked(int descriptor, const Endpoint& peer) : descriptor_(descriptor), 
 Parked::Parked(Parked&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       drain_awaited_(other.drain_awaited_),
+      rank_(other.rank_),
       peer_(other.peer_),
       output_(std::move(other.output_)),
       tls_(std::move(other.tls_)) {}
@@ -92,6 +95,7 @@ Parked& Parked::operator=(Parked&& other) noexcept {
     Parked taken(std::move(other));
     std::swap(descriptor_, taken.descriptor_);
     std::swap(drain_awaited_, taken.drain_awaited_);
+    std::swap(rank_, taken.rank_);
     std::swap(peer_, taken.peer_);
     std::swap(output_, taken.output_);
     std::swap(tls_, taken.tls_);
@@ -108,7 +112,8 @@ void Parked::expect_tls(std::shared_ptr<const TlsContexts> contexts, AlpnList al
 }
 
 Channel::Channel(ShardLoop& loop, Parked parked, ChannelHandler& handler)
-    : drain_awaited_(parked.drain_awaited_),
+    : Watched(parked.rank_),
+      drain_awaited_(parked.drain_awaited_),
       loop_(loop.impl()),
       handler_(handler),
       tls_(std::move(parked.tls_)),
@@ -116,17 +121,24 @@ Channel::Channel(ShardLoop& loop, Parked parked, ChannelHandler& handler)
       peer_(parked.peer_),
       descriptor_(std::exchange(parked.descriptor_, -1)) {
     assert(descriptor_ >= 0);
-    if (!loop_.watch(descriptor_, *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)) {
-        // A limit of the kernel: to the handler it looks like a peer that closed.
-        log_error("socket_not_watched", {{"peer", peer_.to_string()}, {"errno", errno}});
-        ::shutdown(descriptor_, SHUT_RDWR);
-        loop_.read_again(*this);
-    }
+    if (!loop_.watch(descriptor_, *this, channel_events)) not_watched();
     if (tls_ && tls_->slot == TlsLayer::Slot::held) loop_.adopt_handshake_slot();
     if (is_secured()) ShardLoop::Impl::count(loop_.counters.tls_sockets);
     if (tls_ && !tls_->held.empty()) loop_.read_again(*this);
     if (output_bytes() > 0) loop_.flush_later(*this);
     count_output(0);
+}
+
+// A limit of the kernel: to the handler it looks like a peer that closed.
+void Channel::not_watched() {
+    log_error("socket_not_watched", {{"peer", peer_.to_string()}, {"errno", errno}});
+    ::shutdown(descriptor_, SHUT_RDWR);
+    loop_.read_again(*this);
+}
+
+void Channel::set_rank(Rank rank) {
+    if (state_ == State::gone || rank == this->rank()) return;
+    if (!loop_.change_rank(descriptor_, *this, rank, channel_events)) not_watched();
 }
 
 Channel::~Channel() {
@@ -191,6 +203,7 @@ Parked Channel::release() {
     parked.output_ = std::move(output_);
     parked.peer_ = peer_;
     parked.drain_awaited_ = drain_awaited_;
+    parked.rank_ = rank();
     std::unique_ptr<TlsLayer> layer;
     if (tls_) {
         leave_handshake();

@@ -77,6 +77,8 @@ public:
 
     explicit operator bool() const { return descriptor_ >= 0; }
     const Endpoint& peer() const { return peer_; }
+    // Of whoever is connected (Channel::set_rank).
+    void set_rank(Rank rank) { rank_ = rank; }
 
     // The connection begins with a TLS handshake (direct TLS, XEP-0368). Before the first adopt.
     void expect_tls(std::shared_ptr<const TlsContexts> contexts, AlpnList alpn);
@@ -89,6 +91,7 @@ private:
     friend class Channel;
     int descriptor_ = -1;
     bool drain_awaited_ = false;  // the handler is owed an on_drained
+    Rank rank_ = Rank::in;
     Endpoint peer_;
     OutputPtr output_;
     std::unique_ptr<TlsLayer> tls_;
@@ -122,6 +125,9 @@ public:
     // Closes at once and drops the output. No callback follows.
     void abort();
     bool is_open() const { return state_ == State::open; }  // false once closing or closed, also after release()
+
+    // From now on the connection is served with those of that rank (base/loop.h). Two system calls, if it is another one.
+    void set_rank(Rank rank);
 
     // Becomes a TLS server after what was written so far (send <proceed/> first, then call this). The handler makes
     // sure that no plaintext follows `<starttls/>` in what it received (L1, L2): such bytes must close the stream.
@@ -162,6 +168,7 @@ private:
     // Functions that make callbacks answer whether the channel is still there and not gone; if not, touch nothing.
     template <class Call>
     bool call_handler(Call call);
+    void not_watched();
     void read(bool may_have_ended);
     bool feed(std::string_view bytes);
     bool feed_tls(std::string_view bytes);

@@ -23,7 +23,7 @@
 namespace rookery {
 namespace {
 
-constexpr int accepts_per_turn = 64;
+constexpr int accepts_at_once = 16;
 constexpr Duration retry_interval = Milliseconds(250);  // T8: recovers within a second
 constexpr Duration exhaustion_log_interval = Seconds(60);
 constexpr Duration proxy_log_interval = Seconds(10);
@@ -79,7 +79,8 @@ class TcpListener final : public Listener, private Watched {
 public:
     TcpListener(ShardLoop::Impl& loop, ListenerOptions options, std::shared_ptr<const TlsContexts> contexts,
                 Admit admit, OnSocket on_socket, Descriptor socket)
-        : loop_(loop),
+        : Watched(options.rank == Rank::in ? Rank::in : Rank::stranger),
+          loop_(loop),
           options_(std::move(options)),
           contexts_(std::move(contexts)),
           admit_(std::move(admit)),
@@ -140,7 +141,7 @@ private:
     }
 
     void accept_some() {
-        for (int i = 0; i < accepts_per_turn && watched_; ++i) {
+        for (int i = 0; i < accepts_at_once && watched_; ++i) {
             Endpoint peer;
             Descriptor connection = accept_one(peer);
             if (connection) {
@@ -178,6 +179,7 @@ private:
             return;
         }
         Parked parked(connection.release(), peer);
+        parked.set_rank(options_.rank);
         if (options_.direct_tls) parked.expect_tls(contexts_, options_.alpn);
         on_socket_(std::move(parked));
     }
@@ -224,7 +226,7 @@ private:
 
     void shed_waiting() {
         reserve_.reset();
-        for (int i = 0; i < accepts_per_turn; ++i) {
+        for (int i = 0; i < accepts_at_once; ++i) {
             Endpoint peer;
             if (!accept_one(peer)) break;  // and closed again at once
             ++gauges_.turned_away;
@@ -254,7 +256,7 @@ private:
 class TcpListener::ProxyWait final : private Watched {
 public:
     ProxyWait(TcpListener& listener, Descriptor connection, const Endpoint& balancer)
-        : listener_(listener), connection_(std::move(connection)), balancer_(balancer) {
+        : Watched(Rank::stranger), listener_(listener), connection_(std::move(connection)), balancer_(balancer) {
         timer_ = loop().after(listener_.options_.proxy_timeout, [this] { refuse("header is late"); });
         loop().watch(connection_.get(), *this, EPOLLIN | EPOLLRDHUP | EPOLLET);
     }

@@ -29,6 +29,7 @@ struct ListenerOptions {
     int backlog = 1024;
     bool joins = false;       // shares the port with a Listener of this program that is open already
     int inherited = -1;       // a socket that listens already, of the program whose place this one takes; then it is used
+    Rank rank = Rank::in;     // of those who connect; the listener itself is served with strangers unless they are in
     bool direct_tls = false;  // connections begin with the handshake; needs `contexts`
     AlpnList alpn;            // for direct TLS
     bool use_proxy_protocol = false;

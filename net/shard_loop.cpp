@@ -19,12 +19,7 @@ namespace rookery {
 namespace {
 
 constexpr std::size_t read_buffer_bytes = 64 * 1024;
-
-int make_epoll() {
-    const int descriptor = ::epoll_create1(EPOLL_CLOEXEC);
-    if (descriptor < 0) throw std::system_error(errno, std::system_category(), "epoll_create1");
-    return descriptor;
-}
+constexpr unsigned events_per_look_below = 32;
 
 timespec to_timespec(SteadyTime time) {
     const auto since_epoch = time.time_since_epoch();
@@ -37,36 +32,46 @@ timespec to_timespec(SteadyTime time) {
 ShardLoopOptions usable(ShardLoopOptions options) {
     options.events_per_turn = std::max(1u, options.events_per_turn);
     options.max_handshakes = std::max(1u, options.max_handshakes);
-    options.handshakes_per_turn = std::max(1u, options.handshakes_per_turn);
     return options;
 }
 
 }  // namespace
 
 void WatchedQueue::remove(const Watched& item) {
-    const auto is_item = [&](const Watched* other) { return other == &item; };
-    std::erase_if(items_, is_item);
-    std::replace_if(running_.begin(), running_.end(), is_item, static_cast<Watched*>(nullptr));
+    for (std::deque<EpollSet::Event>* const queue : {&items_, &running_}) {
+        for (EpollSet::Event& other : *queue)
+            if (other.item == &item) other.item = nullptr;
+    }
+}
+
+EpollSet::Event WatchedQueue::take() {
+    const EpollSet::Event first = items_.front();
+    items_.pop_front();
+    return first;
 }
 
 struct ShardLoop::Impl::AsioPart {
+    explicit AsioPart(const EpollSet& set) : sockets(context, set.descriptor()) {}
+    ~AsioPart() { sockets.release(); }
+
     boost::asio::io_context context{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{context.get_executor()};
-    boost::asio::posix::stream_descriptor sockets{context, make_epoll()};
+    boost::asio::posix::stream_descriptor sockets;
 };
 
-// What epoll_wait returned; entries of items that went away meanwhile are null.
-struct ShardLoop::Impl::EpollEvents {
-    explicit EpollEvents(unsigned size) : events(size) {}
-
-    void forget(const Watched& item) {
-        for (std::size_t i = next; i < count; ++i) {
-            if (events[i].data.ptr == &item) events[i].data.ptr = nullptr;
-        }
+// The sockets of a rank below those who are in. Their set stands in the set of those as one descriptor.
+class ShardLoop::Impl::Below final : public Watched {
+public:
+    Below(Impl& loop, WatchedQueue& reads) : to_read(reads), set(events_per_look_below) {
+        if (!loop.sockets_.add(set.descriptor(), *this, EPOLLIN))
+            throw std::system_error(errno, std::system_category(), "epoll_ctl");
     }
 
-    std::vector<epoll_event> events;
-    std::size_t next = 0, count = 0;
+    void on_events(std::uint32_t) override { ready = true; }
+
+    WatchedQueue& to_read;
+    EpollSet set;
+    bool ready = false;  // it has something to find
 };
 
 // The descriptor in the epoll set that ends the sleep for the timer wheel. Armed only for earlier times: a timer
@@ -96,9 +101,10 @@ private:
 ShardLoop::Impl::Impl(ShardLoop& owner, ShardLoopOptions loop_options)
     : options(usable(loop_options)),
       owner_(owner),
-      asio_(std::make_unique<AsioPart>()),
-      epoll_(asio_->sockets.native_handle()),
-      batch_(std::make_unique<EpollEvents>(options.events_per_turn)),
+      sockets_(options.events_per_turn),
+      asio_(std::make_unique<AsioPart>(sockets_)),
+      newcomers_(std::make_unique<Below>(*this, to_read_[static_cast<std::size_t>(Rank::newcomer)])),
+      strangers_(std::make_unique<Below>(*this, to_read_[static_cast<std::size_t>(Rank::stranger)])),
       wake_timer_(std::make_unique<WakeTimer>(*this)),
       timers_(clock_.steady_now()),
       lingering_(std::make_unique<Lingering>(*this)) {
@@ -109,6 +115,7 @@ ShardLoop::Impl::Impl(ShardLoop& owner, ShardLoopOptions loop_options)
 ShardLoop::Impl::~Impl() {
     turn_end_.clear();
     std::exchange(posts_, {}).clear();
+    std::exchange(posts_below_, {}).clear();
     timers_.clear();
     lingering_.reset();
 }
@@ -121,33 +128,37 @@ void ShardLoop::Impl::run() {
 }
 
 void ShardLoop::Impl::stop() {
-    post([this] { stopping_ = true; });
+    post(Rank::in, [this] { stopping_ = true; });
 }
 
+// Those who are in first, all of them; then the others, for a share of the turn.
 void ShardLoop::Impl::turn() {
     if (work_waits()) {
         asio_->context.poll_one();
     } else {
         sleep_until_event();
     }
-    begin_handshakes();
-    to_read_.run([](Watched& item) {
-        item.read_asked_ = false;
-        item.on_events(EPOLLIN);
-    });
+    read_all_that_asked();
     run_posts();
     run_timers();
+    serve_those_below();
     end_turn();
     update_gauges();
 }
 
 // If not, the next post wakes the loop.
 bool ShardLoop::Impl::work_waits() {
-    if (!to_read_.empty() || !to_flush_.empty() || !turn_end_.empty()) return true;
-    if (!slot_queue_.empty() && handshakes_running_ < options.max_handshakes) return true;
+    if (!to_read_.front().empty() || !to_flush_.empty() || !turn_end_.empty() || work_waits_below()) return true;
     const std::lock_guard lock(posts_mutex_);
-    may_sleep_ = posts_.empty();
+    may_sleep_ = posts_.empty() && posts_below_.empty();
     return !may_sleep_;
+}
+
+// Beside posts, and what the sockets themselves tell.
+bool ShardLoop::Impl::work_waits_below() const {
+    if (!slot_queue_.empty() && handshakes_running_ < options.max_handshakes) return true;
+    if (newcomers_->set.has_left() || strangers_->set.has_left() || !to_end_.empty()) return true;
+    return !newcomers_->to_read.empty() || !strangers_->to_read.empty();
 }
 
 void ShardLoop::Impl::sleep_until_event() {
@@ -164,22 +175,42 @@ void ShardLoop::Impl::wait_for_sockets() {
                               });
 }
 
+// Whoever loses many peers at once (a router restarts, a phone network) has sessions to put away: that can wait.
 void ShardLoop::Impl::on_sockets_ready() {
-    const int ready = ::epoll_wait(epoll_, batch_->events.data(), static_cast<int>(batch_->events.size()), 0);
-    batch_->count = static_cast<std::size_t>(std::max(0, ready));
-    for (batch_->next = 0; batch_->next < batch_->count;) {
-        const epoll_event& event = batch_->events[batch_->next++];
-        if (event.data.ptr) static_cast<Watched*>(event.data.ptr)->on_events(event.events);
+    count(counters.events, static_cast<std::int64_t>(sockets_.look()));
+    while (sockets_.has_left()) {
+        const EpollSet::Event event = sockets_.take();
+        if (!event.item) continue;
+        const bool ends = event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+        if (ends && !event.item->end_asked_)
+            end_later(*event.item, event.events);
+        else
+            event.item->on_events(event.events);
     }
-    count(counters.events, std::max(0, ready));
 }
 
-void ShardLoop::Impl::post(Callback work) {
+void ShardLoop::Impl::end_later(Watched& item, std::uint32_t events) {
+    item.end_asked_ = true;
+    to_end_.add(item, events);
+}
+
+void ShardLoop::Impl::read_all_that_asked() {
+    to_read_.front().run([](Watched& item) {
+        item.read_asked_ = false;
+        item.on_events(EPOLLIN);
+    });
+}
+
+void ShardLoop::Impl::post(Rank rank, Callback work) {
     bool wake = false;
     {
         const std::lock_guard lock(posts_mutex_);
-        if (posts_.empty()) posts_since_ = clock_.steady_now();
-        posts_.push_back(std::move(work));
+        if (rank == Rank::in) {
+            if (posts_.empty()) posts_since_ = clock_.steady_now();
+            posts_.push_back(std::move(work));
+        } else {
+            posts_below_.push_back(Post{rank, std::move(work)});
+        }
         wake = may_sleep_ && Loop::current() != &owner_;
         if (wake) {
             may_sleep_ = false;
@@ -198,6 +229,65 @@ void ShardLoop::Impl::run_posts() {
     }
     for (Callback& work : batch) work();
     count(counters.posts, static_cast<std::int64_t>(batch.size()));
+}
+
+// --- those who are not in -------------------------------------------------------------------------------------------
+
+// In the order in which they came: who is nearly in leaves soonest. Of each kind at least one, so that nobody starves,
+// and no more once the time is up.
+void ShardLoop::Impl::serve_those_below() {
+    begin_handshakes();
+    const SteadyTime until = clock_.steady_now() + options.share_below;
+    serve([this] { return run_post_below(); }, until);
+    serve([this] { return serve_socket(*newcomers_); }, until);
+    serve([this] { return end_one(); }, until);
+    serve([this] { return serve_socket(*strangers_); }, until);
+}
+
+template <class Step>
+void ShardLoop::Impl::serve(Step step, SteadyTime until) {
+    while (step() && clock_.steady_now() < until) continue;
+}
+
+bool ShardLoop::Impl::run_post_below() {
+    std::optional<Post> post;
+    {
+        const std::lock_guard lock(posts_mutex_);
+        if (posts_below_.empty()) return false;
+        post.emplace(std::move(posts_below_.front()));
+        posts_below_.pop_front();
+    }
+    const As as(post->rank);
+    post->work();
+    count(counters.posts);
+    return true;
+}
+
+bool ShardLoop::Impl::end_one() {
+    if (to_end_.empty()) return false;
+    const EpollSet::Event event = to_end_.take();
+    if (!event.item) return true;
+    event.item->end_asked_ = false;
+    const As as(Rank::newcomer);
+    event.item->on_events(event.events);
+    return true;
+}
+
+bool ShardLoop::Impl::serve_socket(Below& below) {
+    EpollSet::Event event{nullptr, EPOLLIN};
+    if (!below.to_read.empty()) {
+        event.item = below.to_read.take().item;
+        if (event.item) event.item->read_asked_ = false;
+    } else {
+        if (!below.set.has_left() && std::exchange(below.ready, false))
+            count(counters.events, static_cast<std::int64_t>(below.set.look()));
+        if (!below.set.has_left()) return false;
+        event = below.set.take();
+    }
+    if (!event.item) return true;
+    const As as(event.item->rank_);
+    event.item->on_events(event.events);
+    return true;
 }
 
 TimerId ShardLoop::Impl::after(Duration delay, Callback work) {
@@ -221,52 +311,67 @@ void ShardLoop::Impl::end_turn() {
     }
 }
 
+EpollSet& ShardLoop::Impl::set_of(const Watched& item) {
+    if (item.rank_ == Rank::in) return sockets_;
+    return item.rank_ == Rank::newcomer ? newcomers_->set : strangers_->set;
+}
+
 bool ShardLoop::Impl::watch(int descriptor, Watched& item, std::uint32_t events) {
-    epoll_event event{};
-    event.events = events;
-    event.data.ptr = &item;
-    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) return false;
+    if (!set_of(item).add(descriptor, item, events)) return false;
     count(counters.sockets);
     count(counters.sockets_met);
     return true;
 }
 
 bool ShardLoop::Impl::change_watch(int descriptor, Watched& from, Watched& to, std::uint32_t events) {
-    epoll_event event{};
-    event.events = events;
-    event.data.ptr = &to;
-    batch_->forget(from);
+    set_of(from).forget(from);
     forget(from);
-    return ::epoll_ctl(epoll_, EPOLL_CTL_MOD, descriptor, &event) == 0;
+    to.rank_ = from.rank_;
+    return set_of(to).change(descriptor, to, events);
+}
+
+// What waits to be read or ended goes with it; the new set finds the rest.
+bool ShardLoop::Impl::change_rank(int descriptor, Watched& item, Rank rank, std::uint32_t events) {
+    if (item.rank_ == rank) return true;
+    set_of(item).remove(descriptor);
+    set_of(item).forget(item);
+    const bool read_asked = item.read_asked_;
+    if (read_asked) reads_of(item).remove(item);
+    item.rank_ = rank;
+    if (read_asked) reads_of(item).add(item);
+    if (set_of(item).add(descriptor, item, events)) return true;
+    count(counters.sockets, -1);
+    return false;
 }
 
 // Not left to close(): a forked child that has not yet called exec would keep the entry, and its pointer, alive.
 void ShardLoop::Impl::unwatch(int descriptor, Watched& item) {
-    if (::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr) == 0) count(counters.sockets, -1);
-    batch_->forget(item);
+    if (set_of(item).remove(descriptor)) count(counters.sockets, -1);
+    set_of(item).forget(item);
     forget(item);
 }
 
 void ShardLoop::Impl::forget(Watched& item) {
-    if (std::exchange(item.read_asked_, false)) to_read_.remove(item);
-    if (std::exchange(item.flush_asked_, false)) to_flush_.remove(item);
+    if (item.read_asked_) reads_of(item).remove(item);
+    if (item.flush_asked_) to_flush_.remove(item);
+    if (item.end_asked_) to_end_.remove(item);
+    item.read_asked_ = item.flush_asked_ = item.end_asked_ = false;
 }
 
 void ShardLoop::Impl::read_again(Watched& item) {
-    if (!std::exchange(item.read_asked_, true)) to_read_.add(item);
+    if (item.read_asked_) return;
+    item.read_asked_ = true;
+    reads_of(item).add(item);
 }
 
 void ShardLoop::Impl::flush_later(Watched& item) {
-    if (!std::exchange(item.flush_asked_, true)) to_flush_.add(item);
-}
-
-bool ShardLoop::Impl::handshake_may_begin() const {
-    return handshakes_running_ < options.max_handshakes && handshakes_begun_ < options.handshakes_per_turn;
+    if (item.flush_asked_) return;
+    item.flush_asked_ = true;
+    to_flush_.add(item);
 }
 
 bool ShardLoop::Impl::take_handshake_slot(Watched& item, std::uint64_t& ticket) {
-    if (slot_queue_.empty() && handshake_may_begin()) {
-        ++handshakes_begun_;
+    if (slot_queue_.empty() && handshakes_running_ < options.max_handshakes) {
         ++handshakes_running_;
         return true;
     }
@@ -277,13 +382,11 @@ bool ShardLoop::Impl::take_handshake_slot(Watched& item, std::uint64_t& ticket) 
 
 void ShardLoop::Impl::give_up_handshake_slot(std::uint64_t ticket) { slot_queue_.erase(ticket); }
 
-// A new turn: those who wait come first, in their order.
+// Those who wait come first, in their order.
 void ShardLoop::Impl::begin_handshakes() {
-    handshakes_begun_ = 0;
-    while (!slot_queue_.empty() && handshake_may_begin()) {
+    while (!slot_queue_.empty() && handshakes_running_ < options.max_handshakes) {
         Watched* const first = slot_queue_.begin()->second;
         slot_queue_.erase(slot_queue_.begin());
-        ++handshakes_begun_;
         ++handshakes_running_;
         first->on_handshake_slot();
     }
@@ -340,9 +443,9 @@ Loop::Queues ShardLoop::Impl::queues() const {
     const std::uint64_t done = counters.posts.load(std::memory_order_relaxed);
     all.output = {counters.output_in.load(std::memory_order_relaxed), counters.output_out.load(std::memory_order_relaxed)};
     const std::lock_guard lock(posts_mutex_);
-    all.posted.length = posts_.size();
+    all.posted.length = posts_.size() + posts_below_.size();
     if (!posts_.empty()) all.posted.oldest = clock_.steady_now() - posts_since_;
-    all.posts = {done + posts_.size(), done};
+    all.posts = {done + all.posted.length, done};
     return all;
 }
 
@@ -350,7 +453,8 @@ ShardLoop::ShardLoop(ShardLoopOptions options) : impl_(std::make_unique<Impl>(*t
 ShardLoop::~ShardLoop() = default;
 void ShardLoop::run() { impl_->run(); }
 void ShardLoop::stop() { impl_->stop(); }
-void ShardLoop::post(Callback work) { impl_->post(std::move(work)); }
+void ShardLoop::post(Callback work) { impl_->post(Rank::in, std::move(work)); }
+void ShardLoop::post_as(Rank rank, Callback work) { impl_->post(rank, std::move(work)); }
 TimerId ShardLoop::after(Duration delay, Callback work) { return impl_->after(delay, std::move(work)); }
 void ShardLoop::cancel(TimerId timer) { impl_->cancel(timer); }
 void ShardLoop::at_turn_end(Callback work) { impl_->at_turn_end(std::move(work)); }

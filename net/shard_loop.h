@@ -1,9 +1,11 @@
-// ShardLoop: the event loop of one shard: one thread, one io_context, and an own epoll set for the many client
-// sockets, which the io_context watches as one descriptor.
+// ShardLoop: the event loop of one shard: one thread, one io_context, and own epoll sets for the many client sockets,
+// one for each rank, which the io_context watches as one descriptor.
 //
-// A turn: events of at most `events_per_turn` client sockets or one Asio handler; then posted work; then due timers;
-// then at_turn_end callbacks; then one flush of every channel that was written to. The loop sleeps until the next
-// timer, event or post; an idle loop without timers is not woken at all.
+// A turn: events of at most `events_per_turn` sockets of those who are in, or one Asio handler; then posted work; then
+// due timers; then, for `share_below` at most, those who are not in, and those whose peer has gone: answers they waited
+// for, newcomers, strangers; then at_turn_end callbacks; then one flush of every channel that was written to. So a
+// message waits for one turn, however many log in. The loop sleeps until the next timer, event or post; an idle loop
+// without timers is not woken at all.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +21,8 @@ namespace rookery {
 
 struct ShardLoopOptions {
     unsigned events_per_turn = 256;    // client sockets handled before posts, timers and Asio get their turn
+    Duration share_below = Milliseconds(2);  // of a turn, for newcomers and strangers; a step (a handshake's: 200 us) is not cut
     unsigned max_handshakes = 1024;    // TLS handshakes in flight on this loop (about 41 kB each); others wait
-    unsigned handshakes_per_turn = 8;  // begun in one turn (200 us each): a storm of logins leaves others their share
     unsigned max_lingering = 1024;     // closed sockets waiting for the peer's FIN; past it none waits
     Duration linger_timeout = Seconds(2);
     Duration close_timeout = Seconds(5);  // from close_after_flush() to the end, when the peer does not read
@@ -41,6 +43,7 @@ public:
 
     // Any thread; wakes the loop only if it may sleep, once for any number of posts.
     void post(Callback work) override;
+    void post_as(Rank rank, Callback work) override;
     // "Loop's thread" from here on also means: any one thread while run() is not running.
     TimerId after(Duration delay, Callback work) override;  // resolution 10 ms, never early
     void cancel(TimerId timer) override;

@@ -20,6 +20,7 @@ public:
     std::size_t untaken_bytes() const override { return channel_.untaken_bytes(); }
     void pause_reading() override { channel_.pause_reading(); }
     void resume_reading() override { channel_.resume_reading(); }
+    void set_rank(Rank rank) override { channel_.set_rank(rank); }
     void start_tls(std::shared_ptr<const TlsContexts> contexts) override { channel_.start_tls(std::move(contexts)); }
     void close_after_flush() override { channel_.close_after_flush(); }
     void abort() override { channel_.abort(); }

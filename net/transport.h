@@ -29,6 +29,7 @@ public:
     virtual std::size_t untaken_bytes() const = 0;
     virtual void pause_reading() = 0;
     virtual void resume_reading() = 0;
+    virtual void set_rank(Rank) {}
     virtual void start_tls(std::shared_ptr<const TlsContexts> contexts) = 0;
     virtual void close_after_flush() = 0;
     virtual void abort() = 0;

@@ -1,4 +1,4 @@
-// Watched: something in a loop's own epoll set. Inside net/ only.
+// Watched: something in a loop's own epoll sets. Inside net/ only.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +16,20 @@ public:
     // The slot ShardLoop::Impl::take_handshake_slot() could not give is there. Make no callbacks from here.
     virtual void on_handshake_slot() {}
 
+    Rank rank() const { return rank_; }
+
 protected:
+    explicit Watched(Rank rank = Rank::in) : rank_(rank) {}
     ~Watched() = default;
 
 private:
     friend class ShardLoop::Impl;
-    bool read_asked_ = false;
-    bool flush_asked_ = false;
+    friend class WatchedQueue;
+    Rank rank_;  // its set's
+    // In which of the loop's queues it is.
+    bool read_asked_ : 1 = false;
+    bool flush_asked_ : 1 = false;
+    bool end_asked_ : 1 = false;
 };
 
 }  // namespace rookery

@@ -214,6 +214,7 @@ ListenerPlan plan_listener(const Config& config, const ListenerConfig& listener,
     plan.socket.address = listener.ip;
     plan.socket.port = listener.port;
     plan.socket.backlog = listener.backlog;
+    plan.socket.rank = listener.for_components() ? Rank::in : Rank::stranger;
     plan.socket.direct_tls = listener.tls;
     if (listener.tls && !listener.for_components()) plan.socket.alpn = std::make_shared<const std::vector<std::string>>(1, "xmpp-client");
     plan.socket.use_proxy_protocol = listener.use_proxy_protocol;

@@ -35,7 +35,11 @@ std::vector<ReplyPtr>& of_loop(std::vector<LoopReplies>& groups, Loop* loop) {
 void deliver(std::vector<ReplyPtr> replies) {
     std::vector<LoopReplies> groups;  // as many as there are shards
     for (ReplyPtr& reply : replies) {
-        if (reply->loop) {
+        if (reply->loop && reply->rank != Rank::in) {
+            Loop& loop = *reply->loop;
+            const Rank rank = reply->rank;
+            loop.post_as(rank, [waiting = std::vector{std::move(reply)}] { resume(waiting); });
+        } else if (reply->loop) {
             of_loop(groups, reply->loop).push_back(std::move(reply));
         } else {
             unblock(*reply);

@@ -23,6 +23,7 @@ using Answer = Result<std::vector<WriteOutcome>>;
 // Shared by the waiting coroutine and the worker: either may be gone first.
 struct ReplyState {
     Loop* const loop = Loop::current();  // nullptr: the asking thread blocks
+    const Rank rank = Loop::rank();
     std::optional<Answer> answer;        // written by the worker, before `done` or the post
     std::atomic<bool> done = false;      // only for the blocking form
     std::coroutine_handle<> waiting;     // touched on the loop's thread only
@@ -50,7 +51,8 @@ private:
     ReplyPtr state_;
 };
 
-// Wakes everybody whose `answer` is set: one post for each loop, however many answers it gets.
+// Wakes everybody whose `answer` is set: one post for each loop, however many of those who are in get theirs; others are
+// woken one by one, so that a loop may leave some for later.
 void deliver(std::vector<ReplyPtr> replies);
 
 struct Job {
