@@ -14,6 +14,13 @@ C2s::C2s(Shard& shard, WorkPool& work, C2sLimits limits) : shard_(shard), work_(
 }
 C2s::~C2s() = default;
 
+// Each shard has a share of the rate, one at least.
+bool C2s::admits(const IpAddress& address, const C2sPolicy& policy) {
+    const unsigned rate = policy.connections_per_network;
+    const unsigned share = rate == 0 ? 0 : std::max(1u, rate / static_cast<unsigned>(shard_.all().count()));
+    return networks_.admits(address, share, loop().clock().steady_now()) && admits(address);
+}
+
 bool C2s::admits(const IpAddress& address) {
     const auto at = strangers_by_address_.find(address.client_prefix());
     const bool welcome = at == strangers_by_address_.end() || at->second < limits_.max_strangers_per_address;

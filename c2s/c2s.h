@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/work_pool.h"
+#include "c2s/login_gate.h"
+#include "c2s/network_gate.h"
 #include "c2s/resumptions.h"
 #include "c2s/stream.h"
 #include "net/transport.h"
@@ -36,12 +38,14 @@ struct C2sPolicy {
     Duration silence_before_login = Seconds(10);
     Duration login_within = Seconds(30);          // option negotiation_timeout
     std::size_t max_output_bytes = 4u << 20;      // a client that reads too slowly is closed past this
+    unsigned connections_per_network = 0;         // a second, on all shards together; 0: any number (c2s/network_gate.h)
     Seconds send_timeout{15};                     // and one that takes nothing, after this
     ResourceConflict conflict = ResourceConflict::closeold;
 };
 
 struct C2sLimits {
     unsigned max_strangers_per_address = 200;  // not logged in, per /32 or /64, on this shard
+    std::size_t max_logins = 64;               // that ask storage something at once (c2s/login_gate.h)
     // What the clients of this shard together have not taken or not acknowledged. Past it the slowest go; from three
     // quarters on no session is opened.
     std::size_t max_backlog_bytes = std::size_t{1} << 30;
@@ -57,8 +61,8 @@ public:
     // All shards' services, to move connections between. Before the first connection.
     void set_peers(std::vector<C2s*> peers) { peers_ = std::move(peers); }
 
-    // May this address open one more connection before login (T5)?
-    bool admits(const IpAddress& address);
+    // May this address open one more connection before login (T5), on a listener with this policy?
+    bool admits(const IpAddress& address, const C2sPolicy& policy);
     void accept(std::unique_ptr<ParkedTransport> transport, std::shared_ptr<const C2sPolicy> policy);
 
     // Ends the connections that have not logged in (shutdown; sessions are closed by Shard::close_sessions).
@@ -76,6 +80,7 @@ public:
     Loop& loop() const { return shard_.loop(); }
     const StreamHome& stream_home() const { return stream_home_; }
     WorkPool& work() const { return work_; }
+    LoginGate& logins() { return logins_; }
     Resumptions& resumptions() { return resumptions_; }
     const Resumptions& resumptions() const { return resumptions_; }
     PlainCache& plain_cache() { return plain_cache_; }
@@ -95,6 +100,7 @@ public:
 private:
     static constexpr std::size_t look_at_backlog_bytes = 256 * 1024;
 
+    bool admits(const IpAddress& address);
     void declare_queues();
     QueueMember backlog() const;
     QueueCounts backlog_counts() const;
@@ -119,6 +125,8 @@ private:
     std::uint64_t shed_ = 0;           // sessions that were ended, or not opened
     bool shedding_ = false;
     bool resting_ = false;
+    NetworkGate networks_;
+    LoginGate logins_{loop(), limits_.max_logins};
 };
 
 }  // namespace rookery

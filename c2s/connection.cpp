@@ -332,7 +332,7 @@ bool Connection::handle(StreamEvent event) {
         case StreamEvent::auth_failed: login_failed(); return true;
         case StreamEvent::authenticated: go_home(); return false;
         case StreamEvent::registration: answer_registration(stream_.take_stanza()); return true;
-        case StreamEvent::bind: hold(); spawn(bind_if_unchanged(shared_from_this())); return true;
+        case StreamEvent::bind: bind_in_turn(); return true;
         case StreamEvent::stanza: c2s_.shard().router().from_session(session_, stream_.take_stanza()); return transport_ != nullptr;
         case StreamEvent::answered: answer_at_once(); return transport_ != nullptr;
         case StreamEvent::nonza: on_nonza(*stream_.take_nonza()); return transport_ != nullptr;
@@ -397,10 +397,11 @@ void Connection::on_secured(const TlsInfo& tls) {
 void Connection::attempt_login() {
     become(Rank::newcomer);  // also without TLS
     hold();
-    spawn(load_credentials(shared_from_this()));
+    c2s_.logins().run(LoginGate::Step::credentials, load_credentials(shared_from_this()));
 }
 
 Task<void> Connection::load_credentials([[maybe_unused]] std::shared_ptr<Connection> self) {
+    if (!transport_ || stream_.is_closed()) co_return release_hold();  // he did not wait for his turn
     Host& host = *stream_.host();
     const std::optional<Jid> account = Jid::make(stream_.auth_account(), host.domain());
     auto event = std::make_unique<LoginEvent>(login_event(account.value_or(Jid())));
@@ -534,9 +535,15 @@ void Connection::send_registration(const Stanza& request, const IqReply& reply) 
 
 // --- binding --------------------------------------------------------------------------------------------------------
 
+void Connection::bind_in_turn() {
+    hold();
+    c2s_.logins().run(LoginGate::Step::bind, bind_if_unchanged(shared_from_this()));
+}
+
 // Since the proof the account may have been banned, removed or given another password, which ends the sessions there
 // were: whoever was about to get one then must not come in after all.
 Task<Connection::Welcome> Connection::still_welcome() {
+    if (!transport_ || stream_.is_closed()) co_return Welcome::gone;
     const Result<Login> login = co_await stream_.host()->stores().accounts.load_login(stream_.jid());
     if (!transport_ || stream_.is_closed()) co_return Welcome::gone;
     if (login.ok() && !login->disabled && login->keys == stream_.keys()) co_return Welcome::yes;

@@ -98,6 +98,7 @@ private:
     void answer_registration(std::shared_ptr<Stanza> request);
     Task<void> finish_registration(std::shared_ptr<Connection> self, std::shared_ptr<Stanza> request, Task<IqReply> later);
     void send_registration(const Stanza& request, const IqReply& reply);
+    void bind_in_turn();
     Task<void> bind_if_unchanged(std::shared_ptr<Connection> self);
     void bind();
     std::optional<Jid> choose_resource(Account& account);

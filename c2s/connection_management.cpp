@@ -95,8 +95,7 @@ void Connection::begin_resumption(xml::View request) {
     if (!h) return stream_.close(StreamError(StreamCondition::invalid_xml, "h is no count"));
     hold();
     become(Rank::in);
-    const Loop::As as(Rank::in);  // before all logins
-    spawn(resume_session(shared_from_this(), std::string(request.attr_or("previd", "")), *h));
+    c2s_.logins().run(LoginGate::Step::resume, resume_session(shared_from_this(), std::string(request.attr_or("previd", "")), *h));
 }
 
 Task<void> Connection::resume_session(std::shared_ptr<Connection> self, std::string id, std::uint32_t h) {

@@ -43,6 +43,10 @@ void C2s::declare_queues() {
                    look.bound = limits_.max_strangers_per_address;
                    return look;
                }});
+    board.add({.name = "logins", .unit = "logins", .kind = QueueKind::queue, .where = {},
+               .counts = [this] { return logins_.counts(); }, .look = [this] { return logins_.now(); }});
+    board.add({.name = "networks", .unit = "networks", .kind = QueueKind::pool, .where = {},
+               .counts = [this] { return networks_.counts(); }, .look = [this] { return networks_.now(); }});
     board.add({.name = "parsers", .unit = "parsers", .kind = QueueKind::pool, .where = {},
                .counts = [this] { return counts_of(parsers_.ever_lent(), parsers_.lent(), parsers_.refused()); },
                .look = [this] { return QueueMember{parsers_.lent(), parsers_.max_lent()}; }});

@@ -44,10 +44,13 @@ bool IpAddress::is_v4() const {
     return std::equal(mapped.begin(), mapped.end(), bytes.begin());
 }
 
-IpAddress IpAddress::client_prefix() const {
-    if (is_v4()) return *this;
+IpAddress IpAddress::client_prefix() const { return is_v4() ? *this : first_bytes(8); }
+
+IpAddress IpAddress::network() const { return first_bytes(is_v4() ? v4_offset + 3 : 7); }
+
+IpAddress IpAddress::first_bytes(std::size_t count) const {
     IpAddress prefix = *this;
-    std::fill(prefix.bytes.begin() + 8, prefix.bytes.end(), std::uint8_t{0});
+    std::fill(prefix.bytes.begin() + static_cast<std::ptrdiff_t>(count), prefix.bytes.end(), std::uint8_t{0});
     return prefix;
 }
 

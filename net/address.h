@@ -23,10 +23,15 @@ struct IpAddress {
     bool is_v4() const;
     // What a limit per client counts by: the address itself for IPv4, its /64 for IPv6.
     IpAddress client_prefix() const;
+    // What a limit per network counts by: the /24 of IPv4, the /56 of IPv6 that a household or a company has.
+    IpAddress network() const;
     std::string to_string() const;  // IPv4 without the ::ffff: prefix
 
     friend bool operator==(const IpAddress&, const IpAddress&) = default;
     friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
+
+private:
+    IpAddress first_bytes(std::size_t count) const;  // zeros behind them
 };
 
 struct Endpoint {

@@ -48,6 +48,7 @@ struct ListenerConfig {
     AccessRule access;
     std::string shaper = "none";  // shaper or shaper rule
     Milliseconds send_timeout = Seconds(15);
+    unsigned max_connection_rate_per_network = 0;
     std::vector<ComponentConfig> components;  // ejabberd_service: option hosts
     std::string password;                     // ejabberd_service: of components that are not listed; empty: there are none
 

@@ -156,6 +156,9 @@ OptionTable<ListenerConfig> listener_table() {
                 between(8, 1'000))
         .option("send_timeout", &L::send_timeout, "A client that takes nothing for so long is disconnected",
                 between(Seconds(1), Seconds(3'600)))
+        .option("max_connection_rate_per_network", &L::max_connection_rate_per_network,
+                "Connections a second of one network (IPv4: /24, IPv6: /56), ten seconds' worth at once; 0: any number",
+                between(0u, 1'000'000u), example("20"))
         .option("backlog", &L::backlog, "Connections that may wait to be accepted", between(1, 65'535))
         .option("use_proxy_protocol", &L::use_proxy_protocol,
                 "Behind a proxy that sends the PROXY protocol, version 1 or 2")

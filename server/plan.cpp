@@ -186,6 +186,7 @@ std::shared_ptr<const C2sPolicy> client_policy(const Config& config, const Liste
     policy->stream = stream_policy(config.global, listener, fakes);
     policy->contexts = std::move(contexts);
     policy->direct_tls = listener.tls;
+    policy->connections_per_network = listener.max_connection_rate_per_network;
     policy->access = listener.access;
     policy->shaper = listener.shaper;
     policy->login_within = config.global.negotiation_timeout;

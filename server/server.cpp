@@ -241,7 +241,7 @@ void Server::open_listener(const Plan& plan, const ListenerPlan& listener, unsig
 Listener::Admit Server::admission(const Listening& listening, unsigned shard) {
     if (listening.components)
         return [&service = assembly_->components(shard)](const Endpoint&) { return service.admits(); };
-    return [&service = assembly_->c2s(shard)](const Endpoint& peer) { return service.admits(peer.ip); };
+    return [&service = assembly_->c2s(shard), &listening](const Endpoint& peer) { return service.admits(peer.ip, *listening.policy); };
 }
 
 Listener::OnSocket Server::acceptance(const Listening& listening, unsigned shard) {

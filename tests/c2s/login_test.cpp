@@ -58,6 +58,24 @@ TEST_P(Login, TwoClientsTalkByFullAddress) {
               "<body>Wherefore &amp; why</body></message>");
 }
 
+// c2s/login_gate: the others wait, and who gave up meanwhile holds nobody up.
+TEST_P(Login, ManyLogInWhileOneAtATimeAsksStorage) {
+    TestServerOptions wanted = options();
+    wanted.assembly.c2s.max_logins = 1;
+    TestServer server(wanted);
+    ASSERT_TRUE(server.make_account("juliet", "localhost", "secret").ok());
+    std::vector<std::unique_ptr<Wire>> wires;
+    for (int i = 0; i < 8; ++i) wires.push_back(server.connect({}));
+    for (const auto& wire : wires) wire->send(header + plain("juliet", "secret"));
+    wires[1].reset();
+    wires[6].reset();
+    std::erase(wires, nullptr);
+    for (const auto& wire : wires) EXPECT_NE(read(*wire).find("<success"), std::string::npos);
+    const std::string bind = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
+    for (const auto& wire : wires) wire->send(header + bind);
+    for (const auto& wire : wires) EXPECT_NE(read(*wire).find("<jid>juliet@localhost/"), std::string::npos);
+}
+
 TEST_P(Login, WrongPasswordFailsAndMayBeTriedAgain) {
     TestServer server(options());
     ASSERT_TRUE(server.make_account("juliet", "localhost", "secret").ok());

@@ -33,6 +33,12 @@ TEST(IpAddress, LimitsCountByAddressOrBySlash64) {
     EXPECT_EQ(prefix("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
 }
 
+TEST(IpAddress, ANetworkIsASlash24OrASlash56) {
+    const auto network = [](const char* text) { return IpAddress::parse(text)->network().to_string(); };
+    EXPECT_EQ(network("192.0.2.1"), "192.0.2.0");
+    EXPECT_EQ(network("2001:db8:1:2ff:3:4:5:6"), "2001:db8:1:200::");
+}
+
 TEST(Endpoint, IsPrintedAsPeopleWriteIt) {
     EXPECT_EQ((Endpoint{*IpAddress::parse("192.0.2.1"), 5222}.to_string()), "192.0.2.1:5222");
     EXPECT_EQ((Endpoint{*IpAddress::parse("2001:db8::1"), 5222}.to_string()), "[2001:db8::1]:5222");
