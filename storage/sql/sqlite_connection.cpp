@@ -92,7 +92,8 @@ bool breaks_connection(int extended) {
 // Interrupts what runs on a connection once the time is up, unless it is destroyed before.
 class Deadline {
 public:
-    Deadline(sqlite3* handle, Milliseconds after) : thread_([this, handle, after] { wait(handle, after); }) {}
+    Deadline(sqlite3* handle, Milliseconds after, std::stop_token stop)
+        : thread_([=, this] { wait(handle, after, stop); }) {}
     ~Deadline() {
         {
             std::lock_guard lock(mutex_);
@@ -103,13 +104,17 @@ public:
     }
 
 private:
-    void wait(sqlite3* handle, Milliseconds after) {
+    // Again and again: what was not running yet is not interrupted.
+    void wait(sqlite3* handle, Milliseconds after, const std::stop_token& stop) {
         std::unique_lock lock(mutex_);
-        if (!changed_.wait_for(lock, after, [&] { return cancelled_; })) sqlite3_interrupt(handle);
+        const auto cancelled = [&] { return cancelled_; };
+        if (changed_.wait_for(lock, stop, after, cancelled)) return;
+        do sqlite3_interrupt(handle);
+        while (!changed_.wait_for(lock, Milliseconds(10), cancelled));
     }
 
     std::mutex mutex_;
-    std::condition_variable changed_;
+    std::condition_variable_any changed_;
     bool cancelled_ = false;
     std::thread thread_;
 };
@@ -282,9 +287,9 @@ Result<WriteOutcome> SqliteConnection::run(const Statement& statement) {
     return outcome;
 }
 
-Result<bool> SqliteConnection::check(Milliseconds budget) {
+Result<bool> SqliteConnection::check(Milliseconds budget, std::stop_token stop) {
     Result<WriteOutcome> found = [&] {
-        Deadline deadline(handle_.get(), budget);
+        Deadline deadline(handle_.get(), budget, std::move(stop));
         return run(Sql("PRAGMA quick_check(1)"));
     }();
     if (!found && sqlite3_errcode(handle_.get()) == SQLITE_INTERRUPT) return false;

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <unordered_map>
 
@@ -39,8 +40,9 @@ public:
     // The file was removed, renamed or replaced: what is written now would be lost with it.
     bool moved() const;
 
-    // `PRAGMA quick_check` for at most `budget`; an error if the file is damaged. True: it was checked to the end.
-    Result<bool> check(Milliseconds budget);
+    // `PRAGMA quick_check` for at most `budget`, or until it is to stop; an error if the file is damaged. True: it was
+    // checked to the end.
+    Result<bool> check(Milliseconds budget, std::stop_token stop = {});
 
     Result<bool> is_empty() override;
     Result<bool> has_meta() override;

@@ -1,6 +1,8 @@
 #include "storage/sql/sqlite_database.h"
 
+#include <filesystem>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include "base/log.h"
@@ -29,12 +31,21 @@ Connection checked(Result<Connection> connection, const std::string& path) {
     return std::move(*connection);
 }
 
+// Who takes over from a program that is at rest: that one had the file checked.
+bool is_checked_first(const SqliteOptions& options) {
+    return options.inherited_lock < 0 && std::filesystem::file_size(options.path) <= options.checked_first;
+}
+
+bool is_checked_in_use(const SqliteOptions& options) { return options.inherited_lock < 0 && !is_checked_first(options); }
+
+void say_if_unfinished(bool whole, const SqliteOptions& options) {
+    if (!whole) log_info("database_check_unfinished", {{"path", options.path}, {"after_ms", options.check_budget.count()}});
+}
+
 void check_for_damage(SqliteConnection& connection, const SqliteOptions& options) {
     Result<bool> whole = connection.check(options.check_budget);
     if (!whole) refuse_database(options.path, whole.error().message);
-    if (!*whole) {
-        log_info("database_check_unfinished", {{"path", options.path}, {"after_ms", options.check_budget.count()}});
-    }
+    say_if_unfinished(*whole, options);
 }
 
 void migrate_or_refuse(SqliteConnection& connection, const std::string& path) {
@@ -56,7 +67,7 @@ Connection open_writer(const SqliteOptions& options) {
     { FileDescriptor created = open_private(options.path, options.path); }
     sync_directory_of(options.path);
     Connection writer = checked(SqliteConnection::open(options, SqliteConnection::Role::writer), options.path);
-    if (options.inherited_lock < 0) check_for_damage(*writer, options);
+    if (is_checked_first(options)) check_for_damage(*writer, options);
     migrate_or_refuse(*writer, options.path);
     start_ids_or_refuse(*writer, *options.clock, options.path);
     return writer;
@@ -73,12 +84,14 @@ public:
 private:
     const WriteHealth& health() const override { return writer_.health(); }
     void serve_reads(Connection connection);
+    void check_in_use(const std::stop_token& stop);
     Answer read_with(Connection& connection, const std::vector<Statement>& statements);
 
     const SqliteOptions options_;
     const FileDescriptor lock_;
     SqliteWriter writer_;
     std::vector<std::thread> threads_;
+    std::jthread checker_;
 };
 
 SqliteDatabase::SqliteDatabase(SqliteOptions options)
@@ -97,6 +110,7 @@ SqliteDatabase::SqliteDatabase(SqliteOptions options)
     for (Connection& reader : readers) {
         threads_.emplace_back([this, reader = std::move(reader)]() mutable { serve_reads(std::move(reader)); });
     }
+    if (is_checked_in_use(options_)) checker_ = std::jthread([this](const std::stop_token& stop) { check_in_use(stop); });
 }
 
 SqliteDatabase::~SqliteDatabase() {
@@ -112,6 +126,16 @@ void SqliteDatabase::serve_reads(Connection connection) {
         Answer answer = read_with(connection, jobs.front().statements);
         answer_read(std::move(jobs.front()), std::move(answer));
     }
+}
+
+void SqliteDatabase::check_in_use(const std::stop_token& stop) {
+    Result<Connection> connection = SqliteConnection::open(options_, SqliteConnection::Role::reader);
+    if (!connection) return;  // readers cannot open it either, and say so
+    Result<bool> whole = (*connection)->check(options_.check_budget, stop);
+    if (stop.stop_requested()) return;
+    if (whole) return say_if_unfinished(*whole, options_);
+    writer_.refuse_all(whole.error().message);
+    log_error("database_damaged", {{"path", options_.path}, {"reason", whole.error().message}});
 }
 
 Answer SqliteDatabase::read_with(Connection& connection, const std::vector<Statement>& statements) {

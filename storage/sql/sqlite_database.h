@@ -2,7 +2,8 @@
 // during 4 ms (docs/storage.md), and a few reader threads with connections of their own (WAL: they never wait for it).
 //
 // When the disk is full or fails, calls answer ErrorCode::storage, reads go on, and writing resumes with the first
-// commit that succeeds; after an I/O error the connection is closed and opened again before the next commit.
+// commit that succeeds; after an I/O error the connection is closed and opened again before the next commit. A file that is
+// larger than a beginner's is checked for damage while it is in use; once some is found nothing is written any more.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,8 @@ struct SqliteOptions {
     std::size_t max_waiting_calls = 10'000;     // reads and writes each; past it: ErrorCode::unavailable
     std::size_t max_waiting_bytes = 64u << 20;  // of the values of waiting writes
     Milliseconds busy_timeout{5'000};           // for other programs that lock the file (a backup)
-    Milliseconds check_budget{1'000};           // how long the check for damage at start may take
+    Milliseconds check_budget{10'000};          // how long the check for damage at start may take
+    std::size_t checked_first = 1u << 20;       // a larger file is checked while it is in use
     const Clock* clock = &system_clock();       // stamps ids; outlives the database
     // The lock of the program whose place this one takes: it is at rest, and had the file checked when it started.
     int inherited_lock = -1;

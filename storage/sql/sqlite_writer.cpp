@@ -79,7 +79,13 @@ Result<std::vector<Answer>> SqliteWriter::run_transaction(const std::vector<Job>
     return Error(ErrorCode::storage, "commit: " + committed.error().message);
 }
 
+void SqliteWriter::refuse_all(std::string why) {
+    refusal_ = std::move(why);
+    refuses_ = true;
+}
+
 Result<void> SqliteWriter::ensure_usable() {
+    if (refuses_) return Error(ErrorCode::storage, refusal_);
     if (connection_ && connection_->moved())
         return Error(ErrorCode::storage, "the file was removed or replaced: put it back, or restart");
     if (connection_ && !connection_->broken()) return {};

@@ -1,8 +1,10 @@
 // Commits calls in groups. SqliteDatabase runs it on the writer thread; the database in memory calls commit() itself.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "storage/sql/job_queue.h"
@@ -24,6 +26,8 @@ public:
 
     // Until the queue is closed and empty: commits whatever queued up during the previous commit.
     void run(JobQueue& queue);
+    // From now on nothing is written: every call gets this error. Any thread, once.
+    void refuse_all(std::string why);
     // One transaction for all; a call that fails is undone alone. Answers every job.
     void commit(std::vector<Job> batch);
 
@@ -37,6 +41,8 @@ private:
     Connection connection_;
     Reopen reopen_;
     WriteHealth health_;
+    std::string refusal_;  // read when refuses_ is set
+    std::atomic<bool> refuses_ = false;
 };
 
 }  // namespace rookery

@@ -1,6 +1,7 @@
 // What only a database on disk can do: crash, fill up, be damaged, be too new.
 #include "storage/sql/sqlite_database.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -140,6 +141,17 @@ protected:
         log_to_function([](std::string_view) {});
     }
     ~SqliteDatabaseTest() override { log_to_function(nullptr); }
+
+    // The headers of those that `is_damaged(page, pages)`.
+    void damage_pages(const std::function<bool(int, int)>& is_damaged) const {
+        const int pages = static_cast<int>(std::filesystem::file_size(path_) / 4096);
+        std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+        for (int page = 0; page < pages; ++page) {
+            if (!is_damaged(page, pages)) continue;
+            file.seekp(page * 4096);
+            file << std::string(64, '\xa5');
+        }
+    }
 
     TempDir directory_;
     const std::string path_ = directory_.file("rookery.db");
@@ -575,15 +587,28 @@ TEST_F(SqliteDatabaseTest, FindsDamageAtStart) {
         OnDisk database(path_);
         for (int i = 0; i < 200; ++i) ASSERT_TRUE(database.append("<message>" + std::to_string(i) + "</message>"));
     }
-    std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(0, std::ios::end);
-    const auto pages = file.tellp() / 4096;
-    for (int page = 1; page < pages; ++page) {  // the header of every page but the first
-        file.seekp(page * 4096);
-        file << std::string(64, '\xa5');
-    }
-    file.close();
+    damage_pages([](int page, int) { return page > 0; });
     expect_one_line_about(refusal(path_), path_, "damaged");
+}
+
+TEST_F(SqliteDatabaseTest, FindsDamageOfALargeFileWhileItIsInUse) {
+    {
+        OnDisk database(path_);
+        for (int i = 0; i < 200; ++i) ASSERT_TRUE(database.append("<message>" + std::to_string(i) + "</message>"));
+    }
+    damage_pages([](int page, int pages) { return page == pages * 3 / 4; });
+    SqliteOptions options(path_);
+    options.checked_first = 0;
+    static std::atomic<bool> said = false;
+    log_to_function([](std::string_view line) { said = said || line.find("database_damaged") != line.npos; });
+    OnDisk database(options);
+    const SteadyTime until = SteadyTime::clock::now() + Seconds(10);
+    while (!said && SteadyTime::clock::now() < until) std::this_thread::sleep_for(Milliseconds(10));
+    EXPECT_TRUE(said);
+    const auto refused = database.append("<message/>");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::storage);
+    EXPECT_THAT(refused.error().message, testing::HasSubstr("damaged"));
 }
 
 TEST_F(SqliteDatabaseTest, FindsDamageInUse) {
@@ -591,20 +616,10 @@ TEST_F(SqliteDatabaseTest, FindsDamageInUse) {
         OnDisk database(path_);
         for (int i = 0; i < 200; ++i) ASSERT_TRUE(database.append("<message>" + std::to_string(i) + "</message>"));
     }
-    std::string content;
-    {
-        std::ifstream file(path_, std::ios::binary);
-        content.assign(std::istreambuf_iterator<char>(file), {});
-    }
     SqliteOptions options(path_);
     options.check_budget = Milliseconds(0);
     OnDisk database(options);
-    std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
-    for (std::size_t page = 1; page < content.size() / 4096; ++page) {
-        file.seekp(static_cast<std::streamoff>(page * 4096));
-        file << std::string(64, '\xa5');
-    }
-    file.close();
+    damage_pages([](int page, int) { return page > 0; });
     const auto loaded = database.load_page(0);
     ASSERT_FALSE(loaded);
     EXPECT_EQ(loaded.error().code, ErrorCode::storage);
