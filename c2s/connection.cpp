@@ -503,6 +503,9 @@ void Connection::resume_after_login() {
     const std::string address = transport_->peer().ip.to_string();
     const ShaperRate rate = stream_.host()->options().access->shaper(policy_->shaper, stream_.jid(), address);
     if (rate.limited()) shaper_ = std::make_unique<Shaper>(rate, last_heard_);
+    // Else the end of the connection, which the kernel tells first, overtakes what was read before.
+    if (!paused_) transport_->pause_reading();
+    paused_ = true;
     resume();
 }
 

@@ -58,7 +58,7 @@ struct ClientRestoring {
 // Where a saved session is at home. Nullopt: the record makes no sense.
 std::optional<Jid> address_of(RecordReader& session);
 // REQUIRES: its home is here, and the loop does not run. False: the record makes no sense. A session of a host that is not
-// served any more is left out: its connection ends with host-gone.
+// served any more is left out, and its connection closed.
 bool restore_session(C2s& c2s, RecordReader& session, int descriptor, ClientRestoring& restoring);
 bool restore_past(const std::vector<C2s*>& shards, RecordReader& record);
 

@@ -63,3 +63,23 @@ class Knocking(threading.Thread):
         except Exception as error:
             self.error = error
 
+
+
+class Meanwhile(threading.Thread):
+    """Does one thing beside the test."""
+
+    def __init__(self, work):
+        super().__init__(daemon=True)
+        self.work, self.error = work, None
+        self.start()
+
+    def run(self):
+        try:
+            self.work()
+        except Exception as error:
+            self.error = error
+
+    def end(self):
+        self.join()
+        if self.error:
+            raise self.error
