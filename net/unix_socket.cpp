@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 #include <unordered_set>
+#include <vector>
 
 #include "base/log.h"
 #include "net/descriptor.h"
@@ -56,11 +57,15 @@ public:
         : server_(&server), socket_(std::move(socket)), peer_(credentials_of(socket_.native_handle())) {}
 
     void read_request();
+    void handle();
     void close();
+    bool is_running() const { return state_ == State::running; }
+    bool waits() const { return state_ == State::waits; }
 
 private:
+    enum class State : std::uint8_t { idle, waits, running };  // of its request
+
     void read_body();
-    void handle();
     void send(std::string reply);
     void limit_time(Duration limit);
     void on_header(const Failure& failure);
@@ -71,6 +76,7 @@ private:
     Local::socket socket_;
     const PeerCredentials peer_;
     TimerId timer_ = 0;
+    State state_ = State::idle;
     Header header_{};
     std::string body_;  // of the request, then of the reply
 };
@@ -114,6 +120,18 @@ public:
 
     int descriptor() const override { return descriptor_; }
 
+    void rest() override { resting_ = true; }
+    void wake() override {
+        if (!std::exchange(resting_, false)) return;
+        if (!accepting_ && retry_timer_ == 0) accept();
+        for (const std::shared_ptr<Connection>& connection : std::vector(connections_.begin(), connections_.end()))
+            if (connection->waits()) connection->handle();
+    }
+    std::size_t running() const override {
+        return static_cast<std::size_t>(std::ranges::count_if(connections_, [](const auto& each) { return each->is_running(); }));
+    }
+    bool is_resting() const { return resting_; }
+
     void forget(const std::shared_ptr<Connection>& connection) {
         connections_.erase(connection);
         if (!reserve_) reserve_ = Descriptor::spare();
@@ -126,8 +144,11 @@ public:
 private:
     // `alive` is looked at first: somebody may be waiting, and this handler queued, when the server goes.
     void accept() {
+        accepting_ = true;
         acceptor_.async_wait(Local::acceptor::wait_read, [this, alive = std::weak_ptr<void>(alive_)](const Failure&) {
-            if (!alive.expired()) accept_one();
+            if (alive.expired()) return;
+            accepting_ = false;
+            if (!resting_) accept_one();
         });
     }
 
@@ -153,7 +174,7 @@ private:
 
     void accept_again() {
         loop_.cancel(std::exchange(retry_timer_, 0));
-        accept();
+        if (!accepting_) accept();
     }
 
     void welcome(Local::socket socket) {
@@ -170,6 +191,8 @@ private:
     const int descriptor_;
     Descriptor reserve_ = Descriptor::spare();
     TimerId retry_timer_ = 0;
+    bool accepting_ = false;  // waits for the next connection
+    bool resting_ = false;
     std::shared_ptr<void> alive_ = std::make_shared<char>();
     std::unordered_set<std::shared_ptr<Connection>> connections_;
     Failure ignored_;
@@ -203,11 +226,14 @@ void Connection::read_body() {
 // How long the answer takes is for who answers.
 void Connection::handle() {
     server_->loop().cancel(std::exchange(timer_, 0));
+    state_ = server_->is_resting() ? State::waits : State::running;
+    if (waits()) return;
     const auto duty = std::make_shared<ReplyOnce>(shared_from_this());
     server_->on_request()(std::exchange(body_, {}), peer_, [duty](std::string reply) { duty->send(std::move(reply)); });
 }
 
 void Connection::send(std::string reply) {
+    state_ = State::idle;
     if (!server_) return;
     if (reply.size() > UINT32_MAX) return close();
     const Header header = encode_length(reply.size());

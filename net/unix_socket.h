@@ -50,6 +50,10 @@ public:
     // OnRequest.
     virtual ~ControlSocket() = default;
     virtual int descriptor() const = 0;
+    // Loop's thread. From rest() on no request begins: new connections wait to be accepted, requests of others wait here.
+    virtual void rest() = 0;
+    virtual void wake() = 0;
+    virtual std::size_t running() const = 0;  // requests that have begun and were not answered
 };
 
 // One request of the command-line tool: connects, asks, waits. Blocks; `timeout` is for each step.

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <thread>
 
 #include "base/log.h"
 #include "tests/net/support.h"
@@ -118,6 +119,46 @@ TEST_F(ControlSocketTest, ADroppedReplyClosesTheConnection) {
     const auto reply = ask_control_socket(options.path, "x");
     ASSERT_FALSE(reply);
     EXPECT_EQ(reply.error().code, ErrorCode::invalid);
+}
+
+TEST_F(ControlSocketTest, WhileItRestsRequestsWait) {
+    open_echo();
+    const int known = connect(), other = connect();
+    ASSERT_EQ(::send(known, "\0\0\0\1a", 5, 0), 5);
+    EXPECT_EQ(receive(known, 7).substr(4), "<a>");
+    thread.sync([this] { server->rest(); });
+    ASSERT_EQ(::send(known, "\0\0\0\1b", 5, 0), 5);
+    ASSERT_EQ(::send(other, "\0\0\0\1c", 5, 0), 5);
+    const int late = connect();
+    ASSERT_EQ(::send(late, "\0\0\0\1d", 5, 0), 5);
+    std::this_thread::sleep_for(Milliseconds(50));
+    for (const int descriptor : {known, other, late}) {
+        char byte = 0;
+        EXPECT_EQ(::recv(descriptor, &byte, 1, MSG_DONTWAIT), -1);
+    }
+    thread.sync([this] { server->wake(); });
+    EXPECT_EQ(receive(known, 7).substr(4), "<b>");
+    EXPECT_EQ(receive(other, 7).substr(4), "<c>");
+    EXPECT_EQ(receive(late, 7).substr(4), "<d>");
+    for (const int descriptor : {known, other, late}) ::close(descriptor);
+}
+
+TEST_F(ControlSocketTest, KnowsWhatIsNotAnswered) {
+    open([&](std::string, const PeerCredentials&, ControlSocket::Reply reply) { kept = std::move(reply); });
+    const int client = connect();
+    ASSERT_EQ(::send(client, "\0\0\0\1a", 5, 0), 5);
+    std::size_t running = 0;
+    for (int i = 0; i < 1'000 && running == 0; ++i) {
+        std::this_thread::sleep_for(Milliseconds(5));
+        thread.sync([&] { running = server->running(); });
+    }
+    EXPECT_EQ(running, 1u);
+    thread.sync([&] {
+        std::exchange(kept, nullptr)("done");
+        running = server->running();
+    });
+    EXPECT_EQ(running, 0u);
+    ::close(client);
 }
 
 TEST_F(ControlSocketTest, AReplyAfterTheEndIsHarmless) {
