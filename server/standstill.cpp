@@ -31,21 +31,30 @@ bool Standstill::on_all(std::function<void(unsigned)> work, Duration limit) {
     return all;
 }
 
+void Standstill::tell_all(std::function<void(unsigned)> work) {
+    for (unsigned i = 0; i < loops_.size(); ++i) loops_[i]->post([work, i] { work(i); });
+}
+
 bool Standstill::stop(std::function<void(unsigned)> work, Duration limit) {
-    released_ = false;
-    arrived_ = 0;
-    for (unsigned i = 0; i < loops_.size(); ++i) loops_[i]->post([this, work, i] { hold(i, work); });
     std::unique_lock lock(mutex_);
-    const bool all = changed_.wait_for(lock, limit, [this] { return arrived_ == loops_.size(); });
-    if (all) return true;
-    released_ = true;
-    changed_.notify_all();
+    released_ = false;
+    const unsigned attempt = ++attempt_;
+    tell_all([this, work = std::move(work), attempt](unsigned shard) { hold(shard, attempt, work); });
+    if (changed_.wait_for(lock, limit, [this] { return arrived_ == loops_.size(); })) return true;
+    ++attempt_;
+    changed_.wait(lock, [this] { return arrived_ == begun_; });
+    lock.unlock();
+    go_on();
     return false;
 }
 
-void Standstill::hold(unsigned shard, const std::function<void(unsigned)>& work) {
-    work(shard);
+void Standstill::hold(unsigned shard, unsigned attempt, const std::function<void(unsigned)>& work) {
     std::unique_lock lock(mutex_);
+    if (attempt != attempt_) return;
+    ++begun_;
+    lock.unlock();
+    work(shard);
+    lock.lock();
     ++arrived_;
     changed_.notify_all();
     while (true) {
@@ -57,6 +66,7 @@ void Standstill::hold(unsigned shard, const std::function<void(unsigned)>& work)
         work_[shard] = nullptr;
         changed_.notify_all();
     }
+    --begun_;
     if (--arrived_ == 0) changed_.notify_all();
 }
 
