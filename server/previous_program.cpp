@@ -28,6 +28,11 @@ Result<void> copy_own_program(const std::string& data) {
     return done(error, fresh_copy(data));
 }
 
+void remove_copy_of_own_program(const std::string& data) {
+    std::error_code ignored;
+    fs::remove(fresh_copy(data), ignored);
+}
+
 Result<void> make_it_the_previous_program(const std::string& data) {
     std::error_code error;
     fs::rename(fresh_copy(data), previous_program(data), error);
