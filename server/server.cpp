@@ -25,13 +25,6 @@ namespace {
 constexpr Seconds shutdown_limit{8};  // for clients to take what is left for them; the process ends within 10 s
 constexpr std::size_t max_queued_work = 10'000;
 
-sigset_t our_signals() {
-    sigset_t set;
-    sigemptyset(&set);
-    for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
-    return set;
-}
-
 std::string join(const std::vector<std::string>& lines, const char* between) {
     std::string text;
     for (const std::string& line : lines) text += (text.empty() ? "" : between) + line;
@@ -100,7 +93,8 @@ std::size_t max_descriptors() {
 
 Server::Server(ServerOptions options) : options_(std::move(options)), commands_(make_command_table()) {
     // Blocked before any thread is made, so that only wait_for_signals gets them.
-    const sigset_t signals = our_signals();
+    sigset_t signals = our_signals();
+    sigaddset(&signals, silence_signal);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
     installed_ = program_path();
@@ -259,6 +253,7 @@ Listener::OnSocket Server::acceptance(const Listening& listening, unsigned shard
 // --- running ------------------------------------------------------------------------------------------------------
 
 int Server::run() {
+    hearing_ = ::pthread_self();
     for (Runtime& runtime : runtimes_) runtime.thread = std::thread([&runtime] { runtime.loop->run(); });
     tell_supervisor("READY=1\nMAINPID=" + std::to_string(::getpid()));
     log_info("started", {{"version", version()}, {"shards", runtimes_.size()}, {"pid", ::getpid()}});
@@ -267,11 +262,21 @@ int Server::run() {
     return 0;
 }
 
+sigset_t Server::our_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    return set;
+}
+
 void Server::wait_for_signals() {
-    const sigset_t signals = our_signals();
+    sigset_t signals = our_signals();
+    sigaddset(&signals, silence_signal);
     while (true) {
         int signal = 0;
         if (sigwait(&signals, &signal) != 0) continue;
+        if (signal == silence_signal) end_upgrade();  // it leaves
+        pass_on_to_successor(signal);  // at once: this process may be about to leave
         if (signal != SIGHUP) return log_info("stopping", {{"signal", signal}});
         log_reopen();
         runtimes_[0].loop->post([this] {
@@ -287,8 +292,8 @@ void Server::stop() { ::kill(::getpid(), SIGTERM); }
 
 // Streams end with system-shutdown, then whoever is slow has some seconds to take his last bytes.
 void Server::shut_down() {
-    tell_supervisor("STOPPING=1");
     end_upgrade();
+    tell_supervisor("STOPPING=1");
     const StreamError error(StreamCondition::system_shutdown);
     for (unsigned i = 0; i < runtimes_.size(); ++i) {
         runtimes_[i].loop->post([this, i, error] {
@@ -330,6 +335,7 @@ Server::~Server() {
 // --- what commands ask --------------------------------------------------------------------------------------------
 
 Task<Result<Value>> Server::reload() {
+    pass_on_to_successor(SIGHUP);
     const std::string config = options_.config;
     const std::string data = options_.data;
     const std::uint64_t number = ++plans_made_;  // before the files are read: a later reload has seen newer ones

@@ -1,6 +1,9 @@
 // Server: the running program: threads, loops, listeners, signals, reload and the orderly end.
 #pragma once
 
+#include <pthread.h>
+#include <signal.h>
+
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -75,9 +78,15 @@ private:
     // Live upgrade (server_upgrade.cpp).
     Result<UpgradeOrder> order_upgrade(const std::string& program) const;
     UpgradeParts upgrade_parts();
+    bool begin_upgrade(const UpgradeOrder& order, Completion<Result<Value>>& done);
     void run_upgrade(UpgradeOrder order, Completion<Result<Value>>& done);
+    void forget_upgrade();
+    void pass_on_to_successor(int signal);
+    void fall_silent();
     void end_upgrade();
     void declare_queues();
+    static sigset_t our_signals();
+    static constexpr int silence_signal = SIGUSR1;  // to its own thread
     static void declare_waiting(QueueBoard& board, Listening& listening, const ListenerOptions& options);
     void open_listeners(const Plan& plan, unsigned shard);
     Listener::Admit admission(const Listening& listening, unsigned shard);
@@ -105,9 +114,12 @@ private:
     std::string installed_;                  // path of the program that an upgrade takes when none is named
     std::unique_ptr<Standstill> standstill_;
     std::mutex upgrade_mutex_;
-    std::unique_ptr<Upgrade> upgrade_;  // under upgrade_mutex_
-    std::thread upgrading_;             // shard 0's, until the end
-    bool upgrade_runs_ = false;         // shard 0's
+    std::unique_ptr<Upgrade> upgrade_;  // under upgrade_mutex_, as what follows
+    std::thread upgrading_;
+    bool stopping_ = false;            // there are no more upgrades
+    bool upgrade_runs_ = false;        // shard 0's
+    pthread_t hearing_{};              // the thread that waits for signals
+    std::atomic<bool> silent_{false};  // it does not any more
 };
 
 }  // namespace rookery

@@ -51,7 +51,10 @@ UpgradeParts Server::upgrade_parts() {
     parts.accept = [this](unsigned shard, bool accept) {
         for (const std::unique_ptr<Listening>& listening : runtimes_[shard].listening)
             accept ? listening->listener->resume() : listening->listener->pause();
+        if (shard == 0) accept ? control_->wake() : control_->rest();
     };
+    parts.fall_silent = [this] { fall_silent(); };
+    parts.commands = [this] { return control_->running(); };
     parts.release_storage = [this, postgres] { return rest_storage(storage_->database(), postgres); };
     parts.regain_storage = [this, postgres] {
         if (postgres) (void)wait_for(storage_->database().change(postgres_regain()));
@@ -68,18 +71,25 @@ Task<Result<Value>> Server::upgrade(std::string program) {
     Result<UpgradeOrder> order = order_upgrade(program);
     if (!order.ok()) co_return std::move(order).error();
     if (std::exchange(upgrade_runs_, true)) co_return Error(ErrorCode::conflict, "an upgrade is under way already");
-    if (upgrading_.joinable()) upgrading_.join();
     log_info("upgrade", {{"program", order->program}});
     Completion<Result<Value>> done;
-    {
-        const std::lock_guard lock(upgrade_mutex_);
-        upgrade_ = std::make_unique<Upgrade>(upgrade_parts(), *order);
-    }
-    upgrading_ = std::thread([this, &done, order = *order] { run_upgrade(order, done); });
+    if (!begin_upgrade(*order, done)) co_return Error(ErrorCode::unavailable, "the server is being stopped");
     Result<Value> result = co_await done;
+    if (result.ok()) co_return result;  // and the program leaves
+    forget_upgrade();
     upgrade_runs_ = false;
-    if (!result.ok()) log_error("upgrade_failed", {{"reason", result.error().message}});
+    log_error("upgrade_failed", {{"reason", result.error().message}});
     co_return result;
+}
+
+// False: the program is about to end.
+bool Server::begin_upgrade(const UpgradeOrder& order, Completion<Result<Value>>& done) {
+    const std::lock_guard lock(upgrade_mutex_);
+    if (stopping_) return false;
+    if (upgrading_.joinable()) upgrading_.join();
+    upgrade_ = std::make_unique<Upgrade>(upgrade_parts(), order);
+    upgrading_ = std::thread([this, &done, order] { run_upgrade(order, done); });
+    return true;
 }
 
 // On a thread of its own.
@@ -87,6 +97,7 @@ void Server::run_upgrade(UpgradeOrder order, Completion<Result<Value>>& done) {
     Result<void> copied = copy_own_program(options_.data);
     Result<pid_t> successor = copied.ok() ? upgrade_->run() : Result<pid_t>(std::move(copied).error());
     if (!successor.ok()) {
+        remove_copy_of_own_program(options_.data);
         runtimes_[0].loop->post([&done, error = successor.error()] { done.complete(error); });
         return;
     }
@@ -96,10 +107,33 @@ void Server::run_upgrade(UpgradeOrder order, Completion<Result<Value>>& done) {
     upgrade_->leave([&done, answer] { done.complete(Value(answer)); });
 }
 
+void Server::forget_upgrade() {
+    const std::lock_guard lock(upgrade_mutex_);
+    upgrade_.reset();
+}
+
+// It may be serving already, or have read the configuration before that was changed.
+void Server::pass_on_to_successor(int signal) {
+    const std::lock_guard lock(upgrade_mutex_);
+    if (upgrade_) upgrade_->pass_on(signal);
+}
+
+// Else a signal is taken by a thread that does not live to see it.
+void Server::fall_silent() {
+    ::pthread_kill(hearing_, silence_signal);
+    silent_.wait(false);
+    const sigset_t signals = our_signals();
+    const timespec at_once{};
+    for (int signal = 0; (signal = ::sigtimedwait(&signals, nullptr, &at_once)) > 0;) pass_on_to_successor(signal);
+}
+
 // The program is about to end.
 void Server::end_upgrade() {
+    silent_ = true;
+    silent_.notify_all();
     {
         const std::lock_guard lock(upgrade_mutex_);
+        stopping_ = true;
         if (upgrade_) upgrade_->interrupt();
     }
     if (upgrading_.joinable()) upgrading_.join();

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <utility>
 
 #include "net/descriptor.h"
 
@@ -67,10 +68,12 @@ int attend() {
     sigaddset(&awaited, SIGCHLD);
     for (const int signal : signals_passed_on) sigaddset(&awaited, signal);
     ::sigprocmask(SIG_SETMASK, &awaited, nullptr);
-    int status = 0;
+    int status = 0, last = 0;
     while (reap(status)) {
         int signal = 0;
-        if (sigwait(&awaited, &signal) == 0 && signal != SIGCHLD) pass_on(signal);
+        if (sigwait(&awaited, &signal) != 0) continue;
+        if (signal != SIGCHLD) pass_on(last = signal);
+        else if (last != 0) pass_on(std::exchange(last, 0));  // who was told may have handed over at that moment
     }
     return exit_code(status);
 }

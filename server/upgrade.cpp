@@ -89,8 +89,22 @@ Result<pid_t> Upgrade::run() {
 
 void Upgrade::interrupt() {
     interrupted_ = true;
-    const std::lock_guard lock(link_mutex_);
+    const std::lock_guard lock(mutex_);
     if (link_) link_->interrupt();
+}
+
+void Upgrade::pass_on(int signal) {
+    const std::lock_guard lock(mutex_);
+    if (handed_over_)
+        ::kill(child_, signal);
+    else
+        signals_.push_back(signal);
+}
+
+void Upgrade::pass_signals_on() {
+    const std::lock_guard lock(mutex_);
+    handed_over_ = true;
+    for (const int signal : signals_) ::kill(child_, signal);
 }
 
 // --- the other program --------------------------------------------------------------------------------------------
@@ -121,8 +135,9 @@ Result<void> Upgrade::hear_ready() {
 }
 
 void Upgrade::set_link(std::unique_ptr<UpgradeLink> link) {
-    const std::lock_guard lock(link_mutex_);
+    const std::lock_guard lock(mutex_);
     link_ = std::move(link);
+    if (link_ && interrupted_) link_->interrupt();
 }
 
 void Upgrade::end_program() {
@@ -147,6 +162,7 @@ Result<void> Upgrade::come_to_rest() {
             parts_.accept(shard, false);
             const UnderWay found = look_what_is_under_way(parts_.assembly, shard);
             if (!found.what.empty()) all.what = found.what;
+            if (shard == 0 && parts_.commands() > 1) all.what = "a command of an administrator";
             all.open += found.open;
         };
         if (interrupted_ || !parts_.standstill.on_all(look, loop_limit)) return failed("a loop has no time");
@@ -159,8 +175,6 @@ Result<void> Upgrade::come_to_rest() {
 }
 
 Result<void> Upgrade::stand_still() {
-    if (Result<void> released = parts_.release_storage(); !released.ok()) return released;
-    released_ = true;
     clients_.resize(parts_.assembly.shards().count());
     past_.resize(clients_.size());
     marks_.resize(clients_.size());
@@ -170,7 +184,10 @@ Result<void> Upgrade::stand_still() {
         save_hosts(parts_.assembly.shards().at(shard), marks_[shard]);
     };
     still_ = parts_.standstill.stop(save, loop_limit);
-    return still_ ? Result<void>() : failed("a loop has no time");
+    if (!still_) return failed("a loop has no time");
+    Result<void> released = parts_.release_storage();
+    released_ = released.ok();
+    return released;
 }
 
 void Upgrade::go_on() {
@@ -181,13 +198,11 @@ void Upgrade::go_on() {
     if (still_) parts_.standstill.go_on();
     still_ = released_ = false;
     if (!std::exchange(resting_, false)) return;
-    (void)parts_.standstill.on_all(
-        [this](unsigned shard) {
-            parts_.accept(shard, true);
-            parts_.assembly.c2s(shard).wake();
-            parts_.assembly.components(shard).wake();
-        },
-        loop_limit);
+    parts_.standstill.tell_all([parts = parts_](unsigned shard) {
+        parts.accept(shard, true);
+        parts.assembly.c2s(shard).wake();
+        parts.assembly.components(shard).wake();
+    });
 }
 
 // --- the hand-over ------------------------------------------------------------------------------------------------
@@ -266,6 +281,7 @@ Result<void> Upgrade::hand_over_each(UpgradeStep step, const std::vector<RecordW
 
 // Nothing is destroyed: closing a connection properly would end it for the other program, too.
 void Upgrade::leave(std::function<void()> answer) {
+    pass_signals_on();
     parts_.standstill.run_on(0, std::move(answer));
     const StreamError error(StreamCondition::system_shutdown);
     for (unsigned shard = 0; shard < clients_.size(); ++shard)
@@ -276,6 +292,7 @@ void Upgrade::leave(std::function<void()> answer) {
         });
     log_info("handed_over", {{"program", order_.program}, {"pid", child_}});
     if (supervisor_listens()) tell_supervisor("MAINPID=" + std::to_string(child_));
+    parts_.fall_silent();
     if (order_.attended || supervisor_listens()) ::_exit(0);
     become_attendant();
 }

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -34,10 +35,13 @@ struct UpgradeParts {
     Standstill& standstill;
     // On the shard's thread: stop accepting, go on.
     std::function<void(unsigned shard, bool accept)> accept;
-    // From then on nothing is written: the storage is at rest, and may be opened by another program. And the way back.
+    std::function<std::size_t()> commands;  // of administrators, not answered yet; on shard 0's thread
+    // The loops stand still. From then on nothing is written: the storage is at rest, and may be opened by another program. And the way back.
     std::function<Result<void>()> release_storage;
     std::function<void()> regain_storage;
     std::vector<std::pair<std::string, int>> listeners;  // by name
+    // Returns when this process takes no signal any more: what comes from then on waits, for who is the process next.
+    std::function<void()> fall_silent;
     int control = -1;
     int lock = -1;  // of the storage; -1: it has none
 };
@@ -51,8 +55,10 @@ public:
     Result<pid_t> run();
     // Answers on shard 0's thread, says goodbye to those left behind, and ends the process.
     [[noreturn]] void leave(std::function<void()> answer);
-    // Any thread: the program is to end, run() fails soon.
+    // Any thread: the program is to end, run() fails soon if it can.
     void interrupt();
+    // Any thread: this program has got a signal. If the upgrade succeeds, the other one gets it, too.
+    void pass_on(int signal);
 
 private:
     Result<void> start_program();
@@ -67,12 +73,15 @@ private:
     Result<void> hand_over_each(UpgradeStep step, const std::vector<RecordWriter>& bodies);
     void go_on();
     void set_link(std::unique_ptr<UpgradeLink> link);
+    void pass_signals_on();
     void end_program();
 
     UpgradeParts parts_;
     const UpgradeOrder order_;
-    std::mutex link_mutex_;  // who interrupts is on another thread
+    std::mutex mutex_;  // who interrupts is on another thread
     std::unique_ptr<UpgradeLink> link_;
+    std::vector<int> signals_;  // that came meanwhile
+    bool handed_over_ = false;
     pid_t child_ = -1;
     std::vector<SavedClients> clients_;   // by shard
     std::vector<RecordWriter> past_;
