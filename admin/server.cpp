@@ -1,5 +1,6 @@
 // The server itself.
 #include "admin/commands.h"
+#include "admin/memory.h"
 #include "base/log.h"
 #include "base/log_words.h"
 #include "core/shard.h"
@@ -52,6 +53,10 @@ std::int64_t uptime_seconds(const Shard& shard) {
 
 // One number by its name, as ejabberd has it, or all of them.
 Task<Result<Value>> stats(CommandContext context, Arguments args) {
+    if (args.text("name") == "memory") {
+        Task<Value> memory = memory_by_owner(context.shards);
+        co_return co_await memory;
+    }
     Result<std::uint64_t> registered = co_await count_accounts(context);
     if (!registered.ok()) co_return std::move(registered).error();
     const Totals sum = co_await add_up(context.shards);
@@ -109,7 +114,7 @@ Task<Result<Value>> reopen_log(CommandContext, Arguments) {
 void add_server_commands(CommandTable& table) {
     table.add({"status", "server", "Version, uptime, listeners, storage", {}, status, true});
     table.add({"stats", "server", "Totals since the start",
-               {{"name", ArgType::text, "just this one: registeredusers, onlineusers, uptimeseconds, ...", true}}, stats, true});
+               {{"name", ArgType::text, "just this one: onlineusers, ...; or memory: bytes per connection, by owner", true}}, stats, true});
     table.add({"set_loglevel", "server", "Log more or less from now on",
                {{"loglevel", ArgType::text, "debug, info, warning, error, critical or none"}}, set_loglevel});
     table.add({"get_loglevel", "server", "The log level", {}, get_loglevel});

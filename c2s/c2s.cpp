@@ -11,6 +11,7 @@ namespace rookery {
 
 C2s::C2s(Shard& shard, WorkPool& work, C2sLimits limits) : shard_(shard), work_(work), limits_(limits), peers_{this} {
     declare_queues();
+    declare_memory();
 }
 C2s::~C2s() = default;
 

@@ -102,6 +102,7 @@ private:
 
     bool admits(const IpAddress& address);
     void declare_queues();
+    void declare_memory();
     QueueMember backlog() const;
     QueueCounts backlog_counts() const;
     void watch_backlog();

@@ -41,6 +41,7 @@ public:
     void resume();
     std::size_t output_bytes() const;
     QueueMember output() const;  // the same, for gauges
+    TransportMemory transport_memory() const { return transport_ ? transport_->memory() : TransportMemory(); }
     // What was written since the stream is at home, and how much of it the client's kernel has, at least (under TLS a
     // little more). One system call.
     std::uint64_t written() const { return written_; }

@@ -200,6 +200,16 @@ QueueMember C2sSession::unacknowledged_bytes() const {
     return {managed_->counts.waiting_bytes(), managed_->max_bytes};
 }
 
+MemoryUse C2sSession::management_memory() const {
+    return managed_ ? MemoryUse{1, sizeof(Managed) + managed_->id.size()} : MemoryUse();
+}
+
+MemoryUse C2sSession::unacknowledged_memory() const {
+    if (!managed_) return {};
+    const std::vector<SentStanza>& waiting = managed_->counts.waiting();
+    return {waiting.size(), waiting.capacity() * sizeof(SentStanza) + managed_->counts.waiting_bytes()};
+}
+
 QueueMember C2sSession::output() const { return connection_ ? connection_->output() : QueueMember(); }
 
 void C2sSession::count_out(const std::vector<SentStanza>& sent) {

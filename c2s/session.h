@@ -9,6 +9,7 @@
 #include "c2s/client_origin.h"
 #include "c2s/connection.h"
 #include "c2s/stream_management.h"
+#include "core/memory_board.h"
 #include "core/services/stream_management_options.h"
 #include "core/session.h"
 
@@ -47,6 +48,10 @@ public:
     QueueMember unacknowledged_bytes() const;
     // What its client has not taken: bytes.
     QueueMember output() const;
+    // For gauges: what it holds, without the stanzas' own bytes where others hold them, too.
+    std::size_t text_bytes() const { return jid().str().size() + packed_presence_bytes(); }
+    MemoryUse management_memory() const;
+    MemoryUse unacknowledged_memory() const;
     std::uint32_t handled() const;  // our h
     // False: it was not sent so many.
     bool acknowledge(std::uint32_t h);

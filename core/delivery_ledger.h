@@ -44,6 +44,7 @@ public:
     // Of those whose ids are known: what waited when the account was loaded, not before it is listed.
     std::optional<std::uint64_t> oldest() const { return open_.empty() ? std::nullopt : std::optional(open_.front().id); }
     std::uint64_t bytes() const { return earlier_bytes_ + open_bytes_ + begun_bytes_; }
+    std::size_t heap_bytes() const { return open_.capacity() * sizeof(Open) + beyond_.capacity() * sizeof(std::uint64_t); }
     // What to write down.
     std::uint64_t through() const { return through_; }
     const std::vector<std::uint64_t>& beyond() const { return beyond_; }

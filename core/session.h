@@ -82,6 +82,7 @@ public:
     Stanza presence() const;
     bool available() const { return !presence_.empty(); }
     int priority() const { return priority_; }
+    std::size_t packed_presence_bytes() const { return presence_.size(); }  // for gauges
     // REQUIRES: a presence without `to`, available with a valid priority, or unavailable. The presence module's to call.
     void set_presence(const Stanza& presence);
 

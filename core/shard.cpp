@@ -19,6 +19,7 @@ Shard::Shard(Shards& all, unsigned index, Loop& loop, Stores& stores, ShardOptio
     : all_(all), index_(index), loop_(loop), stores_(stores), options_(options), started_(loop.clock().steady_now()),
       queues_("shard " + std::to_string(index)), stamped_ids_(loop.clock(), index) {
     declare_queues();
+    declare_memory();
 }
 
 Shard::~Shard() = default;

@@ -19,6 +19,7 @@
 #include "base/task.h"
 #include "core/account.h"
 #include "core/host.h"
+#include "core/memory_board.h"
 #include "core/router.h"
 
 namespace rookery {
@@ -100,6 +101,10 @@ public:
     ShardFlows& flows() { return flows_; }
     // What can fill up here. Everybody who lives as long as the shard declares what he has.
     QueueBoard& queues() { return queues_; }
+    // What memory is used for here; declared likewise.
+    MemoryBoard& memory() { return memory_; }
+    // A part each turn, so that nobody waits for it: what comes and goes meanwhile is counted or not.
+    Task<std::vector<MemoryReport>> measure_memory();
     // Reads the counters once a second from now on, so that rates are known when somebody asks. Once.
     void watch_queues();
     SteadyTime started() const { return started_; }
@@ -140,6 +145,7 @@ public:
 
 private:
     void declare_queues();
+    void declare_memory();
     QueueLook look_at_waiting() const;
     QueueLook look_at_unsettled() const;
     QueueLook look_at_undelivered() const;
@@ -159,6 +165,7 @@ private:
     ShardCounters counters_;
     ShardFlows flows_;
     QueueBoard queues_;
+    MemoryBoard memory_;
     std::vector<std::unique_ptr<Host>> hosts_;
     std::vector<std::unique_ptr<Host>> removed_hosts_;  // out of service; strangers and waits may still point at them
     std::unordered_set<AccountPtr, AccountHash, AccountEqual> accounts_;  // by address

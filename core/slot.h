@@ -2,6 +2,7 @@
 // costs nothing where it was never set.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -43,10 +44,23 @@ public:
         found = std::move(cleared->next);
     }
 
+    // For gauges: how many are set, and their bytes without what they point at.
+    std::size_t count() const {
+        std::size_t count = 0;
+        for (const Slot* slot = first_.get(); slot; slot = slot->next.get()) ++count;
+        return count;
+    }
+    std::size_t bytes() const {
+        std::size_t bytes = 0;
+        for (const Slot* slot = first_.get(); slot; slot = slot->next.get()) bytes += slot->bytes();
+        return bytes;
+    }
+
 private:
     struct Slot {
         explicit Slot(std::uint32_t slot_id) : id(slot_id) {}
         virtual ~Slot() = default;
+        virtual std::size_t bytes() const = 0;
 
         std::unique_ptr<Slot> next;
         const std::uint32_t id;
@@ -54,6 +68,7 @@ private:
     template <class State>
     struct SlotOf final : Slot {
         using Slot::Slot;
+        std::size_t bytes() const override { return sizeof *this; }
         State state{};
     };
 

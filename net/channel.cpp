@@ -158,6 +158,10 @@ std::size_t Channel::output_bytes() const {
     return sealed + (output_ ? output_->size() : 0);
 }
 
+std::size_t Channel::tls_bytes() const {
+    return tls_ ? sizeof(TlsLayer) + tls_->held.size() + (tls_->session ? tls_->session->bytes() : 0) : 0;
+}
+
 std::size_t Channel::untaken_bytes() const { return output_bytes() + kernel_queue_bytes(descriptor_); }
 
 void Channel::pause_reading() { paused_ = true; }

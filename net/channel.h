@@ -110,6 +110,7 @@ public:
     // the handler watches output_bytes() and pauses what feeds it. Ignored once the channel is closing or closed.
     void write(std::string_view bytes);
     std::size_t output_bytes() const;  // accepted by write(), not yet by the kernel
+    std::size_t tls_bytes() const;     // in memory, for gauges; 0: no TLS
     // And those the peer's kernel has not acknowledged. One system call.
     std::size_t untaken_bytes() const;
 

@@ -56,6 +56,7 @@ public:
                       record);
         return true;
     }
+    std::size_t bytes() const override { return sizeof *this; }
 
 private:
     // RFC 8446 4.6.3: whether the peer is to do the same.

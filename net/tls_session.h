@@ -71,6 +71,7 @@ public:
     };
     virtual Secured secured() { return {}; }
     virtual const char* failure() const = 0;  // why it failed, for the log
+    virtual std::size_t bytes() const { return 0; }  // in memory, for gauges; 0: OpenSSL's, which is not known
     // For another program to go on with (restore_detached_session). False: it cannot.
     virtual bool save(RecordWriter&) const { return false; }
 };

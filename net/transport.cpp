@@ -25,6 +25,7 @@ public:
     void close_after_flush() override { channel_.close_after_flush(); }
     void abort() override { channel_.abort(); }
     const Endpoint& peer() const override { return channel_.peer(); }
+    TransportMemory memory() const override { return {sizeof *this, channel_.tls_bytes(), channel_.output_bytes()}; }
     std::optional<int> save(RecordWriter& record) const override {
         return channel_.save(record) ? std::optional(channel_.descriptor()) : std::nullopt;
     }

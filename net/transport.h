@@ -20,6 +20,13 @@ public:
     virtual std::unique_ptr<Transport> adopt(Loop& loop, ChannelHandler& handler) = 0;
 };
 
+// For gauges. Of TLS what a finished handshake left; OpenSSL does not tell what it holds.
+struct TransportMemory {
+    std::size_t socket_bytes = 0;
+    std::size_t tls_bytes = 0;
+    std::size_t output_bytes = 0;
+};
+
 // The contract of each call is net::Channel's.
 class Transport {
 public:
@@ -35,6 +42,7 @@ public:
     virtual void abort() = 0;
     virtual std::unique_ptr<ParkedTransport> release() = 0;  // nullptr: closing already
     virtual const Endpoint& peer() const = 0;
+    virtual TransportMemory memory() const { return {}; }
     // Nullopt: another program cannot go on with it.
     virtual std::optional<int> save(RecordWriter&) const { return std::nullopt; }
     virtual void leave_with(std::string_view) {}

@@ -301,6 +301,35 @@ TEST_P(Verbs, CountWhatHappened) {
     EXPECT_EQ(failure("stats", {{"name", "weather"}}), ErrorCode::invalid);
 }
 
+TEST_P(Verbs, NameTheMemoryOfEachOwner) {
+    const auto of = [this](const std::string& owner) {
+        const Value rows = run("stats", {{"name", "memory"}});
+        for (const Value& row : *rows.as_list())
+            if (row["owner"] == Value(owner)) return row;
+        ADD_FAILURE() << owner << " is not in " << to_json(rows);
+        return Value::object();
+    };
+    EXPECT_TRUE(of("connections")["bytes_per_connection"].is_null());  // there is none
+    TestClient juliet(server, "juliet@localhost/balcony");
+    TestClient romeo(server, "romeo@localhost/orchard");
+    for (const char* owner : {"connections", "sessions"}) {
+        const Value row = of(owner);
+        EXPECT_THAT(names_of(row), ElementsAre("owner", "count", "bytes", "bytes_per_connection"));
+        EXPECT_EQ(row["count"], Value(2)) << owner;
+        EXPECT_GT(row["bytes"].as_int(), 200) << owner;
+    }
+    EXPECT_EQ(of("connections")["bytes"].as_int(), *of("connections")["bytes_per_connection"].as_int() * 2);
+    EXPECT_EQ(of("stream_management")["count"], Value(0));
+    juliet.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+    EXPECT_EQ(of("stream_management")["count"], Value(1));
+    romeo.become_available();
+    juliet.become_available();
+    EXPECT_EQ(of("rosters")["count"], Value(2));
+    juliet.leave();
+    server.run_until_idle();
+    EXPECT_EQ(of("sessions")["count"], Value(1));
+}
+
 TEST_P(Verbs, SetTheLogLevel) {
     const Value before = run("get_loglevel");
     for (const char* level : {"debug", "none", "error"}) {
