@@ -133,6 +133,7 @@ private:
     SystemClock clock_;
     EpollSet sockets_;  // of those who are in; asio_ watches it
     std::unique_ptr<AsioPart> asio_;
+    std::array<WatchedQueue, 3> to_read_;  // by rank; newcomers_ and strangers_ refer to theirs
     std::unique_ptr<Below> newcomers_, strangers_;
     std::unique_ptr<WakeTimer> wake_timer_;
 
@@ -148,7 +149,6 @@ private:
 
     TimerWheel timers_;
     std::vector<Callback> turn_end_;
-    std::array<WatchedQueue, 3> to_read_;  // by rank
     WatchedQueue to_flush_;
     WatchedQueue to_end_;  // peers of those who are in that have gone
     std::map<std::uint64_t, Watched*> slot_queue_;  // by ticket: first come, first served
