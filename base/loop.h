@@ -25,7 +25,8 @@ public:
     // queue behind it is for rare things (replies of storage, commands), so it has no bound of its own.
     virtual void post(Callback work) = 0;
     // The same for somebody of that rank: behind the work of all who are in, and only so much of it in one turn. Answers
-    // come back in the rank in which they were asked for: post_as(Loop::rank() at that time). Order holds within a rank.
+    // come back in the rank in which they were asked for: post_as(Loop::rank() at that time). Order holds within a rank: what
+    // must stay in order though askers differ (commits) is posted as `in`.
     virtual void post_as(Rank, Callback work) { post(std::move(work)); }
 
     // Runs `work` once, not before `delay` has passed (resolution: 100 ms or better). Loop's thread only.

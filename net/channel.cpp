@@ -259,8 +259,15 @@ void Channel::read(bool may_have_ended) {
     }
     if (count < 0 && errno == EAGAIN) return;
     if (count < 0 && errno == EINTR) return loop_.read_again(*this);
-    if (count < 0) return end(reason_of(errno));
-    end(CloseReason::peer_closed);
+    peer_has_gone(count < 0 ? reason_of(errno) : CloseReason::peer_closed);
+}
+
+// All that he said has been read. Whoever loses many peers at once (a router restarts, a phone network) has sessions to put
+// away: that can wait.
+void Channel::peer_has_gone(CloseReason reason) {
+    if (rank() != Rank::in) return end(reason);
+    ended_by_ = reason;
+    loop_.end_later(*this);
 }
 
 bool Channel::may_feed() const {

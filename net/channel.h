@@ -28,7 +28,7 @@ class TlsContexts;
 class TlsLayer;
 struct TlsInfo;
 
-enum class CloseReason {
+enum class CloseReason : std::uint8_t {
     peer_closed,  // end of stream (with or without close_notify)
     reset,        // RST, or any other error of the socket
     timeout,      // send timeout, TCP_USER_TIMEOUT or keep-alive gave up, or close_after_flush() took too long
@@ -164,6 +164,7 @@ private:
     // The loop's side.
     void on_events(std::uint32_t events) override;
     void flush() override;
+    void on_end() override { end(ended_by_); }
     void on_handshake_slot() override;
 
     // Functions that make callbacks answer whether the channel is still there and not gone; if not, touch nothing.
@@ -197,6 +198,7 @@ private:
     void drop_unsealed();
     void finish_closing();
 
+    void peer_has_gone(CloseReason reason);
     void end(CloseReason reason);
     int leave_loop();
     void leave_handshake();
@@ -207,6 +209,7 @@ private:
     bool unread_ = false;         // the kernel may have input of which no event will tell
     bool blocked_ = false;        // the kernel takes no output until EPOLLOUT
     bool drain_awaited_ = false;  // the handler is owed an on_drained
+    CloseReason ended_by_ = CloseReason::closed;
     ShardLoop::Impl& loop_;
     ChannelHandler& handler_;
     std::unique_ptr<TlsLayer> tls_;

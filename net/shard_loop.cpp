@@ -37,15 +37,12 @@ ShardLoopOptions usable(ShardLoopOptions options) {
 
 }  // namespace
 
-void WatchedQueue::remove(const Watched& item) {
-    for (std::deque<EpollSet::Event>* const queue : {&items_, &running_}) {
-        for (EpollSet::Event& other : *queue)
-            if (other.item == &item) other.item = nullptr;
-    }
+void WatchedQueue::remove(Watched& item) {
+    for (std::deque<Watched*>* const queue : {&items_, &running_}) std::ranges::replace(*queue, &item, nullptr);
 }
 
-EpollSet::Event WatchedQueue::take() {
-    const EpollSet::Event first = items_.front();
+Watched* WatchedQueue::take() {
+    Watched* const first = items_.front();
     items_.pop_front();
     return first;
 }
@@ -175,23 +172,12 @@ void ShardLoop::Impl::wait_for_sockets() {
                               });
 }
 
-// Whoever loses many peers at once (a router restarts, a phone network) has sessions to put away: that can wait.
 void ShardLoop::Impl::on_sockets_ready() {
     count(counters.events, static_cast<std::int64_t>(sockets_.look()));
     while (sockets_.has_left()) {
         const EpollSet::Event event = sockets_.take();
-        if (!event.item) continue;
-        const bool ends = event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
-        if (ends && !event.item->end_asked_)
-            end_later(*event.item, event.events);
-        else
-            event.item->on_events(event.events);
+        if (event.item) event.item->on_events(event.events);
     }
-}
-
-void ShardLoop::Impl::end_later(Watched& item, std::uint32_t events) {
-    item.end_asked_ = true;
-    to_end_.add(item, events);
 }
 
 void ShardLoop::Impl::read_all_that_asked() {
@@ -265,18 +251,18 @@ bool ShardLoop::Impl::run_post_below() {
 
 bool ShardLoop::Impl::end_one() {
     if (to_end_.empty()) return false;
-    const EpollSet::Event event = to_end_.take();
-    if (!event.item) return true;
-    event.item->end_asked_ = false;
+    Watched* const item = to_end_.take();
+    if (!item) return true;
+    item->end_asked_ = false;
     const As as(Rank::newcomer);
-    event.item->on_events(event.events);
+    item->on_end();
     return true;
 }
 
 bool ShardLoop::Impl::serve_socket(Below& below) {
     EpollSet::Event event{nullptr, EPOLLIN};
     if (!below.to_read.empty()) {
-        event.item = below.to_read.take().item;
+        event.item = below.to_read.take();
         if (event.item) event.item->read_asked_ = false;
     } else {
         if (!below.set.has_left() && std::exchange(below.ready, false))
@@ -362,6 +348,12 @@ void ShardLoop::Impl::read_again(Watched& item) {
     if (item.read_asked_) return;
     item.read_asked_ = true;
     reads_of(item).add(item);
+}
+
+void ShardLoop::Impl::end_later(Watched& item) {
+    if (item.end_asked_) return;
+    item.end_asked_ = true;
+    to_end_.add(item);
 }
 
 void ShardLoop::Impl::flush_later(Watched& item) {

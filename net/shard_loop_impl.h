@@ -26,25 +26,25 @@ class TlsWorkspace;
 // Sockets that asked for something once, in their order; may be changed while it runs.
 class WatchedQueue {
 public:
-    void add(Watched& item, std::uint32_t events = 0) { items_.push_back({&item, events}); }
-    void remove(const Watched& item);
+    void add(Watched& item) { items_.push_back(&item); }
+    void remove(Watched& item);
     bool empty() const { return items_.empty(); }
     // The first; null if it was removed meanwhile. REQUIRES: !empty().
-    EpollSet::Event take();
+    Watched* take();
 
     // All that are there now.
     template <class Visit>
     void run(Visit visit) {
         running_.swap(items_);
         for (std::size_t i = 0; i < running_.size(); ++i) {
-            if (running_[i].item) visit(*running_[i].item);
+            if (running_[i]) visit(*running_[i]);
         }
         running_.clear();
     }
 
 private:
-    std::deque<EpollSet::Event> items_;
-    std::deque<EpollSet::Event> running_;  // removed ones are null
+    std::deque<Watched*> items_;
+    std::deque<Watched*> running_;  // removed ones are null
 };
 
 class ShardLoop::Impl {
@@ -76,6 +76,8 @@ public:
 
     // on_events(EPOLLIN) in the next turn, which comes without sleeping.
     void read_again(Watched& item);
+    // on_end() in the share of newcomers.
+    void end_later(Watched& item);
     // flush() at the end of this turn.
     void flush_later(Watched& item);
 
@@ -116,7 +118,6 @@ private:
     void on_sockets_ready();
     EpollSet& set_of(const Watched& item);
     WatchedQueue& reads_of(const Watched& item) { return to_read_[static_cast<std::size_t>(item.rank_)]; }
-    void end_later(Watched& item, std::uint32_t events);
     void read_all_that_asked();
     void run_posts();
     void run_timers();

@@ -13,6 +13,8 @@ public:
     virtual void on_events(std::uint32_t events) = 0;
     // The turn ends and ShardLoop::Impl::flush_later() was asked for.
     virtual void flush() {}
+    // It is time for what ShardLoop::Impl::end_later() was asked for.
+    virtual void on_end() {}
     // The slot ShardLoop::Impl::take_handshake_slot() could not give is there. Make no callbacks from here.
     virtual void on_handshake_slot() {}
 

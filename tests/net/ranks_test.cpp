@@ -213,5 +213,23 @@ TEST(Ranks, WhoHasGoneIsPutAwayLater) {
     EXPECT_EQ(order, "dccccccccc");
 }
 
+// What he said before he went is not.
+TEST(Ranks, LastWordsAreHeardAtOnce) {
+    LoopThread thread(smallest_share());
+    std::string order;
+    TestServer server(thread, [&](Peer&, std::string_view bytes) { order += bytes; });
+    std::vector<std::unique_ptr<PlainClient>> clients;
+    for (int i = 0; i < 10; ++i) clients.push_back(std::make_unique<PlainClient>(server.port()));
+    server.peer(9);
+    {
+        const Standing standing(thread.loop);
+        for (auto& client : clients) client->send("x");
+        for (auto& client : clients) client->finish();
+        thread.loop.post([&] { thread.loop.post([&] { thread.loop.post([&] { order += 'p'; }); }); });
+    }
+    EXPECT_TRUE(eventually([&] { return thread.sync([&] { return order.size() == 11; }); }));
+    EXPECT_EQ(order, "xxxxxxxxxxp");
+}
+
 }  // namespace
 }  // namespace rookery
