@@ -60,7 +60,7 @@ public:
     virtual Task<Result<std::vector<Rows>>> read(std::vector<Statement> statements) = 0;
 
     // Writes; all statements in one transaction, all or none, in order. When it answers, it is committed and safe
-    // (docs/storage.md). Calls from one thread are committed in the order they were made.
+    // (docs/storage.md). Calls from one thread are committed, and answered, in the order they were made.
     virtual Task<Result<std::vector<WriteOutcome>>> write(std::vector<Statement> statements) = 0;
 
     virtual DatabaseGauges gauges() const = 0;  // any thread

@@ -22,18 +22,21 @@ using Answer = Result<std::vector<WriteOutcome>>;
 
 // Shared by the waiting coroutine and the worker: either may be gone first.
 struct ReplyState {
+    explicit ReplyState(Rank answered_as) : rank(answered_as) {}
+
     Loop* const loop = Loop::current();  // nullptr: the asking thread blocks
-    const Rank rank = Loop::rank();
+    const Rank rank;
     std::optional<Answer> answer;        // written by the worker, before `done` or the post
     std::atomic<bool> done = false;      // only for the blocking form
     std::coroutine_handle<> waiting;     // touched on the loop's thread only
 };
 using ReplyPtr = std::shared_ptr<ReplyState>;
 
-// `Answer a = co_await reply;`, made in the frame of the coroutine that asks.
+// `Answer a = co_await reply;`, made in the frame of the coroutine that asks. What is written is answered as `in`,
+// whoever asked: else answers would overtake each other. What is read, in the rank of who asks.
 class Reply {
 public:
-    Reply() : state_(std::make_shared<ReplyState>()) {}
+    explicit Reply(Rank rank) : state_(std::make_shared<ReplyState>(rank)) {}
     Reply(const Reply&) = delete;
     Reply& operator=(const Reply&) = delete;
     ~Reply() { state_->waiting = nullptr; }  // destroyed while waiting: the answer finds nobody

@@ -22,17 +22,17 @@ Result<std::vector<Rows>> rows_of(Answer answer) {
 Error holds_nul() { return Error(ErrorCode::invalid, "a text value holds a NUL"); }
 
 Task<Result<std::vector<Rows>>> QueuedDatabase::read(std::vector<Statement> statements) {
-    Answer answer = co_await ask(reads_, std::move(statements));
+    Answer answer = co_await ask(reads_, Loop::rank(), std::move(statements));
     co_return rows_of(std::move(answer));
 }
 
 Task<Result<std::vector<WriteOutcome>>> QueuedDatabase::write(std::vector<Statement> statements) {
-    return ask(writes_, std::move(statements));
+    return ask(writes_, Rank::in, std::move(statements));
 }
 
-Task<Answer> QueuedDatabase::ask(JobQueue& queue, std::vector<Statement> statements) {
+Task<Answer> QueuedDatabase::ask(JobQueue& queue, Rank rank, std::vector<Statement> statements) {
     if (has_nul(statements)) co_return holds_nul();
-    Reply reply;
+    Reply reply(rank);
     Job job(std::move(statements), reply.state());
     if (!queue.push(std::move(job))) {
         ++refused_;

@@ -33,7 +33,7 @@ protected:
     JobQueue reads_;
 
 private:
-    Task<Answer> ask(JobQueue& queue, std::vector<Statement> statements);
+    Task<Answer> ask(JobQueue& queue, Rank rank, std::vector<Statement> statements);
 
     std::atomic<std::uint64_t> refused_ = 0;
     std::atomic<std::uint64_t> reads_done_ = 0;

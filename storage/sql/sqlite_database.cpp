@@ -178,7 +178,7 @@ MemoryDatabase::MemoryDatabase(const Clock& clock)
 
 Task<Result<std::vector<Rows>>> MemoryDatabase::read(std::vector<Statement> statements) {
     if (has_nul(statements)) co_return holds_nul();
-    Reply reply;
+    Reply reply(Loop::rank());
     answer_read(reply.state(), statements);
     Answer answer = co_await reply;
     co_return rows_of(std::move(answer));
@@ -186,7 +186,7 @@ Task<Result<std::vector<Rows>>> MemoryDatabase::read(std::vector<Statement> stat
 
 Task<Result<std::vector<WriteOutcome>>> MemoryDatabase::write(std::vector<Statement> statements) {
     if (has_nul(statements)) co_return holds_nul();
-    Reply reply;
+    Reply reply(Rank::in);
     answer_write(reply.state(), std::move(statements));
     co_return co_await reply;
 }

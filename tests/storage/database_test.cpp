@@ -133,6 +133,21 @@ TEST_P(DatabaseTest, AnswersNeverInsideTheCall) {
     EXPECT_TRUE(loop_.run_until([&] { return answered; }));
 }
 
+// Who is served first asked later (Rank).
+TEST_P(DatabaseTest, WritesAreAnsweredInTheirOrder) {
+    std::string order;
+    auto write = [&](const char* name) -> Task<void> {
+        (void)co_await database().change(insert_named(name));
+        order += name;
+    };
+    for (const Rank rank : {Rank::newcomer, Rank::stranger, Rank::in}) {
+        const Loop::As as(rank);
+        spawn(write(rank == Rank::newcomer ? "carol " : rank == Rank::stranger ? "dave " : "eve "));
+    }
+    EXPECT_TRUE(loop_.run_until([&] { return order.size() == 15; }));
+    EXPECT_EQ(order, "carol dave eve ");
+}
+
 TEST_P(DatabaseTest, ForgetsATaskThatIsGone) {
     std::optional<Task<Result<WriteOutcome>>> task(database().change(insert_named("carol")));
     task->await_suspend(std::noop_coroutine()).resume();

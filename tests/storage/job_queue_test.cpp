@@ -6,7 +6,7 @@ namespace rookery {
 namespace {
 
 void push(JobQueue& queue, int jobs) {
-    for (int i = 0; i < jobs; ++i) ASSERT_TRUE(queue.push(Job({}, std::make_shared<ReplyState>())));
+    for (int i = 0; i < jobs; ++i) ASSERT_TRUE(queue.push(Job({}, std::make_shared<ReplyState>(Rank::in))));
 }
 
 SteadyTime now() { return SteadyTime::clock::now(); }
@@ -34,12 +34,12 @@ TEST(JobQueue, WhoIsAloneDoesNotWait) {
 TEST(JobQueue, TakesNoMoreThanAskedFor) {
     JobQueue queue(3, 1000);
     push(queue, 3);
-    EXPECT_FALSE(queue.push(Job({}, std::make_shared<ReplyState>())));
+    EXPECT_FALSE(queue.push(Job({}, std::make_shared<ReplyState>(Rank::in))));
     EXPECT_EQ(queue.take(2, 1000).size(), 2u);
     queue.close();
     EXPECT_EQ(queue.take(2, 1000).size(), 1u);
     EXPECT_TRUE(queue.take(2, 1000).empty());
-    EXPECT_FALSE(queue.push(Job({}, std::make_shared<ReplyState>())));
+    EXPECT_FALSE(queue.push(Job({}, std::make_shared<ReplyState>(Rank::in))));
 }
 
 }  // namespace

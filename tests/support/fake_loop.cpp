@@ -5,6 +5,15 @@
 
 namespace rookery::test {
 
+void FakeLoop::post_as(Rank rank, Callback work) {
+    if (rank == Rank::in) return post(std::move(work));
+    const std::lock_guard lock(mutex_);
+    posted_below_.push_back([rank, work = std::move(work)]() mutable {
+        const As as(rank);
+        work();
+    });
+}
+
 void FakeLoop::run_here(Callback work) {
     Loop* const before = current();
     set_current(this);
@@ -14,11 +23,17 @@ void FakeLoop::run_here(Callback work) {
 
 std::deque<Callback> FakeLoop::take_posted() {
     const std::lock_guard lock(mutex_);
-    return std::exchange(posted_, {});
+    std::deque<Callback> taken = std::exchange(posted_, {});
+    if (posted_below_.empty()) return taken;
+    taken.push_back(std::move(posted_below_.front()));
+    posted_below_.pop_front();
+    return taken;
 }
 
 void FakeLoop::forget() {
-    (void)take_posted();
+    const std::lock_guard lock(mutex_);
+    posted_.clear();
+    posted_below_.clear();
     timers_.clear();
     turn_end_.clear();
 }

@@ -36,6 +36,7 @@ public:
         const std::lock_guard lock(mutex_);  // answers of a real database come from its threads
         posted_.push_back(std::move(work));
     }
+    void post_as(Rank rank, Callback work) override;
     TimerId after(Duration delay, Callback work) override {
         const TimerId id = ++last_timer_;
         timers_.emplace(std::pair(clock_.steady_now() + delay, id), std::move(work));
@@ -65,6 +66,7 @@ private:
     FakeClock& clock_;
     std::mutex mutex_;
     std::deque<Callback> posted_;
+    std::deque<Callback> posted_below_;  // by newcomers and strangers: one in each turn, behind the others
     std::vector<Callback> turn_end_;
     std::map<std::pair<SteadyTime, TimerId>, Callback> timers_;
     TimerId last_timer_ = 0;

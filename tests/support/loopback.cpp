@@ -30,7 +30,7 @@ void schedule_read(const std::shared_ptr<LoopbackPipe>& pipe) {
     const bool something = !pipe->to_server.empty() || pipe->client_closed || pipe->client_dropped;
     if (!something || (pipe->paused && !pipe->client_dropped)) return;
     pipe->read_posted = true;
-    pipe->loop->post([pipe, loop = pipe->loop] {
+    pipe->loop->post_as(pipe->rank, [pipe, loop = pipe->loop] {
         if (pipe->loop == loop) read_once(pipe);  // else it has moved to another shard since
     });
 }
@@ -57,6 +57,7 @@ public:
         pipe_->paused = false;
         schedule_read(pipe_);
     }
+    void set_rank(Rank rank) override { pipe_->rank = rank; }
     void start_tls(std::shared_ptr<const TlsContexts>) override { std::abort(); }  // never offered in process
     void close_after_flush() override {
         if (!pipe_ || pipe_->server_closed) return;

@@ -26,6 +26,7 @@ struct LoopbackPipe {
     bool client_dropped = false;  // reset: at once
     bool client_stalled = false;  // takes nothing: what is written stays with the server
     bool server_closed = false;
+    Rank rank = Rank::in;
     int number = -1;              // by which a live upgrade hands it over
     std::function<void()> before_send;
     Endpoint client{*IpAddress::parse("192.0.2.1"), 40'000};

@@ -29,6 +29,15 @@ public:
         posted_.push_back(std::move(work));
         changed_.notify_one();  // inside the lock: the loop may be gone right after it
     }
+    void post_as(Rank rank, Callback work) override {
+        if (rank == Rank::in) return post(std::move(work));
+        std::lock_guard lock(mutex_);
+        posted_below_.push_back([rank, work = std::move(work)]() mutable {
+            const As as(rank);
+            work();
+        });
+        changed_.notify_one();
+    }
 
     TimerId after(Duration delay, Callback work) override {
         const TimerId id = ++last_timer_;
@@ -74,8 +83,8 @@ private:
         std::deque<Callback> work;
         {
             std::unique_lock lock(mutex_);
-            changed_.wait_until(lock, until, [&] { return !posted_.empty(); });
-            work.swap(posted_);
+            changed_.wait_until(lock, until, [&] { return !posted_.empty() || !posted_below_.empty(); });
+            work.swap(posted_.empty() ? posted_below_ : posted_);
         }
         for (Callback& one : work) one();
         run_timers();
@@ -95,6 +104,7 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<Callback> posted_;
+    std::deque<Callback> posted_below_;  // by newcomers and strangers
     std::map<std::pair<SteadyTime, TimerId>, Callback> timers_;
     TimerId last_timer_ = 0;
     std::vector<Callback> turn_end_;
