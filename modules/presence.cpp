@@ -1,6 +1,8 @@
 // Presence (RFC 6121 section 4): broadcast to those who may see it, probes asked and answered, directed presence
 // remembered until it has to be taken back. What a session broadcasts runs in its account's queue.
 #include <algorithm>
+#include <memory>
+#include <unordered_map>
 
 #include "base/log.h"
 #include "base/record_time.h"
@@ -120,6 +122,7 @@ private:
     void take_over_waiting();
     Task<void> announce_later(AccountPtr account, SessionPtr session, std::shared_ptr<Stanza> presence);
     Task<Outcome> announce(AccountPtr account, SessionPtr session, std::shared_ptr<Stanza> presence);
+    void set_presence(Session& session, const Stanza& presence);
     Task<void> appear(AccountPtr account, SessionPtr session, std::shared_ptr<Roster> roster,
                       std::shared_ptr<Stanza> presence);
     void probe_contacts(Account& account, const Session& session, const Roster& roster);
@@ -132,13 +135,17 @@ private:
     Outcome probed(Route& route);
     Task<Outcome> answer_later(AccountPtr account, StanzaPtr probe, Jid to);
     Outcome answer(Account& account, bool may_see, const Stanza& probe, const Jid& to);
-    void tell(Stanza presence, const Jid& to);
+    std::shared_ptr<Stanza> shown_by(const Session& session);
     Task<Outcome> judge_request_later(AccountPtr account, Jid from);
 
     BucketRate rate() const { return BucketRate{options_.burst, options_.then_every}; }
 
     PresenceOptions options_;
     std::vector<std::weak_ptr<Session>> waiting_;  // sessions with a presence that waits
+    // By session: what probes of it were answered with, as long as somebody still has to read it (inactive clients hold it
+    // for hours): one for all of them.
+    std::unordered_map<std::uint64_t, std::weak_ptr<Stanza>> shown_;
+    std::size_t sweep_shown_at_ = 64;
 };
 
 Outcome Presence::sent(Route& route) {
@@ -254,17 +261,22 @@ Task<Outcome> Presence::announce(AccountPtr account, SessionPtr session, std::sh
         co_return Outcome::pass();
     }
     const Roster* told = session->available() ? roster->get() : nullptr;
-    session->set_presence(*presence);
+    set_presence(*session, *presence);
     depart(*account, *session, told, presence);
     session->deliver(presence, session->jid());  // 4.5.2: also to the one that left
     co_return Outcome::pass();
+}
+
+void Presence::set_presence(Session& session, const Stanza& presence) {
+    session.set_presence(presence);
+    shown_.erase(session.id());
 }
 
 // RFC 6121 4.2.2 and 4.4.2.
 Task<void> Presence::appear(AccountPtr account, SessionPtr session, std::shared_ptr<Roster> roster,
                             std::shared_ptr<Stanza> presence) {
     const bool first = !session->available();
-    session->set_presence(*presence);
+    set_presence(*session, *presence);
     account->set_last_unavailable(nullptr);
     router().fan_out(presence, contacts_who(sees_us, *account, *roster));
     show_to_own_sessions(*account, presence);
@@ -400,19 +412,28 @@ Outcome Presence::answer(Account& account, bool may_see, const Stanza& probe, co
     bool told = false;
     for (const SessionPtr& session : account.sessions()) {
         if (!session->available() || (to.is_full() && session->jid() != to)) continue;
-        tell(session->presence(), probe.from);
+        router().fan_out(shown_by(*session), {probe.from});
         told = true;
     }
     if (told) return Outcome::stop();
     Stanza gone = account.last_unavailable() ? *account.last_unavailable() : *make_unavailable(account.jid());
     gone.from = to;
-    tell(std::move(gone), probe.from);
+    gone.to = probe.from;
+    router().send(std::move(gone));
     return Outcome::stop();
 }
 
-void Presence::tell(Stanza presence, const Jid& to) {
-    presence.to = to;
-    router().send(std::move(presence));
+std::shared_ptr<Stanza> Presence::shown_by(const Session& session) {
+    const auto known = shown_.find(session.id());
+    if (known != shown_.end())
+        if (std::shared_ptr<Stanza> still_held = known->second.lock()) return still_held;
+    if (shown_.size() >= sweep_shown_at_) {
+        std::erase_if(shown_, [](const auto& entry) { return entry.second.expired(); });
+        sweep_shown_at_ = std::max<std::size_t>(64, 2 * shown_.size());
+    }
+    std::shared_ptr<Stanza> shown(new Stanza(session.presence()));  // apart from its counts, which outlive it here
+    shown_[session.id()] = shown;
+    return shown;
 }
 
 // --- requests to a resource ---------------------------------------------------------------------------------------
