@@ -112,7 +112,7 @@ private:
     std::shared_ptr<Roster> roster_;
     std::uint64_t roster_changes_ = 0;
     std::size_t roster_bytes_ = 0;
-    std::unique_ptr<JidSet> seen_by_;  // once it is known; null: nobody
+    JidSet seen_by_;  // once it is known
     StanzaPtr last_unavailable_;
     SlotMap slots_;
     std::unique_ptr<std::deque<Waiting>> waiting_;

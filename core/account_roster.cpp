@@ -62,25 +62,22 @@ std::shared_ptr<Roster> Account::no_roster() {
 }
 
 void Account::set_seen_by(const Roster& roster) {
-    const std::vector<std::string_view> subscribers = subscribers_of(roster);
-    seen_by_ = subscribers.empty() ? nullptr : std::make_unique<JidSet>(subscribers);
+    seen_by_ = JidSet(subscribers_of(roster));
     knows_seen_by_ = true;
 }
 
 std::optional<bool> Account::is_seen_by(const Jid& contact) const {
     if (contact.same_bare(jid_)) return true;
     if (!knows_seen_by_) return std::nullopt;
-    return seen_by_ && seen_by_->contains(contact);
+    return seen_by_.contains(contact);
 }
 
 void Account::note_seen_by(const Jid& contact, Subscription subscription) {
     if (!knows_seen_by_) return;
-    if (sees_us(subscription)) {
-        if (!seen_by_) seen_by_ = std::make_unique<JidSet>();
-        seen_by_->insert(contact);
-    } else if (seen_by_) {
-        seen_by_->erase(contact);
-    }
+    if (sees_us(subscription))
+        seen_by_.insert(contact);
+    else
+        seen_by_.erase(contact);
 }
 
 Task<Result<std::uint64_t>> Account::put_roster_item(RosterItem item, std::size_t max_items) {

@@ -4,31 +4,63 @@
 
 namespace rookery {
 
+const DeliveryLedger::Waiting& DeliveryLedger::waiting() const {
+    static const Waiting nothing;
+    return waiting_ ? *waiting_ : nothing;
+}
+
+DeliveryLedger::Waiting& DeliveryLedger::some_waiting() {
+    if (!waiting_) waiting_ = std::make_unique<Waiting>();
+    return *waiting_;
+}
+
+void DeliveryLedger::written() {
+    writing_planned_ = false;
+    forget_if_nothing_waits();
+}
+
+void DeliveryLedger::forget_if_nothing_waits() {
+    if (messages() == 0 && beyond().empty()) waiting_.reset();
+}
+
+std::optional<std::uint64_t> DeliveryLedger::oldest() const {
+    return waiting().open.empty() ? std::nullopt : std::optional(waiting().open.front().id);
+}
+
+std::size_t DeliveryLedger::heap_bytes() const {
+    if (!waiting_) return 0;
+    return sizeof(Waiting) + waiting_->open.capacity() * sizeof(Open) + waiting_->beyond.capacity() * sizeof(std::uint64_t);
+}
+
 void DeliveryLedger::load(const DeliveryState& state) {
     through_ = state.delivered_through;
-    beyond_ = state.delivered_beyond;
-    newest_ = beyond_.empty() ? through_ : beyond_.back();
-    earlier_messages_ = state.messages;
-    earlier_bytes_ = state.bytes;
+    newest_ = state.delivered_beyond.empty() ? through_ : state.delivered_beyond.back();
     listed_ = state.messages == 0;
     loaded_ = true;
+    if (!listed_ || !state.delivered_beyond.empty()) {
+        Waiting& known = some_waiting();
+        known.beyond = state.delivered_beyond;
+        known.earlier_messages = state.messages;
+        known.earlier_bytes = state.bytes;
+    }
     move_on();
 }
 
 void DeliveryLedger::begin(std::size_t bytes) {
-    ++begun_;
-    begun_bytes_ += bytes;
+    Waiting& known = some_waiting();
+    ++known.begun;
+    known.begun_bytes += bytes;
 }
 
 void DeliveryLedger::drop(std::size_t bytes) {
-    --begun_;
-    begun_bytes_ -= bytes;
+    --waiting_->begun;
+    waiting_->begun_bytes -= bytes;
 }
 
 void DeliveryLedger::add(std::uint64_t id, std::size_t bytes) {
     drop(bytes);
-    open_.push_back({id, bytes});
-    open_bytes_ += bytes;
+    waiting_->open.push_back({id, bytes});
+    waiting_->open_bytes += bytes;
     newest_ = id;
 }
 
@@ -39,39 +71,36 @@ void DeliveryLedger::pass(std::uint64_t id) {
 
 // Messages that came since the account was loaded are open already.
 void DeliveryLedger::list(const std::vector<std::uint64_t>& ids) {
-    const std::size_t bytes_each = earlier_messages_ > 0 ? earlier_bytes_ / earlier_messages_ : 0;
-    const std::size_t known = open_.size();
-    const auto is_open = [this, known](std::uint64_t id) {
-        const auto end = open_.begin() + static_cast<std::ptrdiff_t>(known);
-        const auto at = std::lower_bound(open_.begin(), end, id, [](const Open& open, std::uint64_t wanted) { return open.id < wanted; });
-        return at != end && at->id == id;
-    };
+    Waiting& known = some_waiting();
+    const std::size_t bytes_each = known.earlier_messages > 0 ? known.earlier_bytes / known.earlier_messages : 0;
+    const auto new_ones = static_cast<std::ptrdiff_t>(known.open.size());
     for (const std::uint64_t id : ids) {
-        if (!waits(id) || is_open(id)) continue;
-        open_.push_back({id, bytes_each});
-        open_bytes_ += bytes_each;
+        if (!waits(id) || std::ranges::binary_search(known.open.begin(), known.open.begin() + new_ones, id, {}, &Open::id)) continue;
+        known.open.push_back({id, bytes_each});
+        known.open_bytes += bytes_each;
         newest_ = std::max(newest_, id);
     }
-    std::ranges::inplace_merge(open_, open_.begin() + static_cast<std::ptrdiff_t>(known), {}, &Open::id);
-    earlier_messages_ = 0;
-    earlier_bytes_ = 0;
+    std::ranges::inplace_merge(known.open, known.open.begin() + new_ones, {}, &Open::id);
+    known.earlier_messages = 0;
+    known.earlier_bytes = 0;
     listed_ = true;
     move_on();
 }
 
-bool DeliveryLedger::waits(std::uint64_t id) const { return id > through_ && !std::ranges::binary_search(beyond_, id); }
+bool DeliveryLedger::waits(std::uint64_t id) const { return id > through_ && !std::ranges::binary_search(beyond(), id); }
 
 bool DeliveryLedger::receive(std::uint64_t id) {
     if (id <= through_) return false;
-    const auto at = std::ranges::lower_bound(open_, id, {}, &Open::id);
-    const bool known = at != open_.end() && at->id == id;
-    if (!known && listed_) return false;
-    if (known) {
-        open_bytes_ -= at->bytes;
-        open_.erase(at);
+    Waiting& known = some_waiting();
+    const auto at = std::ranges::lower_bound(known.open, id, {}, &Open::id);
+    const bool is_open = at != known.open.end() && at->id == id;
+    if (!is_open && listed_) return false;
+    if (is_open) {
+        known.open_bytes -= at->bytes;
+        known.open.erase(at);
     }
-    const auto place = std::ranges::lower_bound(beyond_, id);
-    if (place == beyond_.end() || *place != id) beyond_.insert(place, id);
+    const auto place = std::ranges::lower_bound(known.beyond, id);
+    if (place == known.beyond.end() || *place != id) known.beyond.insert(place, id);
     newest_ = std::max(newest_, id);
     move_on();
     return true;
@@ -80,9 +109,11 @@ bool DeliveryLedger::receive(std::uint64_t id) {
 // Once it is known what waits, everything below the first of it is through.
 void DeliveryLedger::move_on() {
     if (!listed_) return;
-    through_ = std::max(through_, open_.empty() ? newest_ : open_.front().id - 1);
-    beyond_.erase(beyond_.begin(), std::ranges::upper_bound(beyond_, through_));
-    if (beyond_.empty()) std::vector<std::uint64_t>().swap(beyond_);
+    through_ = std::max(through_, waiting().open.empty() ? newest_ : waiting().open.front().id - 1);
+    if (!waiting_) return;
+    std::vector<std::uint64_t>& beyond = waiting_->beyond;
+    beyond.erase(beyond.begin(), std::ranges::upper_bound(beyond, through_));
+    if (beyond.empty()) std::vector<std::uint64_t>().swap(beyond);
 }
 
 }  // namespace rookery

@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "storage/log_store.h"
@@ -40,33 +42,46 @@ public:
     // A session has it. False: it did not wait.
     bool receive(std::uint64_t id);
 
-    std::uint64_t messages() const { return earlier_messages_ + open_.size() + begun_; }
+    // It will be written down soon. False: that was said before.
+    bool plan_writing() { return !std::exchange(writing_planned_, true); }
+    bool writing_planned() const { return writing_planned_; }
+    // Now it is. Where nothing waits, no memory is kept for it.
+    void written();
+
+    std::uint64_t messages() const { return waiting().earlier_messages + waiting().open.size() + waiting().begun; }
     // Of those whose ids are known: what waited when the account was loaded, not before it is listed.
-    std::optional<std::uint64_t> oldest() const { return open_.empty() ? std::nullopt : std::optional(open_.front().id); }
-    std::uint64_t bytes() const { return earlier_bytes_ + open_bytes_ + begun_bytes_; }
-    std::size_t heap_bytes() const { return open_.capacity() * sizeof(Open) + beyond_.capacity() * sizeof(std::uint64_t); }
+    std::optional<std::uint64_t> oldest() const;
+    std::uint64_t bytes() const { return waiting().earlier_bytes + waiting().open_bytes + waiting().begun_bytes; }
+    std::size_t heap_bytes() const;
     // What to write down.
     std::uint64_t through() const { return through_; }
-    const std::vector<std::uint64_t>& beyond() const { return beyond_; }
+    const std::vector<std::uint64_t>& beyond() const { return waiting().beyond; }
 
 private:
     struct Open {
         std::uint64_t id;
         std::size_t bytes;
     };
+    struct Waiting {
+        std::vector<Open> open;             // ascending
+        std::vector<std::uint64_t> beyond;  // received, above through_; ascending
+        std::uint64_t earlier_messages = 0;  // that waited when the account was loaded, until they are listed
+        std::uint64_t earlier_bytes = 0;
+        std::size_t open_bytes = 0;
+        std::size_t begun = 0;  // being committed
+        std::size_t begun_bytes = 0;
+    };
+    const Waiting& waiting() const;
+    Waiting& some_waiting();
+    void forget_if_nothing_waits();
     void move_on();
 
-    std::vector<Open> open_;             // ascending
-    std::vector<std::uint64_t> beyond_;  // received, above through_; ascending
+    std::unique_ptr<Waiting> waiting_;  // null: nothing, as for most accounts most of the time
     std::uint64_t newest_ = 0;
     std::uint64_t through_ = 0;
-    std::uint64_t earlier_messages_ = 0;  // that waited when the account was loaded, until they are listed
-    std::uint64_t earlier_bytes_ = 0;
-    std::size_t open_bytes_ = 0;
-    std::size_t begun_ = 0;  // being committed
-    std::size_t begun_bytes_ = 0;
     bool loaded_ = false;
     bool listed_ = false;
+    bool writing_planned_ = false;
 };
 
 }  // namespace rookery

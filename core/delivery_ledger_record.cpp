@@ -15,16 +15,16 @@ enum OpenTag : RecordTag { id = 1, bytes = 2 };
 void DeliveryLedger::save(RecordWriter& record) const {
     record.number(Tag::through, through_);
     record.number(newest, newest_);
-    record.number(earlier_messages, earlier_messages_);
-    record.number(earlier_bytes, earlier_bytes_);
+    record.number(earlier_messages, waiting().earlier_messages);
+    record.number(earlier_bytes, waiting().earlier_bytes);
     record.number(Tag::listed, listed_);
-    for (const Open& one : open_) {
+    for (const Open& one : waiting().open) {
         RecordWriter each;
         each.number(id, one.id);
         each.number(OpenTag::bytes, one.bytes);
         record.record(open, each);
     }
-    for (const std::uint64_t one : beyond_) {
+    for (const std::uint64_t one : beyond()) {
         RecordWriter each;
         each.number(id, one);
         record.record(Tag::beyond, each);
@@ -34,17 +34,19 @@ void DeliveryLedger::save(RecordWriter& record) const {
 void DeliveryLedger::restore(RecordReader& record) {
     through_ = record.number(Tag::through);
     newest_ = record.number(newest);
-    earlier_messages_ = record.number(earlier_messages);
-    earlier_bytes_ = record.number(earlier_bytes);
     listed_ = record.flag(Tag::listed);
-    for (RecordReader& one : record.records(open)) {
-        open_.push_back({one.number(id), static_cast<std::size_t>(one.number(OpenTag::bytes))});
-        open_bytes_ += open_.back().bytes;
-    }
-    for (RecordReader& one : record.records(Tag::beyond)) beyond_.push_back(one.number(id));
-    const bool ascending = std::ranges::is_sorted(open_, {}, &Open::id) && std::ranges::is_sorted(beyond_);
-    if (!ascending) record.fail();
     loaded_ = true;
+    Waiting& known = some_waiting();
+    known.earlier_messages = record.number(earlier_messages);
+    known.earlier_bytes = record.number(earlier_bytes);
+    for (RecordReader& one : record.records(open)) {
+        known.open.push_back({one.number(id), static_cast<std::size_t>(one.number(OpenTag::bytes))});
+        known.open_bytes += known.open.back().bytes;
+    }
+    for (RecordReader& one : record.records(Tag::beyond)) known.beyond.push_back(one.number(id));
+    const bool ascending = std::ranges::is_sorted(known.open, {}, &Open::id) && std::ranges::is_sorted(known.beyond);
+    if (!ascending) record.fail();
+    forget_if_nothing_waits();
 }
 
 }  // namespace rookery

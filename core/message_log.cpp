@@ -11,10 +11,6 @@ namespace {
 
 constexpr Seconds refused_log_interval{10};  // a full disk refuses each message
 
-struct WritingDown {
-    bool planned = false;
-};
-
 bool is_kept_by_recipient(const Route& route) { return (route.archive || route.wait) && route.account->exists(); }
 
 // To oneself there is one copy.
@@ -191,13 +187,12 @@ void MessageLog::received(Account& account, std::uint64_t log_id) {
 
 // Not for each message: what was received and is not written down when the server dies comes once more, under the same id.
 void MessageLog::note(Account& account) {
-    if (std::exchange(account.slots().get<WritingDown>().planned, true)) return;
+    if (!delivery_ledger(account).plan_writing()) return;
     host_.shard().loop().after(write_down_after, [this, account = account.shared_from_this()] { spawn(write_down(account)); });
 }
 
 Outcome MessageLog::session_closed(void* log, SessionEvent& event) {
-    auto* self = static_cast<MessageLog*>(log);
-    if (event.account->slots().get<WritingDown>().planned) spawn(self->write_down(event.account));
+    static_cast<MessageLog*>(log)->write_down_now(event.account);
     return Outcome::pass();
 }
 
@@ -219,17 +214,18 @@ Outcome MessageLog::session_restored(void*, SessionRestoring& event) {
 }
 
 bool MessageLog::write_down_now(const AccountPtr& account) {
-    const WritingDown* noted = account->slots().find<WritingDown>();
-    if (!noted || !noted->planned) return false;
+    const DeliveryLedger* ledger = account->slots().find<DeliveryLedger>();
+    if (!ledger || !ledger->writing_planned()) return false;
     spawn(write_down(account));
     return true;
 }
 
 Task<void> MessageLog::write_down(AccountPtr account) {
-    if (!std::exchange(account->slots().get<WritingDown>().planned, false)) co_return;
-    const DeliveryLedger& ledger = delivery_ledger(*account);
+    DeliveryLedger& ledger = delivery_ledger(*account);
+    if (!ledger.writing_planned()) co_return;
     std::vector<std::uint64_t> beyond = ledger.beyond();
     if (beyond.size() > LogStore::max_beyond) beyond.resize(LogStore::max_beyond);
+    ledger.written();
     Result<void> done = co_await host_.stores().log.acknowledge(account->jid(), ledger.through(), std::move(beyond));
     if (done.ok() || done.error().code == ErrorCode::not_found) co_return;
     warn(*account, done.error());

@@ -58,7 +58,7 @@ bool is_worth_archiving(const Route& route) {
 
 // On an account: what is stored of its preferences, once they were asked for.
 struct Stored {
-    std::optional<ArchivePreferences> preferences;
+    std::unique_ptr<const ArchivePreferences> preferences;  // null: the usual
 };
 
 // --- what is answered ---------------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ Task<Result<ArchivePreferences>> Mam::load_preferences(AccountPtr account) {
     if (document.ok() && !stored.preferences) {
         const std::optional<xml::Element> element = xml::parse_document(document->body);
         ArchivePreferences read;
-        if (element && !read_archive_preferences(*element, read)) stored.preferences = std::move(read);
+        if (element && !read_archive_preferences(*element, read)) stored.preferences = std::make_unique<const ArchivePreferences>(std::move(read));
     }
     co_return stored.preferences ? *stored.preferences : usual();
 }
@@ -265,7 +265,7 @@ Task<Result<void>> Mam::store_preferences(AccountPtr account, ArchivePreferences
     Result<std::uint64_t> stored =
         co_await stores().documents.put(account->jid(), key, std::move(body), std::nullopt, limits);
     if (!stored.ok()) co_return std::move(stored).error();
-    account->slots().get<Stored>().preferences = std::move(preferences);
+    account->slots().get<Stored>().preferences = std::make_unique<const ArchivePreferences>(std::move(preferences));
     co_return Result<void>();
 }
 

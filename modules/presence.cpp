@@ -31,6 +31,7 @@ struct PresenceMarks {
 // Live upgrade.
 enum SavedTag : RecordTag { saved_directed = 1, saved_changes = 2, saved_waiting = 3 };
 
+constexpr Seconds forget_unread_after{10};
 constexpr std::size_t max_kept_bytes = 4'096;  // of the last presence of an account that is offline
 
 bool has_something_to_tell(const Account& account) {
@@ -136,6 +137,7 @@ private:
     Task<Outcome> answer_later(AccountPtr account, StanzaPtr probe, Jid to);
     Outcome answer(Account& account, bool may_see, const Stanza& probe, const Jid& to);
     std::shared_ptr<Stanza> shown_by(const Session& session);
+    void forget_unread();
     Task<Outcome> judge_request_later(AccountPtr account, Jid from);
 
     BucketRate rate() const { return BucketRate{options_.burst, options_.then_every}; }
@@ -145,7 +147,6 @@ private:
     // By session: what probes of it were answered with, as long as somebody still has to read it (inactive clients hold it
     // for hours): one for all of them.
     std::unordered_map<std::uint64_t, std::weak_ptr<Stanza>> shown_;
-    std::size_t sweep_shown_at_ = 64;
 };
 
 Outcome Presence::sent(Route& route) {
@@ -269,7 +270,7 @@ Task<Outcome> Presence::announce(AccountPtr account, SessionPtr session, std::sh
 
 void Presence::set_presence(Session& session, const Stanza& presence) {
     session.set_presence(presence);
-    shown_.erase(session.id());
+    if (const auto known = shown_.find(session.id()); known != shown_.end()) known->second.reset();
 }
 
 // RFC 6121 4.2.2 and 4.4.2.
@@ -424,16 +425,18 @@ Outcome Presence::answer(Account& account, bool may_see, const Stanza& probe, co
 }
 
 std::shared_ptr<Stanza> Presence::shown_by(const Session& session) {
-    const auto known = shown_.find(session.id());
-    if (known != shown_.end())
-        if (std::shared_ptr<Stanza> still_held = known->second.lock()) return still_held;
-    if (shown_.size() >= sweep_shown_at_) {
-        std::erase_if(shown_, [](const auto& entry) { return entry.second.expired(); });
-        sweep_shown_at_ = std::max<std::size_t>(64, 2 * shown_.size());
-    }
-    std::shared_ptr<Stanza> shown(new Stanza(session.presence()));  // apart from its counts, which outlive it here
-    shown_[session.id()] = shown;
+    if (shown_.empty()) once<&Presence::forget_unread>(forget_unread_after);
+    std::weak_ptr<Stanza>& known = shown_[session.id()];
+    if (std::shared_ptr<Stanza> still_held = known.lock()) return still_held;
+    std::shared_ptr<Stanza> shown(new Stanza(session.presence()));  // apart from its counts, which outlive it in shown_
+    known = shown;
     return shown;
+}
+
+void Presence::forget_unread() {
+    std::erase_if(shown_, [](const auto& entry) { return entry.second.expired(); });
+    if (!shown_.empty()) return once<&Presence::forget_unread>(forget_unread_after);
+    shown_ = {};  // and its table
 }
 
 // --- requests to a resource ---------------------------------------------------------------------------------------
