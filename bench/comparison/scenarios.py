@@ -7,6 +7,7 @@ PEERS = ("ejabberd", "prosody", "jabberd2")
 SERVERS = (RELAY, ROOKERY, *PEERS)
 XMPP = (ROOKERY, *PEERS)
 WARM_UP_USERS, WARM_UP_PHONES = 2_000, 1_050  # caches with a bound are full then: what is measured is a session
+WARM_UP_CHAT = {"pairs": 105, "messages": 10_000, "warm-up-messages": 1_000}  # that of the archive's database, too
 SHOWN_ROUNDS = 1  # of a peer in a scenario where no bar compares it with Rookery: to be seen, not to decide
 MANY = 19_000  # what a process of the generator may hold
 MANY_PHONES = 18_984
@@ -42,6 +43,7 @@ class Scenario:
     acks: bool = False    # stream management at both ends, of servers that have it
     prefix: str = "u"     # the users' names
     contacts: int = 0     # each has a roster of so many
+    chat_before: dict = dataclasses.field(default_factory=dict)  # with these options others have chatted there
     seconds: int = 1_200  # it is given up after that
     counted: object = None
 
@@ -51,6 +53,10 @@ class Scenario:
     @property
     def accounts(self):
         """How many it uses."""
+        return self.users + 2 * self.chat_before.get("pairs", 0)
+
+    @property
+    def users(self):
         return sum(self.options.get(name, 0) for name in ("users", "warm-up-users", "pairs", "pairs"))
 
 
@@ -114,7 +120,7 @@ def idle(key, title, users, tls="direct", **more):
 
 def phones(key, title, users, **more):
     return Scenario(key, title, "idle", (kilobytes(key, title + ": memory per session"),), needs=("phone",), prefix="p",
-                    contacts=20, options={"phone": "yes", "users": users, "warm-up-users": WARM_UP_PHONES,
+                    contacts=20, chat_before=WARM_UP_CHAT, options={"phone": "yes", "users": users, "warm-up-users": WARM_UP_PHONES,
                                           "contacts": 20, "settle": 60_000, "sources": 16}, **more)
 
 
