@@ -49,7 +49,7 @@ private:
     // Where there are archives, clients take every id of ours for one of the archive (XEP-0313 3.4) and ask it for what
     // came later. So nothing else gets one.
     Outcome stamp_archived(Route& route) {
-        if (host().has_module("mam") && route.account->exists() && is_archived(route)) stamp(route, route.log_id);
+        if (is_archived(route) && route.account->exists() && host().has_module("mam")) stamp(route, route.log_id);
         return Outcome::pass();
     }
 
