@@ -162,7 +162,12 @@ std::size_t Channel::tls_bytes() const {
     return tls_ ? sizeof(TlsLayer) + tls_->held.size() + (tls_->session ? tls_->session->bytes() : 0) : 0;
 }
 
-std::size_t Channel::untaken_bytes() const { return output_bytes() + kernel_queue_bytes(descriptor_); }
+std::size_t Channel::untaken_bytes() const {
+    const std::size_t in_kernel = static_cast<std::size_t>(kernel_queue_bytes(descriptor_));
+    if (!tls_) return output_bytes() + in_kernel;
+    const std::size_t sealed = tls_->sealed ? tls_->sealed->size() : 0;
+    return tls_->plain_bytes_in(sealed + in_kernel) + (output_ ? output_->size() : 0);
+}
 
 void Channel::pause_reading() { paused_ = true; }
 
@@ -470,6 +475,7 @@ Channel::Sent Channel::seal_and_send() {
         errno = EIO;
         return Sent::failed;
     }
+    tls_->note_sealed(plain.size(), records.size());
     output_->sent(plain.size());
     if (output_->size() == 0) give_back(output_);
     std::size_t records_sent = 0;
@@ -480,7 +486,8 @@ Channel::Sent Channel::seal_and_send() {
 }
 
 void Channel::seal_close_notify() {
-    if (!is_secured() || std::exchange(tls_->close_sent, true)) return;
+    if (!is_secured() || tls_->close_sent) return;
+    tls_->close_sent = true;
     TlsWorkspace& workspace = loop_.tls_workspace();
     tls_->session->close_notify(workspace);
     append_sealed(workspace.output);

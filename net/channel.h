@@ -111,7 +111,8 @@ public:
     void write(std::string_view bytes);
     std::size_t output_bytes() const;  // accepted by write(), not yet by the kernel
     std::size_t tls_bytes() const;     // in memory, for gauges; 0: no TLS
-    // And those the peer's kernel has not acknowledged. One system call.
+    // And those the peer's kernel has not acknowledged (under TLS, where that is known in records, at most so many). One
+    // system call.
     std::size_t untaken_bytes() const;
 
     // Stops and restarts on_data. Neither costs a system call. While paused, a FIN waits behind the unread bytes;

@@ -1,6 +1,7 @@
 // TlsLayer: what a Channel has beside its socket when it speaks (or is about to speak) TLS.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -32,14 +33,14 @@ public:
     std::string held;        // input not yet given to the session: the start of a record, or what a pause left
     std::string_view unfed;  // the same while a callback runs from within feed_tls()
     OutputPtr sealed;        // bytes for the socket that come before Channel::output_
-    Slot slot = Slot::none;
-    bool secured = false;
-    bool close_sent = false;
+    Slot slot : 2 = Slot::none;
+    bool secured : 1 = false;
+    bool close_sent : 1 = false;
 
     // Records that carry nothing (KeyUpdate, renegotiation attempts, empty ones) are work without an end (L4).
     bool quiet_record_allowed(SteadyTime now) {
         constexpr std::uint8_t quiet_records_per_second = 10;
-        const auto second = static_cast<std::uint32_t>(std::chrono::duration_cast<Seconds>(now.time_since_epoch()).count());
+        const auto second = static_cast<std::uint16_t>(std::chrono::duration_cast<Seconds>(now.time_since_epoch()).count());
         if (second != quiet_second_) {
             quiet_second_ = second;
             quiet_records_ = 0;
@@ -47,9 +48,23 @@ public:
         return ++quiet_records_ <= quiet_records_per_second;
     }
 
+    // What was sealed last, in one go.
+    void note_sealed(std::size_t plain_bytes, std::size_t record_bytes) {
+        const bool fits = plain_bytes <= UINT16_MAX && record_bytes - plain_bytes <= UINT16_MAX;
+        last_plain_ = static_cast<std::uint16_t>(fits ? plain_bytes : 0);
+        last_overhead_ = static_cast<std::uint16_t>(fits ? record_bytes - plain_bytes : 0);
+    }
+    // How many plain bytes the last `record_bytes` that were sealed stand for, at most.
+    std::size_t plain_bytes_in(std::size_t record_bytes) const {
+        const std::size_t last_records = std::size_t{last_plain_} + last_overhead_;
+        return record_bytes >= last_records ? record_bytes - last_overhead_ : std::min<std::size_t>(record_bytes, last_plain_);
+    }
+
 private:
+    // All that is below fits into eight bytes with the flags above.
     std::uint8_t quiet_records_ = 0;
-    std::uint32_t quiet_second_ = 0;
+    std::uint16_t quiet_second_ = 0;
+    std::uint16_t last_plain_ = 0, last_overhead_ = 0;
 };
 
 }  // namespace rookery

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "net/channel.h"
+#include "net/tls_layer.h"
 #include "net/tls_session.h"
 #include "tests/net/support.h"
 
@@ -621,6 +622,21 @@ TEST(TlsRecord, LengthIsTheHeadersPlusFive) {
     EXPECT_EQ(tls_record_length("<"), not_a_record);
     EXPECT_EQ(tls_record_length(std::string("\x16\x02", 2)), not_a_record);
     EXPECT_EQ(tls_record_length(std::string("\x17\x03\x03\x48\x01", 5)), not_a_record);
+}
+
+// What the peer's kernel has not acknowledged is known in bytes of records.
+TEST(TlsLayer, TellsPlainBytesFromThoseOfRecords) {
+    TlsLayer layer(nullptr, nullptr);
+    EXPECT_EQ(layer.plain_bytes_in(102), 102u);
+    layer.note_sealed(80, 102);
+    EXPECT_EQ(layer.plain_bytes_in(0), 0u);
+    EXPECT_EQ(layer.plain_bytes_in(40), 40u);
+    EXPECT_EQ(layer.plain_bytes_in(90), 80u);
+    EXPECT_EQ(layer.plain_bytes_in(102), 80u);
+    EXPECT_EQ(layer.plain_bytes_in(302), 280u);
+    layer.note_sealed(65'536, 65'624);
+    EXPECT_EQ(layer.plain_bytes_in(65'624), 65'624u);
+    static_assert(sizeof(TlsLayer) <= 80);
 }
 
 }  // namespace
