@@ -1,6 +1,7 @@
 #include "base/siphash.h"
 
 #include <bit>
+#include <cstring>
 
 namespace rookery {
 namespace {
@@ -28,7 +29,14 @@ struct SipState {
     }
 };
 
-// Little endian, whatever the machine; `bytes` has at most eight.
+// Little endian, whatever the machine.
+std::uint64_t full_word(const char* bytes) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes, sizeof word);
+    return std::endian::native == std::endian::little ? word : __builtin_bswap64(word);
+}
+
+// Of fewer than eight.
 std::uint64_t word_of(std::string_view bytes) {
     std::uint64_t word = 0;
     for (std::size_t i = 0; i < bytes.size(); ++i)
@@ -42,7 +50,7 @@ std::uint64_t siphash(const SipKey& key, std::string_view data) {
     SipState state{key.low ^ 0x736f6d6570736575u, key.high ^ 0x646f72616e646f6du, key.low ^ 0x6c7967656e657261u,
                    key.high ^ 0x7465646279746573u};
     const std::uint64_t size = data.size();
-    for (; data.size() >= 8; data.remove_prefix(8)) state.mix(word_of(data.substr(0, 8)));
+    for (; data.size() >= 8; data.remove_prefix(8)) state.mix(full_word(data.data()));
     state.mix(word_of(data) | size << 56);
     state.c ^= 0xff;
     for (int i = 0; i < 4; ++i) state.round();

@@ -63,7 +63,7 @@ Node attribute_node(Tape& tape, std::string_view ns, std::string_view name, std:
     Node node{};
     node.kind = NodeKind::attribute;
     node.end = index + 1;
-    const auto ns_slice = append(tape, ns);
+    const auto ns_slice = ns.empty() ? Slice{} : append(tape, ns);
     const auto name_slice = append(tape, name);
     const auto value_slice = append(tape, value);
     node.ns_at = ns_slice.at;

@@ -129,9 +129,23 @@ private:
     }
 
     void write_attribute(std::string_view name, std::string_view value) {
-        out_.append(" ").append(name).append("='");
+        begin_attribute(name);
         escape(out_, value);
         out_.push_back('\'');
+    }
+
+    // One append: attributes are most of what is written.
+    void begin_attribute(std::string_view name) {
+        std::array<char, 32> head;
+        if (name.size() + 3 > head.size()) {
+            out_.append(" ").append(name).append("='");
+            return;
+        }
+        head[0] = ' ';
+        name.copy(head.data() + 1, name.size());
+        head[name.size() + 1] = '=';
+        head[name.size() + 2] = '\'';
+        out_.append(head.data(), name.size() + 3);
     }
 
     void write_root_attributes() {
