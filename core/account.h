@@ -61,6 +61,8 @@ public:
     // May this contact see the account's presence (from, both)? Without storage, once the roster was loaded; before that
     // nullopt: load_roster and ask again.
     std::optional<bool> is_seen_by(const Jid& contact) const;
+    // Known without storage, too. False: somebody does, or it is not known.
+    bool is_seen_by_nobody() const { return knows_seen_by_ && seen_by_.size() == 0; }
 
     SlotMap& slots() { return slots_; }
 

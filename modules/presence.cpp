@@ -128,6 +128,7 @@ private:
                       std::shared_ptr<Stanza> presence);
     void probe_contacts(Account& account, const Session& session, const Roster& roster);
     void depart(Account& account, Session& session, const Roster* roster, const std::shared_ptr<Stanza>& presence);
+    Task<Result<std::shared_ptr<Roster>>> load_subscribers(AccountPtr account);
     Task<Outcome> withdraw(AccountPtr account, SessionPtr session);
 
     Outcome direct(Route& route);
@@ -250,13 +251,15 @@ Task<void> Presence::announce_later(AccountPtr account, SessionPtr session, std:
 }
 
 Task<Outcome> Presence::announce(AccountPtr account, SessionPtr session, std::shared_ptr<Stanza> presence) {
-    Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
+    const bool appears = presence->presence_type() == PresenceType::available;
+    Task<Result<std::shared_ptr<Roster>>> loading = appears ? account->load_roster() : load_subscribers(account);
+    Result<std::shared_ptr<Roster>> roster = co_await loading;
     if (!session->alive()) co_return Outcome::stop();
     if (!roster.ok()) {
         log_error("roster_failed", {{"account", account->jid().str()}, {"error", roster.error().message}});
         co_return Outcome::refuse(StanzaError(Condition::internal_server_error, ErrorType::wait));
     }
-    if (presence->presence_type() == PresenceType::available) {
+    if (appears) {
         Task<void> appearing = appear(account, session, *roster, std::move(presence));
         co_await appearing;
         co_return Outcome::pass();
@@ -323,11 +326,17 @@ Outcome Presence::closed(SessionEvent& event) {
     return withdraw(event.account, event.session);
 }
 
+// In a roster. Most who lose their connection at once have just lost their place in the cache of rosters, too.
+Task<Result<std::shared_ptr<Roster>>> Presence::load_subscribers(AccountPtr account) {
+    if (account->is_seen_by_nobody()) co_return std::make_shared<Roster>();
+    co_return co_await account->load_roster();
+}
+
 // The session ended without a word.
 Task<Outcome> Presence::withdraw(AccountPtr account, SessionPtr session) {
     std::shared_ptr<Roster> subscribers;
     if (session->available()) {
-        Result<std::shared_ptr<Roster>> roster = co_await account->load_roster();
+        Result<std::shared_ptr<Roster>> roster = co_await load_subscribers(account);
         if (roster.ok())
             subscribers = std::move(*roster);
         else
