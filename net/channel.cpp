@@ -163,7 +163,6 @@ std::size_t Channel::tls_bytes() const {
 }
 
 std::size_t Channel::untaken_bytes() const {
-    if (descriptor_ < 0) return SIZE_MAX;  // gone: nobody knows what was taken
     const std::size_t in_kernel = static_cast<std::size_t>(kernel_queue_bytes(descriptor_));
     if (!tls_) return output_bytes() + in_kernel;
     const std::size_t sealed = tls_->sealed ? tls_->sealed->size() : 0;

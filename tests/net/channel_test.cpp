@@ -45,18 +45,6 @@ TEST_F(ChannelTest, EchoesMuchMoreThanItsBuffers) {
     EXPECT_TRUE(eventually([&] { return thread.sync([&] { return server.peer().channel->output_bytes(); }) == 0; }));
 }
 
-// Else what a client that is gone never read would count as received.
-TEST_F(ChannelTest, NothingCountsAsTakenOnceItIsGone) {
-    std::size_t untaken = 0;
-    TestServer server(thread, [](Peer& peer, std::string_view) { peer.channel->write(pattern(3 << 20)); });
-    server.prepare = [&](Peer& peer) { peer.on_close = [&](Peer& self) { untaken = self.channel->untaken_bytes(); }; };
-    auto client = std::make_unique<PlainClient>(server.port());
-    client->send("x");
-    EXPECT_EQ(client->receive(1), "a");
-    client.reset();
-    EXPECT_TRUE(eventually([&] { return thread.sync([&] { return untaken; }) >= 3u << 20; }));
-}
-
 TEST_F(ChannelTest, OneTurnsWritesAreOneSend) {
     TestServer server(thread, [](Peer& peer, std::string_view) {
         for (int i = 0; i < 100; ++i) peer.channel->write("0123456789");
