@@ -347,9 +347,12 @@ void Connection::answer_at_once() {
     if (const std::shared_ptr<Stanza> reply = stream_.take_stanza()) session_->deliver(reply, {}, Handover{ticket});
 }
 
-void Connection::write(const Stanza& stanza, const Jid& to) {
-    if (!transport_ || stream_.is_closed()) return;
-    if (too_far_behind()) return watch_backlog();
+bool Connection::write(const Stanza& stanza, const Jid& to) {
+    if (!transport_ || stream_.is_closed()) return false;
+    if (too_far_behind()) {
+        watch_backlog();
+        return false;
+    }
     std::string& scratch = c2s_.scratch();
     scratch.clear();
     if (to.empty())
@@ -358,6 +361,7 @@ void Connection::write(const Stanza& stanza, const Jid& to) {
         stanza.write_to(scratch, to);
     flush();  // what the stream itself said comes first
     put(scratch);
+    return true;
 }
 
 void Connection::put(std::string_view bytes) {

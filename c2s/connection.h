@@ -27,8 +27,8 @@ public:
     static void open(C2s& c2s, std::unique_ptr<ParkedTransport> transport, std::shared_ptr<const C2sPolicy> policy);
     ~Connection();
 
-    // Hands a stanza to the client. Dropped when too much is waiting already: the connection is being closed.
-    void write(const Stanza& stanza, const Jid& to);
+    // Hands a stanza to the client. False: dropped, too much is waiting already and the connection is being closed.
+    bool write(const Stanza& stanza, const Jid& to);
     void write(std::string_view nonza);
     // After a write: as long as the client does not take what waits for it, its senders are slowed.
     void keep_while_behind(const TicketPtr& ticket);

@@ -35,9 +35,9 @@ void C2sSession::deliver(const StanzaPtr& stanza, const Jid& to, const Handover&
     if (outgoing_watched() && is_taken_by_others(stanza, to, handover)) return;
     if (managed_) keep(stanza, to, handover);
     if (!connection_) return;
-    connection_->write(*stanza, to);
+    const bool written = connection_->write(*stanza, to);
     if (handover.ticket) connection_->keep_while_behind(handover.ticket);
-    if (!managed_ && handover.log_id != 0) note_handed(handover.log_id);
+    if (written && !managed_ && handover.log_id != 0) note_handed(handover.log_id);
     if (managed_ && managed_->counts.take_question()) ask();
 }
 

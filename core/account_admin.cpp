@@ -55,7 +55,7 @@ Task<Result<void>> create_at_home(Shard& home, Jid account, Credentials keys) {
     const WallTime now = home.loop().clock().wall_now();
     Result<void> created = co_await home.stores().accounts.create(account, std::move(keys), now);
     if (!created.ok()) co_return about(account, std::move(created).error());
-    home.forget_account(account.str());  // strangers may have written to it before it was there
+    home.account_has_changed(account, true);  // strangers may have written to it before it was there
     log_info("account_created", {{"account", account.str()}});
     host = home.find_host(account.domain());  // a reload may have taken it away meanwhile
     if (host) co_await announce(host->hooks.account_created, account, *host);
@@ -135,8 +135,8 @@ Task<void> finish_removal(Shard& home, Jid jid, RosterPtr roster) {
     if (const AccountPtr account = home.find_account(jid.str())) {
         close_all_but(*account, 0, StreamError(StreamCondition::not_authorized, "the account was removed"));
         account->mark_removed();
-        home.forget_account(jid.str());
     }
+    home.account_has_changed(jid, false);
     if (Host* host = home.find_host(jid.domain())) co_await announce(host->hooks.account_removed, jid, *host);
     co_await tell_contacts(home, jid, std::move(roster));
 }

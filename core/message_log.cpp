@@ -90,8 +90,9 @@ Task<Outcome> MessageLog::load_and_commit(Route& route) {
 Task<bool> MessageLog::load(AccountPtr account) {
     if (delivery_ledger(*account).loaded()) co_return true;
     const std::optional<DeliveryState> state = co_await load_state(account);
-    if (state) delivery_ledger(*account).load(*state);
-    co_return state.has_value();
+    if (!state) co_return false;
+    note_loaded(*account, *state);
+    co_return true;
 }
 
 Task<std::optional<bool>> MessageLog::find_waiting(AccountPtr account) {
@@ -100,8 +101,14 @@ Task<std::optional<bool>> MessageLog::find_waiting(AccountPtr account) {
     const std::optional<DeliveryState> state = co_await load_state(account);
     if (!state) co_return std::nullopt;
     if (state->messages == 0) co_return false;
-    delivery_ledger(*account).load(*state);
+    note_loaded(*account, *state);
     co_return true;
+}
+
+// Another answer may have come first, and its ledger gone on.
+void MessageLog::note_loaded(Account& account, const DeliveryState& state) {
+    DeliveryLedger& ledger = delivery_ledger(account);
+    if (!ledger.loaded()) ledger.load(state);
 }
 
 Task<std::optional<DeliveryState>> MessageLog::load_state(AccountPtr account) {

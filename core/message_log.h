@@ -54,6 +54,7 @@ private:
     static Outcome session_saved(void* log, SessionSaving& event);
     static Outcome session_restored(void* log, SessionRestoring& event);
     Task<Outcome> load_and_commit(Route& route);
+    static void note_loaded(Account& account, const DeliveryState& state);
     Task<std::optional<DeliveryState>> load_state(std::shared_ptr<Account> account);
     Task<Outcome> commit_own(Route& route);
     Task<void> write_down(std::shared_ptr<Account> account);

@@ -97,9 +97,12 @@ Task<Result<AccountPtr>> Shard::load_account(Jid bare) {
     co_return account;
 }
 
-void Shard::forget_account(std::string_view bare) {
-    const auto at = accounts_.find(bare);
-    if (at != accounts_.end() && (*at)->sessions().empty()) accounts_.erase(at);
+// It stays in memory, so that load_account does not believe an answer from before.
+void Shard::account_has_changed(const Jid& bare, bool exists) {
+    const auto at = accounts_.find(bare.str());
+    if (at != accounts_.end() && !(*at)->sessions().empty()) return;
+    if (at != accounts_.end()) accounts_.erase(at);
+    if (const AccountPtr account = keep_account(bare, exists)) account_idle(*account);
 }
 
 // One that was forgotten and is still held by somebody has a successor here, maybe with sessions: that one stays.

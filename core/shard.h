@@ -118,7 +118,8 @@ public:
     AccountPtr find_account(std::string_view bare) const;  // in memory
     Task<Result<AccountPtr>> load_account(Jid bare);       // asks storage whether it exists; caches the answer
     AccountPtr account_for_login(const Jid& bare);         // known to exist
-    void forget_account(std::string_view bare);            // created or removed: ask storage again
+    void account_has_changed(const Jid& bare, bool exists);  // created or removed
+    void drop_account(const Account& account);               // from memory: it will be asked for again
     // Account says: no sessions, nothing waiting; it may leave memory when the cache is full.
     void account_idle(Account& account);
     void roster_loaded(Account& account);
@@ -151,7 +152,6 @@ private:
     QueueLook look_at_undelivered() const;
     void flush_parked(unsigned to);
     void trim_accounts();
-    void drop_account(const Account& account);
     AccountPtr keep_account(const Jid& bare, bool exists);
     void close_sessions_of(const Host& host);
 

@@ -163,6 +163,7 @@ std::size_t Channel::tls_bytes() const {
 }
 
 std::size_t Channel::untaken_bytes() const {
+    if (state_ == State::gone) return untaken_when_gone_;
     const std::size_t in_kernel = static_cast<std::size_t>(kernel_queue_bytes(descriptor_));
     if (!tls_) return output_bytes() + in_kernel;
     const std::size_t sealed = tls_->sealed ? tls_->sealed->size() : 0;
@@ -186,8 +187,10 @@ void Channel::close_after_flush() {
 
 void Channel::abort() {
     if (descriptor_ < 0) return;
+    const std::size_t untaken = untaken_bytes();
     loop_.unwatch(descriptor_, *this);
     ::close(leave_loop());
+    untaken_when_gone_ = untaken;
 }
 
 void Channel::start_tls(std::shared_ptr<const TlsContexts> contexts, AlpnList alpn) {
@@ -271,8 +274,12 @@ void Channel::read(bool may_have_ended) {
 // away: that can wait.
 void Channel::peer_has_gone(CloseReason reason) {
     if (rank() != Rank::in) return end(reason);
-    ended_by_ = reason;
+    if (ended_by_ == CloseReason::closed) ended_by_ = reason;
     loop_.end_later(*this);
+}
+
+void Channel::on_end() {
+    if (state_ == State::open) end(ended_by_);
 }
 
 bool Channel::may_feed() const {
@@ -480,8 +487,10 @@ Channel::Sent Channel::seal_and_send() {
     if (output_->size() == 0) give_back(output_);
     std::size_t records_sent = 0;
     const Sent sent = send_bytes(records, records_sent);
-    if (sent == Sent::blocked) append(tls_->sealed, std::string_view(records).substr(records_sent));
+    const int error = errno;
+    if (sent != Sent::all) append(tls_->sealed, std::string_view(records).substr(records_sent));
     records.clear();
+    errno = error;
     return sent;
 }
 
@@ -500,6 +509,7 @@ void Channel::finish_closing() {
 }
 
 void Channel::end(CloseReason reason) {
+    const std::size_t untaken = untaken_bytes();
     if (reason == CloseReason::peer_closed || reason == CloseReason::tls_failed) send_last_words(reason);
     // After a FIN with all input read, closing is no reset; else the peer gets the time to read our last words.
     const bool linger = reason == CloseReason::closed || reason == CloseReason::tls_failed ||
@@ -512,6 +522,7 @@ void Channel::end(CloseReason reason) {
         loop_.unwatch(descriptor_, *this);
         ::close(leave_loop());
     }
+    untaken_when_gone_ = untaken;
     call_handler([reason](ChannelHandler& handler) { handler.on_closed(reason); });
 }
 

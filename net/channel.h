@@ -112,7 +112,7 @@ public:
     std::size_t output_bytes() const;  // accepted by write(), not yet by the kernel
     std::size_t tls_bytes() const;     // in memory, for gauges; 0: no TLS
     // And those the peer's kernel has not acknowledged (under TLS, where that is known in records, at most so many). One
-    // system call.
+    // system call. Once the channel has ended: those that never were.
     std::size_t untaken_bytes() const;
 
     // Stops and restarts on_data. Neither costs a system call. While paused, a FIN waits behind the unread bytes;
@@ -165,7 +165,7 @@ private:
     // The loop's side.
     void on_events(std::uint32_t events) override;
     void flush() override;
-    void on_end() override { end(ended_by_); }
+    void on_end() override;
     void on_handshake_slot() override;
 
     // Functions that make callbacks answer whether the channel is still there and not gone; if not, touch nothing.
@@ -216,7 +216,10 @@ private:
     std::unique_ptr<TlsLayer> tls_;
     OutputPtr output_;           // plain bytes (under TLS: not yet sealed)
     bool* destroyed_ = nullptr;  // set while a callback runs: where to say that the channel is no more
-    TimerId timer_ = 0;  // open: until a peer that takes nothing has stalled; closing: until the end
+    union {
+        TimerId timer_ = 0;  // open: until a peer that takes nothing has stalled; closing: until the end
+        std::size_t untaken_when_gone_;
+    };
     Endpoint peer_;
     std::uint16_t send_timeout_seconds_ = 0;
     int descriptor_ = -1;

@@ -10,6 +10,7 @@
 #include "net/channel.h"
 #include "net/output.h"
 #include "net/tls_contexts.h"
+#include "net/tls_record_cipher.h"
 #include "net/tls_session.h"
 
 namespace rookery {
@@ -54,10 +55,13 @@ public:
         last_plain_ = static_cast<std::uint16_t>(fits ? plain_bytes : 0);
         last_overhead_ = static_cast<std::uint16_t>(fits ? record_bytes - plain_bytes : 0);
     }
-    // How many plain bytes the last `record_bytes` that were sealed stand for, at most.
+    // How many plain bytes cannot be read without the last `record_bytes` that were sealed, at most: a record that is not
+    // complete is worth nothing.
     std::size_t plain_bytes_in(std::size_t record_bytes) const {
         const std::size_t last_records = std::size_t{last_plain_} + last_overhead_;
-        return record_bytes >= last_records ? record_bytes - last_overhead_ : std::min<std::size_t>(record_bytes, last_plain_);
+        if (record_bytes == 0) return 0;
+        if (record_bytes <= last_records) return last_plain_;
+        return record_bytes - last_overhead_ + RecordCipher::max_content_bytes;
     }
 
 private:

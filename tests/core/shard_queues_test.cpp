@@ -89,7 +89,7 @@ TEST_F(ShardQueues, RatesAreKnownWhereNobodyAskedBefore) {
     home.watch_queues();
     for (int second = 0; second < 20; ++second) {
         server.loops().at(home.index()).run_here([&] {
-            home.forget_account("romeo@localhost");
+            if (const AccountPtr romeo = home.find_account("romeo@localhost")) home.drop_account(*romeo);
             for (int i = 0; i < 50; ++i) home.router().send(request(i));
         });
         server.loops().advance(Seconds(1));

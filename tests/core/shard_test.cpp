@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <stdexcept>
 
 #include "core/access.h"
@@ -40,12 +41,29 @@ TEST(Shard, AnAccountMadeAnewOutlivesItsPredecessor) {
     TestServer server;
     Shard& shard = server.home("juliet@localhost");
     const AccountPtr old = server.wait(shard.load_account(jid("juliet@localhost"))).value();
-    shard.forget_account("juliet@localhost");
+    shard.drop_account(*old);
     const AccountPtr young = shard.account_for_login(jid("juliet@localhost"));
     ASSERT_NE(old, young);
     for (std::size_t i = 0; i < ShardOptions().max_cached_accounts; ++i)
         ASSERT_TRUE(server.wait(shard.load_account(jid("a" + std::to_string(i) + "@localhost"))).ok());
     EXPECT_EQ(shard.find_account("juliet@localhost"), young);
+}
+
+Task<void> ask_whether_exists(Shard& shard, std::optional<bool>& exists) {
+    Result<AccountPtr> account = co_await shard.load_account(jid("newcomer@localhost"));
+    exists = account.ok() && (*account)->exists();
+}
+
+TEST(Shard, AnAnswerFromBeforeTheAccountWasMadeDoesNotCount) {
+    TestServer server;
+    Shard& shard = server.home("newcomer@localhost");
+    std::optional<bool> exists;
+    server.loops().at(shard.index()).run_here([&] {
+        spawn(ask_whether_exists(shard, exists));
+        shard.account_has_changed(jid("newcomer@localhost"), true);
+    });
+    server.run_until_idle();
+    EXPECT_EQ(exists, true);
 }
 
 TEST(Shard, WhoAsksAnotherHearsOfItsFailure) {

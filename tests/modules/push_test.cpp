@@ -347,7 +347,9 @@ TEST_P(PushTest, OutlivesTheAccountInMemory) {
     phone_was_here();
     for (unsigned i = 0; i < GetParam(); ++i) {
         Shard& shard = server_.assembly().shards().at(i);
-        shard.loop().post([&shard] { shard.forget_account("juliet@localhost"); });
+        shard.loop().post([&shard] {
+            if (const AccountPtr juliet = shard.find_account("juliet@localhost")) shard.drop_account(*juliet);
+        });
     }
     server_.run_until_idle();
     romeo_.send(chat(hello));

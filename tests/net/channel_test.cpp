@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <optional>
+
 #include "tests/net/support.h"
 
 namespace rookery {
@@ -43,6 +45,21 @@ TEST_F(ChannelTest, EchoesMuchMoreThanItsBuffers) {
     EXPECT_EQ(client.receive(bytes.size()), bytes);
     sender.join();
     EXPECT_TRUE(eventually([&] { return thread.sync([&] { return server.peer().channel->output_bytes(); }) == 0; }));
+}
+
+// Else what a client that is gone never read would count as received.
+TEST_F(ChannelTest, WhatWasNotTakenIsKnownAfterTheEnd) {
+    for (const std::size_t size : {std::size_t{8} << 20, std::size_t{1000}}) {
+        std::optional<std::size_t> untaken;
+        TestServer server(thread, [&](Peer& peer, std::string_view) { peer.channel->write(pattern(size)); });
+        server.prepare = [&](Peer& peer) { peer.on_close = [&](Peer& self) { untaken = self.channel->untaken_bytes(); }; };
+        auto client = std::make_unique<PlainClient>(server.port());
+        client->send("x");
+        EXPECT_EQ(client->receive(1), "a");
+        client.reset();
+        EXPECT_TRUE(eventually([&] { return thread.sync([&] { return untaken.has_value(); }); }));
+        EXPECT_EQ(thread.sync([&] { return *untaken > 0; }), size > 1000);
+    }
 }
 
 TEST_F(ChannelTest, OneTurnsWritesAreOneSend) {

@@ -31,11 +31,14 @@ std::deque<Callback> FakeLoop::take_posted() {
 }
 
 void FakeLoop::forget() {
-    const std::lock_guard lock(mutex_);
-    posted_.clear();
-    posted_below_.clear();
-    timers_.clear();
-    turn_end_.clear();
+    std::deque<Callback> posted, posted_below;  // their ends may post: not under the lock
+    {
+        const std::lock_guard lock(mutex_);
+        posted.swap(posted_);
+        posted_below.swap(posted_below_);
+    }
+    std::exchange(timers_, {}).clear();
+    std::exchange(turn_end_, {}).clear();
 }
 
 bool FakeLoop::turn() {
