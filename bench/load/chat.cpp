@@ -33,7 +33,10 @@ public:
         if (auto done = fleet_.meet(); !done) return done;
         chatting_ = true;
         pace_.begin(Clock::now());
-        if (options_.rate == 0) fill_windows();
+        if (options_.rate == 0) {
+            fleet_.stay_awake();
+            fill_windows();
+        }
         auto done = fleet_.run_until_or_silent([this] { return stretch_.is_over() && conversation_.is_complete(); },
                                                "chatting");
         chatting_ = false;

@@ -28,6 +28,7 @@ Fleet::Fleet(const Options& options, Team& team, UserNumber users, Sink* sink, X
       relay_{options, loop_, tls_.get()},
       sink_(sink),
       login_began_(users),
+      longest_turn_(options.rate > 0 ? kPacedTurn : kTurn),
       deadline_(Clock::now() + options.deadline) {
     Peer::Observer& self = *this;  // a private base: make_unique could not convert to it
     peers_.reserve(users);
@@ -80,7 +81,7 @@ Result<void> Fleet::run_until(const std::function<bool()>& done, const char* wha
         if (team_.has_failed()) return Error(ErrorCode::unavailable, kOthersFailed);
         if (Clock::now() > deadline_) return Error(ErrorCode::limit, std::string(what) + ": the deadline is over");
         if (sink_ != nullptr) sink_->on_turn();
-        loop_.turn(options_.rate > 0 ? kPacedTurn : kTurn);
+        loop_.turn(longest_turn_);
     }
     return {};
 }

@@ -50,6 +50,9 @@ public:
     // As run_until, but content when nothing came that note_progress() told of for Options::silence.
     Result<void> run_until_or_silent(const std::function<bool()>& done, const char* what);
     Result<void> run_for(std::chrono::milliseconds time);
+    // From now on it does not sleep where nothing has come: else a server that is slower than this program pays for waking
+    // it (an interrupt to another core), and a fast one does not.
+    void stay_awake() { longest_turn_ = std::chrono::milliseconds(0); }
     // Until all processes are here.
     Result<void> meet();
 
@@ -90,6 +93,7 @@ private:
     std::vector<std::unique_ptr<Peer>> peers_;
     std::vector<TimePoint> login_began_;
     Histogram* login_latencies_ = nullptr;
+    std::chrono::milliseconds longest_turn_;
     TimePoint deadline_;
     TimePoint last_progress_;
     UserNumber wanted_ = 0;

@@ -4,12 +4,14 @@
 #include <bit>
 #include <cassert>
 #include <cstring>
+#include <functional>
 #include <limits>
 
 namespace rookery::xml {
 
 using detail::Node;
 using detail::NodeKind;
+using detail::Slice;
 using detail::Tape;
 
 namespace {
@@ -22,11 +24,8 @@ constexpr std::size_t kept_nodes = 512;
 constexpr std::size_t first_text_bytes = 1'024;
 constexpr std::size_t first_nodes = 32;
 constexpr std::size_t usual_nodes = 4;  // of an element made by the server: a few attributes
-
-struct Slice {
-    std::uint32_t at;
-    std::uint32_t size;
-};
+// While an ElementBuilder reads from a source: the slice is not of it but of the tape's own text.
+constexpr std::uint32_t own = 1u << 31;
 
 std::string_view text_at(const Tape& tape, std::uint32_t at, std::uint32_t size) {
     return {tape.text.data() + at, size};
@@ -39,7 +38,10 @@ Slice append(Tape& tape, std::string_view text) {
     return {at, static_cast<std::uint32_t>(text.size())};
 }
 
-std::uint32_t size_of(const std::vector<Node>& nodes) { return static_cast<std::uint32_t>(nodes.size()); }
+template <class Many>
+std::uint32_t size_of(const Many& many) {
+    return static_cast<std::uint32_t>(many.size());
+}
 
 Node element_node(std::uint16_t interned, std::uint32_t index) {
     Node node{};
@@ -58,39 +60,38 @@ std::string_view local_of(const Tape& tape, const Node& node) {
 std::string_view value_of(const Tape& tape, const Node& node) { return text_at(tape, node.value_at, node.value_size); }
 std::string_view run_of(const Tape& tape, const Node& node) { return text_at(tape, node.name_at, node.name_size); }
 
-Node attribute_node(Tape& tape, std::string_view ns, std::string_view name, std::string_view value,
-                    std::uint32_t index) {
+Node attribute_node(Slice ns, Slice name, Slice value, std::uint32_t index) {
     Node node{};
     node.kind = NodeKind::attribute;
     node.end = index + 1;
-    const auto ns_slice = ns.empty() ? Slice{} : append(tape, ns);
-    const auto name_slice = append(tape, name);
-    const auto value_slice = append(tape, value);
-    node.ns_at = ns_slice.at;
-    node.ns_size = ns_slice.size;
-    node.name_at = name_slice.at;
-    node.name_size = name_slice.size;
-    node.value_at = value_slice.at;
-    node.value_size = value_slice.size;
+    node.ns_at = ns.at;
+    node.ns_size = ns.size;
+    node.name_at = name.at;
+    node.name_size = name.size;
+    node.value_at = value.at;
+    node.value_size = value.size;
     return node;
 }
 
-Node text_node(Tape& tape, std::string_view text, std::uint32_t index) {
+Node attribute_node(Tape& tape, std::string_view name, std::string_view value, std::uint32_t index) {
+    const Slice name_slice = append(tape, name);
+    return attribute_node({}, name_slice, append(tape, value), index);
+}
+
+Node text_node(Slice text, std::uint32_t index) {
     Node node{};
     node.kind = NodeKind::text;
     node.end = index + 1;
-    const auto slice = append(tape, text);
-    node.name_at = slice.at;
-    node.name_size = slice.size;
+    node.name_at = text.at;
+    node.name_size = text.size;
     return node;
 }
 
-void name_by_strings(Tape& tape, Node& element, Slice ns, std::string_view local) {
-    const auto name = append(tape, local);
+void name_by_strings(Node& element, Slice ns, Slice local) {
     element.ns_at = ns.at;
     element.ns_size = ns.size;
-    element.name_at = name.at;
-    element.name_size = name.size;
+    element.name_at = local.at;
+    element.name_size = local.size;
 }
 
 // Index of the first node of an element's content.
@@ -347,7 +348,10 @@ Element::Element(Name name) {
 
 Element::Element(std::string_view ns, std::string_view local) {
     auto node = element_node(Name::find(ns, local), 0);
-    if (node.name == 0) name_by_strings(tape_, node, append(tape_, ns), local);
+    if (node.name == 0) {
+        const Slice ns_slice = append(tape_, ns);
+        name_by_strings(node, ns_slice, append(tape_, local));
+    }
     tape_.nodes.push_back(node);
 }
 
@@ -365,7 +369,8 @@ Element& Element::set(std::string_view attribute, std::string_view value) {
     bool found = false;
     const auto at = find_attribute(tape_, 0, attribute, found);
     if (found) return overwrite(tape_.nodes[at], value);
-    const auto node = attribute_node(tape_, {}, attribute, value, at);
+    const auto node = attribute_node(tape_, attribute, value, at);
+    tape_.content = {};
     tape_.nodes.insert(tape_.nodes.begin() + at, node);
     for (auto i = at + 1; i < tape_.nodes.size(); ++i) ++tape_.nodes[i].end;
     ++tape_.nodes[0].end;
@@ -386,6 +391,7 @@ Element& Element::unset(std::string_view attribute) {
     bool found = false;
     const auto at = find_attribute(tape_, 0, attribute, found);
     if (!found) return *this;
+    tape_.content = {};
     tape_.nodes.erase(tape_.nodes.begin() + at);
     for (auto i = at; i < tape_.nodes.size(); ++i) --tape_.nodes[i].end;
     --tape_.nodes[0].end;
@@ -402,7 +408,7 @@ Element& Element::add(View child) {
 
 Element& Element::add_text(std::string_view text) {
     if (text.empty()) return *this;
-    tape_.nodes.push_back(text_node(tape_, text, size_of(tape_.nodes)));
+    tape_.nodes.push_back(text_node(append(tape_, text), size_of(tape_.nodes)));
     tape_.nodes[0].end = size_of(tape_.nodes);
     return *this;
 }
@@ -420,7 +426,7 @@ Element& Element::add_child(Name name,
     const auto child = size_of(tape_.nodes);
     tape_.nodes.push_back(element_node(name.id(), child));
     for (const auto& [attribute, value] : attributes)
-        tape_.nodes.push_back(attribute_node(tape_, {}, attribute, value, size_of(tape_.nodes)));
+        tape_.nodes.push_back(attribute_node(tape_, attribute, value, size_of(tape_.nodes)));
     tape_.nodes[child].end = tape_.nodes[0].end = size_of(tape_.nodes);
     return *this;
 }
@@ -447,6 +453,7 @@ std::size_t Element::remove_children(const std::function<bool(View)>& predicate)
         kept.back().end -= gone;
     }
     kept[0].end = size_of(kept);
+    tape_.content = {};
     tape_.nodes = std::move(kept);
     return doomed.size();
 }
@@ -469,20 +476,36 @@ void ElementBuilder::open(std::uint16_t interned, std::string_view ns, std::stri
     const auto index = size_of(tape_.nodes);
     auto node = element_node(interned, index);
     if (interned == 0) {
-        keep_ns(ns);
-        name_by_strings(tape_, node, {ns_at_, ns_size_}, local);
+        const Slice ns_slice = keep_ns(ns);
+        name_by_strings(node, ns_slice, keep(local));
     }
     tape_.nodes.push_back(node);
     open_.push_back(index);
     in_text_ = false;
 }
 
+bool ElementBuilder::is_in_source(std::string_view text) const {
+    const std::less_equal<const char*> not_behind;
+    return not_behind(source_.data(), text.data()) && not_behind(text.data() + text.size(), source_.data() + source_.size());
+}
+
+Slice ElementBuilder::keep(std::string_view text) {
+    if (text.empty()) return {};
+    if (source_.empty()) {
+        make_room(text.size());
+        return append(tape_, text);
+    }
+    if (is_in_source(text)) return {static_cast<std::uint32_t>(text.data() - source_.data()), size_of(text)};
+    Slice slice = append(tape_, text);
+    slice.at |= own;
+    return slice;
+}
+
 // Many elements of one unknown namespace must not cost its name each.
-void ElementBuilder::keep_ns(std::string_view ns) {
-    if (text_at(tape_, ns_at_, ns_size_) == ns) return;
-    const auto slice = append(tape_, ns);
-    ns_at_ = slice.at;
-    ns_size_ = slice.size;
+Slice ElementBuilder::keep_ns(std::string_view ns) {
+    if (is_in_source(ns)) return keep(ns);
+    if (text_at(tape_, ns_.at & ~own, ns_.size) != ns) ns_ = keep(ns);
+    return ns_;
 }
 
 // To powers of two, as limits usually are: a stanza at its limit then fills its buffer instead of half of it.
@@ -493,24 +516,31 @@ void ElementBuilder::make_room(std::size_t bytes) {
 
 void ElementBuilder::attribute(std::string_view ns, std::string_view name, std::string_view value) {
     assert(!open_.empty());
-    make_room(ns.size() + name.size() + value.size());
-    const auto index = size_of(tape_.nodes);
     const bool lang = ns == xml_ns && name == "lang";
-    const auto node =
-        lang ? attribute_node(tape_, {}, "xml:lang", value, index) : attribute_node(tape_, ns, name, value, index);
-    tape_.nodes.push_back(node);
+    const Slice ns_slice = lang ? Slice{} : keep(ns);
+    const Slice name_slice = keep(lang ? "xml:lang" : name);
+    tape_.nodes.push_back(attribute_node(ns_slice, name_slice, keep(value), size_of(tape_.nodes)));
 }
 
 void ElementBuilder::text(std::string_view text) {
     assert(!open_.empty());
     if (text.empty()) return;
-    make_room(text.size());
-    if (in_text_) {
-        tape_.nodes.back().name_size += append(tape_, text).size;
-        return;
-    }
-    tape_.nodes.push_back(text_node(tape_, text, size_of(tape_.nodes)));
+    if (in_text_) return lengthen(tape_.nodes.back(), text);
+    tape_.nodes.push_back(text_node(keep(text), size_of(tape_.nodes)));
     in_text_ = true;
+}
+
+void ElementBuilder::lengthen(Node& node, std::string_view by) {
+    const bool in_source = !source_.empty() && !(node.name_at & own);
+    const char* const end = source_.data() + node.name_at + node.name_size;
+    if (in_source && by.data() != end) {
+        node.name_at = append(tape_, source_.substr(node.name_at, node.name_size)).at | own;
+    }
+    if (!in_source || by.data() != end) {
+        make_room(by.size());
+        append(tape_, by);
+    }
+    node.name_size += size_of(by);
 }
 
 void ElementBuilder::close() {
@@ -522,6 +552,31 @@ void ElementBuilder::close() {
 
 std::string_view ElementBuilder::ns() const {
     return open_.empty() ? std::string_view() : ns_of(tape_, tape_.nodes[open_.back()]);
+}
+
+void ElementBuilder::read_from(std::string_view source) {
+    assert(tape_.nodes.empty() && source.size() < own);
+    source_ = source;
+}
+
+void ElementBuilder::end_reading(std::size_t size, std::string_view content) {
+    assert(open_.empty() && content.size() <= size);
+    if (!tape_.text.empty()) move_own(static_cast<std::uint32_t>(size));
+    tape_.text.insert(0, source_.substr(0, size));
+    if (!content.empty()) tape_.content = {keep(content).at, size_of(content), size_of(tape_.nodes)};
+    source_ = {};
+}
+
+// Behind the source.
+void ElementBuilder::move_own(std::uint32_t by) {
+    const auto move = [by](std::uint32_t& at) {
+        if (at & own) at = (at & ~own) + by;
+    };
+    for (Node& node : tape_.nodes) {
+        move(node.ns_at);
+        move(node.name_at);
+        move(node.value_at);
+    }
 }
 
 std::size_t ElementBuilder::memory_bytes() const {
@@ -550,7 +605,9 @@ void ElementBuilder::reset() {
     tape_.text.reserve(first_text_bytes);
     open_.clear();
     in_text_ = false;
-    ns_at_ = ns_size_ = 0;
+    source_ = {};
+    tape_.content = {};
+    ns_ = {};
 }
 
 }  // namespace rookery::xml

@@ -46,9 +46,23 @@ struct Node {
     std::uint32_t value_size;
 };
 
+// Content of the root that came in one piece and that nobody has changed since: how it was written, and the index after
+// its last node. What was added later follows. No prefixes: it means the same inside any root of that namespace.
+struct Written {
+    std::uint32_t at = 0;
+    std::uint32_t size = 0;  // 0: there is none
+    std::uint32_t end = 0;
+};
+
 struct Tape {
     std::vector<Node> nodes;
     std::string text;
+    Written content;
+};
+
+struct Slice {
+    std::uint32_t at = 0;
+    std::uint32_t size = 0;
 };
 
 }  // namespace detail
@@ -186,6 +200,13 @@ public:
     void text(std::string_view text);  // joined with text just before it
     void close();
 
+    // From here on what is given is found in `source`, which stays where it is, as far as it is a part of it: nothing is
+    // copied before the end. REQUIRES: empty; less than 2 GiB.
+    void read_from(std::string_view source);
+    // All has been read; the element is the first `size` bytes, and stands as `content` in them between its tags.
+    // REQUIRES: read_from(), everything opened is closed, no prefixes of namespaces in the content.
+    void end_reading(std::size_t size, std::string_view content);
+
     std::size_t depth() const { return open_.size(); }
     std::string_view ns() const;  // of the innermost open element; none open: empty
     std::size_t memory_bytes() const;
@@ -193,14 +214,18 @@ public:
     void reset();
 
 private:
-    void keep_ns(std::string_view ns);
+    detail::Slice keep(std::string_view text);
+    detail::Slice keep_ns(std::string_view ns);
+    bool is_in_source(std::string_view text) const;
+    void move_own(std::uint32_t by);
+    void lengthen(detail::Node& text_node, std::string_view by);
     void make_room(std::size_t bytes);
 
     detail::Tape tape_;
     std::vector<std::uint32_t> open_;
-    bool in_text_ = false;       // the last node is text that may grow
-    std::uint32_t ns_at_ = 0;    // the last namespace put on the tape; the next element's is often the same
-    std::uint32_t ns_size_ = 0;
+    std::string_view source_;  // slices refer to it, unless they are marked
+    bool in_text_ = false;     // the last node is text that may grow
+    detail::Slice ns_;         // the last namespace put on the tape; the next element's is often the same
 };
 
 // Appends `text` fit for an attribute in either kind of quotes, and for element content: & < > " ' and tab, newline,

@@ -1,6 +1,5 @@
 #include "xmpp/xml/name.h"
 
-#include <algorithm>
 #include <atomic>
 #include <cassert>
 #include <cstring>
@@ -10,13 +9,22 @@
 namespace rookery::xml {
 namespace {
 
+template <class Word>
+Word word_at(const char* text) {
+    Word word;
+    std::memcpy(&word, text, sizeof word);
+    return word;
+}
+
 // The last eight bytes, in which names differ.
 std::uint64_t tail_of(std::string_view text) {
+    const std::size_t size = text.size();
+    const char* const end = text.data() + size;
+    if (size >= 8) return word_at<std::uint64_t>(end - 8) + size;
+    if (size >= 4) return (std::uint64_t{word_at<std::uint32_t>(text.data())} << 32 | word_at<std::uint32_t>(end - 4)) + size;
     std::uint64_t tail = 0;
-    if (text.empty()) return tail;
-    const std::size_t size = std::min(text.size(), sizeof tail);
-    std::memcpy(&tail, text.data() + text.size() - size, size);
-    return tail + text.size();
+    for (const char c : text) tail = tail << 8 | static_cast<unsigned char>(c);
+    return tail + size;
 }
 
 // The table is fixed and sparse, so nobody gains by making names that collide.

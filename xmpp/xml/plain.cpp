@@ -11,7 +11,6 @@ namespace rookery::xml {
 namespace {
 
 constexpr std::string_view client_ns = "jabber:client";
-constexpr std::string_view xml_ns = "http://www.w3.org/XML/1998/namespace";
 constexpr std::string_view reserved_ns = "http://www.w3.org/";  // two of these have rules of their own
 constexpr std::size_t max_namespace_bytes = 256;
 constexpr std::size_t max_plain_depth = 16;
@@ -60,9 +59,13 @@ public:
         : in_(input.substr(0, limits.max_bytes)), limits_(limits), builder_(builder) {}
 
     std::size_t read() {
+        builder_.read_from(in_);
         bool plain = at('<') && start_tag();
+        const std::size_t begin = at_;
         while (plain && depth_ > 0) plain = content();
-        return plain ? at_ : 0;
+        if (!plain) return 0;
+        builder_.end_reading(at_, in_.substr(begin, content_end_ - std::min(begin, content_end_)));
+        return at_;
     }
 
 private:
@@ -196,9 +199,8 @@ private:
     }
 
     void put(const Attribute& attribute) {
-        const bool lang = attribute.name.size() > 4 && attribute.name[3] == ':';
         const auto value = attribute.has_references ? std::string_view(decoded(attribute.value)) : attribute.value;
-        builder_.attribute(lang ? xml_ns : std::string_view(), lang ? "lang" : attribute.name, value);
+        builder_.attribute({}, attribute.name, value);
     }
 
     const std::string& decoded(std::string_view value) {
@@ -240,6 +242,7 @@ private:
 
     bool end_tag() {
         const std::string_view name = stack_[depth_ - 1].name;
+        content_end_ = at_;  // the last one is the root's
         at_ += 2;
         if (!in_.substr(at_).starts_with(name)) return false;
         at_ += name.size();
@@ -255,6 +258,7 @@ private:
     std::size_t at_ = 0;
     std::size_t depth_ = 0;
     std::size_t elements_ = 0;
+    std::size_t content_end_ = 0;
     std::string_view ns_;  // of the element at hand
     bool has_own_ns_ = false;
     std::array<Open, max_plain_depth> stack_;

@@ -125,7 +125,14 @@ private:
             out_.push_back('>');
             push({node.end, xml_prefix ? outer : ns, local, xml_prefix});
         }
-        return content;
+        return at == 0 ? write_content(content) : content;
+    }
+
+    // As it came, as far as it is as it came.
+    std::uint32_t write_content(std::uint32_t first) {
+        if (tape_.content.size == 0) return first;
+        out_.append(slice(tape_.content.at, tape_.content.size));
+        return tape_.content.end;
     }
 
     void write_attribute(std::string_view name, std::string_view value) {

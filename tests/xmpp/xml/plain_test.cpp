@@ -8,12 +8,20 @@
 namespace rookery::xml {
 namespace {
 
+const Name body{"jabber:client", "body"};
+
+// From its nodes, not as it came.
+Element written_anew(Element element) { return element.set("changed", "").unset("changed").moved(); }
+
 std::string plain(std::string_view text, const ParserLimits& limits = {}) {
     ElementBuilder builder;
     const std::size_t size = read_plain(text, limits, builder);
     if (size == 0) return builder.depth() == 0 ? "" : "something is left in the builder";
+    const Element element = builder.take();
+    const auto again = parse_document(element.to_string());  // as it came
+    EXPECT_TRUE(again && again->view().equals(element)) << text;
     std::string out;
-    builder.take().write(out, "jabber:client");
+    written_anew(element).write(out, "jabber:client");
     return out + " " + std::to_string(size);
 }
 
@@ -44,6 +52,58 @@ TEST(PlainReader, reads_what_clients_write) {
         EXPECT_NE(plain(text), "") << text;
         EXPECT_EQ(plain(text), by_expat(text)) << text;
     }
+}
+
+Element plain_element(std::string_view text) {
+    ElementBuilder builder;
+    EXPECT_EQ(read_plain(text, {}, builder), text.size()) << text;
+    return builder.take();
+}
+
+std::string written(const Element& element) {
+    std::string out;
+    element.write(out, "jabber:client");
+    return out;
+}
+
+TEST(PlainReader, what_nobody_changed_is_written_as_it_came) {
+    const std::string content = "<body  k=\"it's\">1 &gt; 2&apos;</body> <x xmlns=\"urn:x\"></x>";
+    const Element element = plain_element("<message id=\"1\">" + content + "</message>");
+    EXPECT_EQ(written(element), "<message id='1'>" + content + "</message>");
+    EXPECT_EQ(element.child(body).text(), "1 > 2'");
+    EXPECT_EQ(written(Element(element.child(body))), "<body k='it&apos;s'>1 &gt; 2'</body>");
+    EXPECT_EQ(element.to_string(), "<message xmlns='jabber:client' id='1'>" + content + "</message>");
+}
+
+TEST(PlainReader, what_is_added_follows_what_came) {
+    Element element = plain_element("<message><body>a &lt; <b/></body></message>");
+    element.add_text_child(body, "<").add_text("&").add(plain_element("<body a=\"1\"></body>"));
+    EXPECT_EQ(written(element), "<message><body>a &lt; <b/></body><body>&lt;</body>&amp;<body a='1'/></message>");
+    const Element copy = element;
+    EXPECT_EQ(written(copy), written(element));
+}
+
+TEST(PlainReader, what_was_changed_is_written_anew) {
+    const Element came = plain_element("<message k=\"1\"><body  a=\"1\"/><x xmlns='urn:x'></x></message>");
+    EXPECT_EQ(written(Element(came).set("k", "2")), "<message k='2'><body  a=\"1\"/><x xmlns='urn:x'></x></message>");
+    EXPECT_EQ(written(Element(came).set("l", "2")), "<message k='1' l='2'><body a='1'/><x xmlns='urn:x'/></message>");
+    EXPECT_EQ(written(Element(came).unset("k")), "<message><body a='1'/><x xmlns='urn:x'/></message>");
+    Element less = came;
+    less.remove_children([](View child) { return child.is(body); });
+    EXPECT_EQ(written(less), "<message k='1'><x xmlns='urn:x'/></message>");
+}
+
+// What is not a part of the source stands behind it.
+TEST(PlainReader, keeps_what_it_had_to_read_with_what_it_found) {
+    const Element element =
+        plain_element("<message><u a='&lt;1'>x]y&amp;z]<v b='&gt;'/>w</u><u/><t xmlns='urn:t' c='2'/></message>");
+    const View u = element.view().first_child();
+    EXPECT_TRUE(u.is("jabber:client", "u"));
+    EXPECT_EQ(u.attr("a"), "<1");
+    EXPECT_EQ(u.text(), "x]y&z]w");
+    EXPECT_EQ(u.first_child().attr("b"), ">");
+    EXPECT_EQ(written(written_anew(element)),
+              "<message><u a='&lt;1'>x]y&amp;z]<v b='&gt;'/>w</u><u/><t xmlns='urn:t' c='2'/></message>");
 }
 
 TEST(PlainReader, leaves_alone_what_is_unusual) {
