@@ -17,7 +17,7 @@ constexpr std::size_t max_plain_depth = 16;
 constexpr std::size_t max_plain_attributes = 8;  // of one element, its namespace included
 
 // What a byte may be, one bit each.
-enum Class : unsigned char { name_start = 1, name_part = 2, not_text = 4, not_value = 8, beyond_ascii = 16 };
+enum Class : unsigned char { name_start = 1, name_part = 2, not_text = 4, not_value = 8, beyond_ascii = 16, better_escaped = 32 };
 
 constexpr std::array<unsigned char, 256> classes() {
     std::array<unsigned char, 256> table{};
@@ -31,6 +31,7 @@ constexpr std::array<unsigned char, 256> classes() {
     for (unsigned c = '0'; c <= '9'; ++c) table[c] = name_part;
     table['-'] = table['.'] = name_part;
     for (unsigned c = 0x80; c < 0x100; ++c) table[c] = beyond_ascii;
+    table['>'] = better_escaped;  // XML lets it stand; who looks for the ends of tags without a parser could be misled
     return table;
 }
 
@@ -64,7 +65,7 @@ public:
         const std::size_t begin = at_;
         while (plain && depth_ > 0) plain = content();
         if (!plain) return 0;
-        builder_.end_reading(at_, in_.substr(begin, content_end_ - std::min(begin, content_end_)));
+        builder_.end_reading(at_, content_stays_ ? in_.substr(begin, content_end_ - std::min(begin, content_end_)) : std::string_view());
         return at_;
     }
 
@@ -98,6 +99,7 @@ private:
         }
         for (; at_ < in_.size() && !(class_of(in_[at_]) & stops); ++at_) seen |= class_of(in_[at_]);
         run = in_.substr(begin, at_ - begin);
+        content_stays_ = content_stays_ && !(seen & better_escaped);
         return !(seen & beyond_ascii) || is_xml_text(run);
     }
 
@@ -259,6 +261,7 @@ private:
     std::size_t depth_ = 0;
     std::size_t elements_ = 0;
     std::size_t content_end_ = 0;
+    bool content_stays_ = true;  // may be written as it came
     std::string_view ns_;  // of the element at hand
     bool has_own_ns_ = false;
     std::array<Open, max_plain_depth> stack_;

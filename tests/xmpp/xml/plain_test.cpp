@@ -75,6 +75,11 @@ TEST(PlainReader, what_nobody_changed_is_written_as_it_came) {
     EXPECT_EQ(element.to_string(), "<message xmlns='jabber:client' id='1'>" + content + "</message>");
 }
 
+TEST(PlainReader, what_could_mislead_is_written_anew) {
+    EXPECT_EQ(written(plain_element("<message><b k=\"/>\"/></message>")), "<message><b k='/&gt;'/></message>");
+    EXPECT_EQ(written(plain_element("<message><b   />/message></message>")), "<message><b/>/message&gt;</message>");
+}
+
 TEST(PlainReader, what_is_added_follows_what_came) {
     Element element = plain_element("<message><body>a &lt; <b/></body></message>");
     element.add_text_child(body, "<").add_text("&").add(plain_element("<body a=\"1\"></body>"));
