@@ -530,13 +530,12 @@ void ElementBuilder::text(std::string_view text) {
     in_text_ = true;
 }
 
+bool ElementBuilder::refers_to_source(const Node& text_node) const { return !source_.empty() && !(text_node.name_at & own); }
+
 void ElementBuilder::lengthen(Node& node, std::string_view by) {
-    const bool in_source = !source_.empty() && !(node.name_at & own);
-    const char* const end = source_.data() + node.name_at + node.name_size;
-    if (in_source && by.data() != end) {
-        node.name_at = append(tape_, source_.substr(node.name_at, node.name_size)).at | own;
-    }
-    if (!in_source || by.data() != end) {
+    const bool refers = refers_to_source(node);
+    if (!refers || by.data() != source_.data() + node.name_at + node.name_size) {
+        if (refers) node.name_at = append(tape_, source_.substr(node.name_at, node.name_size)).at | own;
         make_room(by.size());
         append(tape_, by);
     }

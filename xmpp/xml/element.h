@@ -218,6 +218,7 @@ private:
     detail::Slice keep_ns(std::string_view ns);
     bool is_in_source(std::string_view text) const;
     void move_own(std::uint32_t by);
+    bool refers_to_source(const detail::Node& text_node) const;
     void lengthen(detail::Node& text_node, std::string_view by);
     void make_room(std::size_t bytes);
 
