@@ -36,21 +36,27 @@ def settled_memory(server):
 @CASES.case()
 def x11_dribbled_attribute(stage, server):
     """X11: 250 kB attribute value a byte at a time: linear CPU."""
-    costs = {}
-    for count in (60_000, 240_000):
-        one = server.log_in("dribbler")
-        one.send("<message to='localhost' type='headline' a='")
-        time.sleep(0.05)
-        before = server.cpu_seconds()
-        for _ in range(count):
-            one.socket.send(b"x")
-        one.socket.send(b"'/>")
-        one.ping()
-        costs[count] = server.cpu_seconds() - before
-        one.close()
-    per_byte = [costs[count] / count * 1e6 for count in costs]
-    assert per_byte[1] < 2 * per_byte[0] + 0.2, f"{per_byte[0]:.2f} then {per_byte[1]:.2f} us a byte"
-    return f"{per_byte[0]:.2f} us a byte at 60 kB, {per_byte[1]:.2f} at 240 kB"
+    costs = {count: cost_of_a_dribbled_byte(server, count) for count in (15_000, 240_000)}
+    few, many = costs.values()
+    # Four times is what a byte may cost that comes alone and not in one read with others, as the kernel happens to run
+    # the two; a reader that looks again at what it has would take sixteen times as long.
+    assert many < 8 * few, f"{few:.2f} then {many:.2f} us a byte"
+    return f"{few:.2f} us a byte at 15 kB, {many:.2f} at 240 kB"
+
+
+def cost_of_a_dribbled_byte(server, count):
+    """CPU of an attribute's byte, in microseconds."""
+    one = server.log_in("dribbler")
+    one.send("<message to='localhost' type='headline' a='")
+    time.sleep(0.05)
+    before = server.cpu_seconds()
+    for _ in range(count):
+        one.socket.send(b"x")
+    one.socket.send(b"'/>")
+    one.ping()
+    cost = server.cpu_seconds() - before
+    one.close()
+    return cost / count * 1e6
 
 
 @CASES.case()
