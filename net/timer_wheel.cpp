@@ -2,8 +2,13 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace rookery {
+
+namespace {
+constexpr std::size_t few_entries = 64;
+}  // namespace
 
 TimerWheel::TimerWheel(SteadyTime start) : start_(start) {}
 
@@ -18,6 +23,8 @@ TimerId TimerWheel::add(SteadyTime now, Duration delay, Callback work) {
     entry.work = std::move(work);
     entry.due = std::max(tick_at_or_after(now + std::max(delay, Duration::zero())), current_ + 1);
     entry.armed = true;
+    if (++last_generation_ == 0) ++last_generation_;  // so that no id is ever 0
+    entry.generation = last_generation_;
     link(index);
     ++size_;
     return (static_cast<TimerId>(entry.generation) << 32) | index;
@@ -47,6 +54,7 @@ void TimerWheel::run(SteadyTime now) {
         current_ = *due;
         for (unsigned level = 1; level < levels && current_ % (Tick{1} << (level_bits * level)) == 0; ++level)
             cascade(level);
+        if (current_ % slots == 0) give_back_memory();
         run_slot();
     }
     current_ = std::max(current_, until);
@@ -126,12 +134,19 @@ Callback TimerWheel::release(std::uint32_t index) {
     Entry& entry = entries_[index];
     Callback work = std::move(entry.work);
     entry.armed = false;
-    ++entry.generation;
-    if (entry.generation == 0) entry.generation = 1;  // so that no id is ever 0
     entry.next = free_;
     free_ = index;
     --size_;
     return work;
+}
+
+// The lowest free entries are taken first afterwards, so that a few late timers do not hold the rest for long.
+void TimerWheel::give_back_memory() {
+    if (entries_.size() < 4 * (size_ + few_entries)) return;
+    while (!entries_.empty() && !entries_.back().armed) entries_.pop_back();
+    free_ = none;
+    for (auto index = static_cast<std::uint32_t>(entries_.size()); index-- > 0;)
+        if (!entries_[index].armed) entries_[index].next = std::exchange(free_, index);
 }
 
 }  // namespace rookery

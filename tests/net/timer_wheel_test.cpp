@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <vector>
 
 namespace rookery {
 namespace {
@@ -96,6 +97,29 @@ TEST_F(TimerWheelTest, CallbacksMayAddAndCancel) {
     run_until(now + Seconds(1));
     EXPECT_EQ(rounds, 5);
     EXPECT_FALSE(victim_fired);
+}
+
+TEST_F(TimerWheelTest, ACrowdThatHasGoneLeavesItsMemory) {
+    int fired = 0;
+    const auto count = [&fired] { ++fired; };
+    for (int i = 0; i < 10'000; ++i) wheel.add(now, Seconds(1), count);
+    const TimerId late = wheel.add(now, Seconds(100), count);
+    run_until(now + Seconds(2));
+    const TimerId early = wheel.add(now, Seconds(1), count);
+    run_until(now + Seconds(60));
+    EXPECT_EQ(fired, 10'001);
+
+    wheel.cancel(early);  // has fired: nothing
+    wheel.add(now, Seconds(10), count);  // takes the place of the one that fired last
+    std::vector<TimerId> ids;
+    for (int i = 0; i < 500; ++i) ids.push_back(wheel.add(now, Seconds(20), count));
+    wheel.add(now, Seconds(15), count);
+    wheel.cancel(late);
+    run_until(now + Seconds(16));
+    EXPECT_LE(wheel.places(), 1'000u);
+    for (const TimerId id : ids) wheel.cancel(id);
+    run_until(now + Seconds(60));
+    EXPECT_EQ(fired, 10'003);
 }
 
 TEST_F(TimerWheelTest, ALongStallRunsEverythingOnce) {
