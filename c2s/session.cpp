@@ -250,6 +250,10 @@ void C2sSession::ask() {
     await_answer();
 }
 
+void C2sSession::ask_before_silence() {
+    if (connection_ && managed_ && managed_->counts.take_question(true)) ask();
+}
+
 void C2sSession::await_answer() {
     managed_->ack_timer = c2s_.loop().after(managed_->ack_timeout, [this] {
         managed_->ack_timer = 0;

@@ -32,6 +32,7 @@ public:
     bool was_handed(const StanzaPtr& stanza, WallTime at) const override;
     void received_elsewhere(const StanzaPtr& stanza) override;
     bool acknowledges() const override { return managed(); }
+    void ask_before_silence() override;
     void wait_for_client(Seconds patience) override;
     SteadyTime last_heard() const override { return connection_ ? connection_->last_heard() : SteadyTime{}; }
     std::size_t backlog_bytes() const override { return connection_ ? connection_->output_bytes() : 0; }

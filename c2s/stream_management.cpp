@@ -95,8 +95,9 @@ void StreamManagement::forget(const SentStanza& sent) {
     refusals_ -= sent.refuses.has_value();
 }
 
-bool StreamManagement::take_question() {
-    if (asked_ || !news_ || (messages_ == 0 && waiting_.size() < unasked_stanzas)) return false;
+bool StreamManagement::take_question(bool of_little) {
+    const bool much = messages_ > 0 || waiting_.size() >= unasked_stanzas || waiting_bytes_ >= unasked_bytes;
+    if (asked_ || !news_ || waiting_.empty() || !(much || of_little)) return false;
     asked_ = true;
     news_ = false;
     return true;

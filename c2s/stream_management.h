@@ -63,8 +63,8 @@ public:
 
     // Should the client be asked for an acknowledgement now? At once for messages, for the rest when much has gathered;
     // never twice at a time, nor again of the same stanzas: a client that counts too few would be asked for ever (@xmpp/client
-    // 0.14.0, docs/clients.md). True: the caller asks.
-    bool take_question();
+    // 0.14.0, docs/clients.md). True: the caller asks. `of_little`: even when little has gathered.
+    bool take_question(bool of_little = false);
     bool asked() const { return asked_; }
     std::uint32_t received_before() const { return received_before_; }
     bool has_news() const { return news_; }
@@ -74,7 +74,9 @@ public:
     // Over to another connection: what was asked there is not answered here.
     void forget_question() { asked_ = false, news_ = true; }
 
-    static constexpr std::size_t unasked_stanzas = 8;  // what waits costs memory, half a kilobyte each
+    // What waits costs memory, until the client's next message if nobody asks: a roster two kilobytes.
+    static constexpr std::size_t unasked_stanzas = 8;
+    static constexpr std::size_t unasked_bytes = 1024;
 
 private:
     std::uint32_t count(std::uint32_t number) const { return number - received_before_; }

@@ -199,6 +199,7 @@ private:
         if (session->slots().find<Inactive>()) return;
         session->slots().get<Inactive>();
         session->watch_outgoing();
+        session->ask_before_silence();
         here().sessions.emplace(session->id(), session);
     }
 

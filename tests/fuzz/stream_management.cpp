@@ -63,7 +63,7 @@ public:
                 settled_ += std::min<std::uint64_t>(argument, issued_ - settled_);
                 break;
             case 7:
-                ask();
+                ask(argument % 2 == 1);
                 break;
             case 8:
                 come_back();
@@ -165,11 +165,13 @@ private:
         kept.owed = false;
     }
 
-    void ask() {
+    void ask(bool of_little) {
         const auto messages = std::ranges::count_if(model_, [](const Kept& kept) { return kept.stanza->is_message(); });
-        const bool much = messages > 0 || model_.size() >= StreamManagement::unasked_stanzas;
-        require(counts_.take_question() == (!asked_ && news_ && much));
-        if (!asked_ && news_ && much) asked_ = true, news_ = false;
+        const bool much = messages > 0 || model_.size() >= StreamManagement::unasked_stanzas ||
+                          counts_.waiting_bytes() >= StreamManagement::unasked_bytes;
+        const bool asks = !asked_ && news_ && !model_.empty() && (much || of_little);
+        require(counts_.take_question(of_little) == asks);
+        if (asks) asked_ = true, news_ = false;
     }
 
     // The client is told h and sends again what comes behind it.
