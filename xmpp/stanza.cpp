@@ -112,7 +112,6 @@ private:
         const auto id = envelope_.id.value_or("");
         const auto lang = envelope_.lang.value_or("");
         if (id.size() <= max_id_bytes) into_.id = id;
-        if (lang.size() <= max_lang_bytes) into_.lang = lang;
         texts_fit_ = id.size() <= max_id_bytes && lang.size() <= max_lang_bytes;
     }
 
@@ -217,7 +216,7 @@ void Stanza::write_to(std::string& out, const Jid& recipient) const {
         {"to", recipient.str()},
         {"id", id},
         {"type", type_attribute(*this)},
-        {"xml:lang", lang},
+        {"xml:lang", lang()},
     }};
     xml::write(out, element_, client_ns, envelope);
 }
@@ -230,7 +229,7 @@ std::string Stanza::to_string() const {
 
 std::string Stanza::packed() const {
     const std::array<xml::RootAttribute, 5> envelope{
-        {{"from", ""}, {"to", ""}, {"id", id}, {"type", type_attribute(*this)}, {"xml:lang", lang}}};
+        {{"from", ""}, {"to", ""}, {"id", id}, {"type", type_attribute(*this)}, {"xml:lang", lang()}}};
     return xml::pack(element_, envelope);
 }
 

@@ -47,8 +47,8 @@ public:
     Jid from;
     Jid to;          // empty: no 'to' was given
     std::string id;  // empty: none
-    std::string lang;
 
+    std::string_view lang() const { return element_.attr("xml:lang").value_or(""); }
     const xml::Element& element() const { return element_; }
     xml::Element& element() { return element_; }
     xml::View payload() const;  // first child element, or empty (an iq's one child)
@@ -74,7 +74,7 @@ private:
 
     StanzaKind kind_;
     std::uint8_t type_;
-    // Root attributes from, to, id, type and xml:lang in here are stale: the fields above stand.
+    // Root attributes from, to, id and type in here are stale: the fields above stand.
     xml::Element element_;
 };
 

@@ -23,7 +23,7 @@ xml::Element Forwarded::wrap(const Stanza& message, const Jid& to, const std::op
     put(inner, "to", to.empty() ? message.to.str() : to.str());
     put(inner, "id", message.id);
     put(inner, "type", message.message_type() == MessageType::normal ? "" : to_string(message.message_type()));
-    put(inner, "xml:lang", message.lang);
+    put(inner, "xml:lang", message.lang());
     xml::Element forwarded(name);
     if (delay) forwarded.add(delay->to_xml());
     return forwarded.add(inner).moved();
