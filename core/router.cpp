@@ -223,6 +223,7 @@ Task<void> Router::load_and_receive(Jid bare) {
 
 Router::Reception Router::receive(const AccountPtr& account, RoutePtr route) {
     route->account = account;
+    if (route->to.is_bare()) route->to = account->jid();  // the sender's roster, which it is from, is not kept with it
     Outcome outcome = received_hook(account->host(), *route->stanza).run(*route);
     switch (outcome.kind()) {
         case Outcome::Kind::pass: break;
