@@ -120,8 +120,9 @@ def idle(key, title, users, tls="direct", **more):
 
 def phones(key, title, users, **more):
     return Scenario(key, title, "idle", (kilobytes(key, title + ": memory per session"),), needs=("phone",), prefix="p",
-                    contacts=20, chat_before=WARM_UP_CHAT, options={"phone": "yes", "users": users, "warm-up-users": WARM_UP_PHONES,
-                                          "contacts": 20, "settle": 60_000, "sources": 16}, **more)
+                    contacts=20, chat_before=WARM_UP_CHAT,
+                    options={"phone": "yes", "users": users, "warm-up-users": WARM_UP_PHONES, "contacts": 20,
+                             "settle": 60_000, "sources": 16}, **more)
 
 
 def chat(key, title, options, quick, **more):
@@ -138,8 +139,8 @@ SCENARIOS = {scenario.key: scenario for scenario in (
     idle("idle-tls-19000", "19,000 idle, TLS 1.3", MANY - WARM_UP_USERS, servers=(ROOKERY,)),
     idle("idle-plain-19000", "19,000 idle, plaintext", MANY - WARM_UP_USERS, tls="none", servers=(ROOKERY,)),
     phones("phone-19000", "19,000 phones, TLS 1.3", MANY_PHONES - WARM_UP_PHONES, servers=(ROOKERY,), seconds=3_600),
-    Scenario("returns", "10 drops and returns of 5,000", "idle", servers=(ROOKERY,),
-             options={"users": 5_000, "warm-up-users": WARM_UP_USERS, "settle": 5_000, "rounds": 10, "sources": 16},
+    Scenario("returns", "10 drops and returns of 5,000", "idle", servers=(ROOKERY,), chat_before=WARM_UP_CHAT,
+             options={"users": 5_000, "warm-up-users": WARM_UP_USERS, "settle": 10_000, "rounds": 10, "sources": 16},
              figures=(Figure("returns", "growth of a session by 10 drops and returns of all", "%", growth_of_rounds,
                              100),)),
     chat("chat-tls", "chat, TLS 1.3", {"messages": 100_000}, {"messages": 400_000}, acks=True),

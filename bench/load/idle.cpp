@@ -36,10 +36,13 @@ public:
             return Error(ErrorCode::invalid, "phones come in pairs: --users and --warm-up-users must be even");
         }
         if (auto done = enter(options_.warm_up_users, "before"); !done) return done;
+        if (rounds_of(options_) > 0) {
+            if (auto done = return_once(UserNumber{0}, options_.warm_up_users, "before"); !done) return done;
+        }
         if (auto done = log_in_and_measure(); !done) return done;
         if (auto done = settle("after"); !done) return done;
         for (std::uint32_t round = 1; round <= rounds_of(options_); ++round) {
-            if (auto done = return_once(round); !done) return done;
+            if (auto done = return_once(options_.warm_up_users, fleet_.size(), name_of_round(round)); !done) return done;
         }
         figures_.server_memory("end", gauges_.server_memory());
         conversation_.put_into(figures_);
@@ -71,12 +74,13 @@ private:
         return {};
     }
 
-    Result<void> return_once(std::uint32_t round) {
+    // All from number `first` on drop and return; of them, `end` is the number after the last.
+    Result<void> return_once(UserNumber first, UserNumber end, const std::string& name) {
         if (auto done = say_last_words(); !done) return done;
-        fleet_.drop_beyond(options_.warm_up_users);
-        spoken_ = std::min(spoken_, options_.warm_up_users);
+        fleet_.drop_beyond(first);
+        spoken_ = std::min(spoken_, first);
         if (auto met = fleet_.meet(); !met) return met;
-        return enter(fleet_.size(), name_of_round(round));
+        return enter(end, name);
     }
 
     // Else a server may rightly send again, after the drop, what was never acknowledged.

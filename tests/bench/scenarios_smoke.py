@@ -93,7 +93,7 @@ def check_idle(load, auth):
     phones = ["--users", 12, "--warm-up-users", 4, "--settle", 20, "--rounds", 2, "--phone", "yes", *GROUP, *auth]
     for processes in (1, 2):
         result = load.well("idle", *phones, "--processes", processes)
-        expect(result["messages"] == 16 + 2 * 12 and len(result["bytes_per_session_rounds"]) == 3, "phones", result)
+        expect(result["messages"] == 16 + 4 + 2 * 12 and len(result["bytes_per_session_rounds"]) == 3, "phones", result)
     result = load.well("idle", "--users", 10, "--warm-up-users", 3, "--settle", 20, *auth)
     expect(result["sessions"] == 10 and "bytes_per_session_rounds" not in result, "idle", result)
 
