@@ -114,9 +114,9 @@ private:
     void enable_management(xml::View request);
     void acknowledged(xml::View answer);
     void begin_resumption(xml::View request);
-    Task<void> resume_session(std::shared_ptr<Connection> self, std::string id, std::uint32_t h);
+    Task<void> resume_session(std::shared_ptr<Connection> self, ResumptionId id, std::uint32_t h);
     Task<void> take_over(std::shared_ptr<C2sSession> session, std::uint32_t h);
-    void refuse_resumption(const std::string& id);
+    void refuse_resumption(const ResumptionId& id);
 
     void become(Rank rank);
     void be_in_soon();

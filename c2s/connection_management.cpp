@@ -71,10 +71,10 @@ void Connection::enable_management(xml::View request) {
     const Seconds wish(parse_number<unsigned>(request.attr_or("max", "")).value_or(static_cast<unsigned>(options->resume_timeout.count())));
     const Seconds wait = std::min(wish, options->max_resume_timeout);
     const bool resumable = is_true(request.attr("resume")) && wait.count() > 0;
-    session_->manage(*options, resumable ? random_token() : std::string(), wait);
+    session_->manage(*options, resumable ? ResumptionId::random() : ResumptionId(), wait);
     xml::Element answer = nonza("enabled");
     if (resumable)
-        answer.set("id", session_->resumption_id()).set("resume", "true").set("max", std::to_string(wait.count()));
+        answer.set("id", session_->resumption_id().text()).set("resume", "true").set("max", std::to_string(wait.count()));
     if (resumable && !options->location.empty()) answer.set("location", options->location);
     stream_.write(answer);
 }
@@ -95,10 +95,10 @@ void Connection::begin_resumption(xml::View request) {
     if (!h) return stream_.close(StreamError(StreamCondition::invalid_xml, "h is no count"));
     hold();
     become(Rank::in);
-    c2s_.logins().run(LoginGate::Step::resume, resume_session(shared_from_this(), std::string(request.attr_or("previd", "")), *h));
+    c2s_.logins().run(LoginGate::Step::resume, resume_session(shared_from_this(), ResumptionId::parse(request.attr_or("previd", "")).value_or(ResumptionId()), *h));
 }
 
-Task<void> Connection::resume_session(std::shared_ptr<Connection> self, std::string id, std::uint32_t h) {
+Task<void> Connection::resume_session(std::shared_ptr<Connection> self, ResumptionId id, std::uint32_t h) {
     const Welcome welcome = co_await still_welcome();
     if (welcome == Welcome::unknown) stream_.write(failed("internal-server-error"));
     if (welcome == Welcome::yes) {
@@ -117,7 +117,7 @@ Task<void> Connection::resume_session(std::shared_ptr<Connection> self, std::str
 }
 
 // XEP-0198 section 5: the client may bind instead.
-void Connection::refuse_resumption(const std::string& id) {
+void Connection::refuse_resumption(const ResumptionId& id) {
     log_info("resumption_refused", {{"jid", stream_.jid().str()}, {"address", transport_->peer().ip.to_string()}});
     if (++stranger_->failed_resumptions >= max_failed_resumptions)
         return close(StreamError(StreamCondition::policy_violation, "too many failed resumptions"));
@@ -143,7 +143,7 @@ Task<void> Connection::take_over(std::shared_ptr<C2sSession> session, std::uint3
     session_ = session;
     session->attach(*this, from);
     stream_.resumed(session->jid());
-    stream_.write(nonza("resumed").set("previd", session->resumption_id()).set("h", std::to_string(session->go_on())));
+    stream_.write(nonza("resumed").set("previd", session->resumption_id().text()).set("h", std::to_string(session->go_on())));
     session->resend();
     SessionEvent event{session, c2s_.shard().find_account(session->jid().bare_str())};
     (void)stream_.host()->hooks.session_resumed.run(event);

@@ -54,8 +54,8 @@ void C2s::declare_queues() {
                .counts = [this] { return counts_of(plain_cache_.remembered(), plain_cache_.size()); },
                .look = [this] { return QueueMember{plain_cache_.size(), plain_cache_.max_size()}; }});
     board.add({.name = "ended_sessions", .unit = "sessions", .kind = QueueKind::cache, .where = {},
-               .counts = [this] { return counts_of(resumptions_.ever_remembered(), resumptions_.remembered()); },
-               .look = [this] { return QueueMember{resumptions_.remembered(), Resumptions::max_remembered}; }});
+               .counts = [this] { return counts_of(resumptions_.ever_remembered(), resumptions_.ended().size()); },
+               .look = [this] { return QueueMember{resumptions_.ended().size(), Resumptions::max_remembered}; }});
 }
 
 }  // namespace rookery

@@ -6,9 +6,9 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <string>
 #include <unordered_map>
 
+#include "c2s/resumption_id.h"
 #include "xmpp/jid.h"
 
 namespace rookery {
@@ -17,36 +17,28 @@ class C2sSession;
 
 class Resumptions {
 public:
-    void add(const std::string& id, std::weak_ptr<C2sSession> session);
+    void add(const ResumptionId& id, std::weak_ptr<C2sSession> session);
     // The session, if it is this account's: an id is worth nothing to others. It is taken out, so that of two
     // connections one wins; whoever took it adds it again.
-    std::shared_ptr<C2sSession> take(const std::string& id, const Jid& account);
-    void remove(const std::string& id) { sessions_.erase(id); }
+    std::shared_ptr<C2sSession> take(const ResumptionId& id, const Jid& account);
+    void remove(const ResumptionId& id) { sessions_.erase(id); }
 
     // The session is over; its client may ask for its count (`h`) once more.
-    void remember(const std::string& id, const Jid& account, std::uint32_t handled);
-    std::optional<std::uint32_t> last_count(const std::string& id, const Jid& account) const;
-
-    // Oldest first: visit(id, account, handled).
-    template <class Visit>
-    void for_each_count(Visit visit) const {
-        for (const std::string& id : ended_order_)
-            if (const auto at = ended_.find(id); at != ended_.end()) visit(id, at->second.account, at->second.handled);
-    }
-
-    std::size_t remembered() const { return ended_.size(); }
+    struct Ended {
+        ResumptionId id;
+        Jid account;  // bare
+        std::uint32_t handled;
+    };
+    void remember(Ended ended);
+    std::optional<std::uint32_t> last_count(const ResumptionId& id, const Jid& account) const;
+    const std::deque<Ended>& ended() const { return ended_; }  // oldest first
     std::uint64_t ever_remembered() const { return ever_remembered_; }
 
     static constexpr std::size_t max_remembered = 10'000;  // the oldest is forgotten
 
 private:
-    struct Ended {
-        Jid account;
-        std::uint32_t handled;
-    };
-    std::unordered_map<std::string, std::weak_ptr<C2sSession>> sessions_;
-    std::unordered_map<std::string, Ended> ended_;
-    std::deque<std::string> ended_order_;
+    std::unordered_map<ResumptionId, std::weak_ptr<C2sSession>> sessions_;
+    std::deque<Ended> ended_;  // few clients ask: the newest is looked for from the end
     std::uint64_t ever_remembered_ = 0;
 };
 

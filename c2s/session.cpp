@@ -170,9 +170,9 @@ void C2sSession::input_released() {
 
 // --- stream management --------------------------------------------------------------------------------------------
 
-void C2sSession::manage(const StreamManagementOptions& options, std::string id, Seconds wait) {
+void C2sSession::manage(const StreamManagementOptions& options, const ResumptionId& id, Seconds wait) {
     managed_ = std::make_unique<Managed>(issued());
-    managed_->id = std::move(id);
+    managed_->id = id;
     managed_->wait = wait;
     managed_->ack_timeout = options.ack_timeout;
     managed_->max_stanzas = options.max_ack_queue;
@@ -181,7 +181,7 @@ void C2sSession::manage(const StreamManagementOptions& options, std::string id, 
 }
 
 bool C2sSession::resumable() const { return managed_ && !managed_->id.empty(); }
-const std::string& C2sSession::resumption_id() const { return managed_->id; }
+const ResumptionId& C2sSession::resumption_id() const { return managed_->id; }
 std::uint32_t C2sSession::handled() const { return managed_->counts.handled(settled()); }
 std::uint32_t C2sSession::sent() const {
     return managed_->counts.acknowledged() + static_cast<std::uint32_t>(managed_->counts.waiting().size());
@@ -201,7 +201,7 @@ QueueMember C2sSession::unacknowledged_bytes() const {
 }
 
 MemoryUse C2sSession::management_memory() const {
-    return managed_ ? MemoryUse{1, sizeof(Managed) + managed_->id.size()} : MemoryUse();
+    return managed_ ? MemoryUse{1, sizeof(Managed)} : MemoryUse();
 }
 
 MemoryUse C2sSession::unacknowledged_memory() const {
@@ -377,13 +377,13 @@ void C2sSession::shed() {
 void C2sSession::end() {
     const auto keep_alive = shared_from_this();
     connection_ = nullptr;
+    const AccountPtr account = c2s_.shard().find_account(jid().bare_str());
     std::vector<SentStanza> unacknowledged;
     if (managed_) {
         cancel_timers();
-        if (resumable()) c2s_.resumptions().remember(managed_->id, jid(), handled());
+        if (resumable()) c2s_.resumptions().remember({managed_->id, account ? account->jid() : jid().bare(), handled()});
         unacknowledged = managed_->counts.waiting();
     }
-    const AccountPtr account = c2s_.shard().find_account(jid().bare_str());
     if (!account) return;
     if (alive()) count_out(unacknowledged);
     account->remove_session(keep_alive);

@@ -40,10 +40,10 @@ public:
 
     // --- stream management
     // `id`: empty where the client did not ask for resumption. `wait`: for how long it may be away.
-    void manage(const StreamManagementOptions& options, std::string id, Seconds wait);
+    void manage(const StreamManagementOptions& options, const ResumptionId& id, Seconds wait);
     bool managed() const { return managed_ != nullptr; }
     bool resumable() const;
-    const std::string& resumption_id() const;
+    const ResumptionId& resumption_id() const;
     // What its client has not acknowledged, for gauges: stanzas, and their bytes. Empty where it is not managed.
     QueueMember unacknowledged() const;
     QueueMember unacknowledged_bytes() const;

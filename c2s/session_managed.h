@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <string>
 
 #include "base/loop.h"
 #include "c2s/session.h"
@@ -13,7 +12,7 @@ struct C2sSession::Managed {
     explicit Managed(std::uint32_t received_before) : counts(received_before) {}
 
     StreamManagement counts;
-    std::string id;
+    ResumptionId id;
     Seconds wait{0};
     Seconds ack_timeout{0};
     std::size_t max_stanzas = 0;

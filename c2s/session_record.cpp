@@ -167,7 +167,7 @@ void C2sSession::save_handed(RecordWriter& record) const {
 void C2sSession::save_management(RecordWriter& record) const {
     RecordWriter own;
     const StreamManagement& counts = managed_->counts;
-    own.text(ManagementTag::id, managed_->id);
+    own.text(ManagementTag::id, managed_->id.text());
     own.number(wait, static_cast<std::uint64_t>(managed_->wait.count()));
     own.number(ack_timeout, static_cast<std::uint64_t>(managed_->ack_timeout.count()));
     own.number(max_stanzas, managed_->max_stanzas);
@@ -206,13 +206,13 @@ SavedClients save_clients(C2s& c2s) {
 }
 
 void save_past(const C2s& c2s, RecordWriter& record) {
-    c2s.resumptions().for_each_count([&record](const std::string& its_id, const Jid& account, std::uint32_t handled) {
+    for (const Resumptions::Ended& ended : c2s.resumptions().ended()) {
         RecordWriter one;
-        one.text(count_id, its_id);
-        one.text(count_account, account.str());
-        one.number(count_handled, handled);
+        one.text(count_id, ended.id.text());
+        one.text(count_account, ended.account.str());
+        one.number(count_handled, ended.handled);
         record.record(count, one);
-    });
+    }
     c2s.shard().for_each_account([&record](const Account& account) {
         if (!account.last_unavailable() || !account.exists()) return true;
         RecordWriter one;
@@ -256,7 +256,9 @@ void C2sSession::restore_handed(RecordReader& record) {
 void C2sSession::restore_management(RecordReader& record, RestoredStanzas& stanzas) {
     RecordReader own = record.record(management);
     managed_ = std::make_unique<Managed>(read_count(own, received_before));
-    managed_->id = own.text(ManagementTag::id);
+    const std::optional<ResumptionId> id = ResumptionId::parse(own.text(ManagementTag::id));
+    if (!id) return record.fail();
+    managed_->id = *id;
     managed_->wait = read_seconds(own, wait);
     managed_->ack_timeout = read_seconds(own, ack_timeout);
     managed_->max_stanzas = own.number(max_stanzas);
@@ -345,9 +347,10 @@ namespace {
 
 bool restore_count(const std::vector<C2s*>& shards, RecordReader& record) {
     const std::optional<Jid> account = Jid::parse(record.text(count_account));
-    if (!account) return false;
+    const std::optional<ResumptionId> its_id = ResumptionId::parse(record.text(count_id));
+    if (!account || !its_id) return false;
     const unsigned home = shards.front()->shard().all().home_of(account->bare_str());
-    shards[home]->resumptions().remember(std::string(record.text(count_id)), *account, read_count(record, count_handled));
+    shards[home]->resumptions().remember({*its_id, *account, read_count(record, count_handled)});
     return record.ok();
 }
 
