@@ -7,6 +7,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/long_lived.h"
+
 namespace rookery {
 
 namespace detail {
@@ -57,7 +59,7 @@ public:
     }
 
 private:
-    struct Slot {
+    struct Slot : LongLived {
         explicit Slot(std::uint32_t slot_id) : id(slot_id) {}
         virtual ~Slot() = default;
         virtual std::size_t bytes() const = 0;

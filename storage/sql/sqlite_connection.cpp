@@ -12,7 +12,7 @@ namespace rookery {
 namespace {
 
 constexpr int writer_cache_kib = 4 * 1024;
-constexpr int reader_cache_kib = 512;             // of each reader: the rest is in the page cache of the kernel, once for all
+constexpr int reader_cache_kib = 64;              // of each reader: every commit empties it; the kernel's page cache has all
 constexpr int reading_busy_ms = 5'000;
 constexpr int checkpoint_pages = 16'000;          // the write-ahead log is written back past 64 MB: the more pages
                                                 // are written again meanwhile, the fewer there are to write back ...
