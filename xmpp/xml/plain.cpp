@@ -191,6 +191,8 @@ private:
         const std::string_view ns = declared.value;
         if (std::exchange(has_own_ns_, true) || declared.has_references) return false;
         if (ns.empty() || ns.size() > max_namespace_bytes || ns.starts_with(reserved_ns)) return false;
+        // Said once more, it would stand where another one is the stream's (a component's), and then not be the same.
+        content_stays_ = content_stays_ && (depth_ == 0 || ns != ns_);
         ns_ = ns;
         return true;
     }

@@ -80,6 +80,13 @@ TEST(PlainReader, what_could_mislead_is_written_anew) {
     EXPECT_EQ(written(plain_element("<message><b   />/message></message>")), "<message><b/>/message&gt;</message>");
 }
 
+TEST(PlainReader, a_namespace_said_twice_is_written_once) {
+    EXPECT_EQ(written(plain_element("<message><body xmlns='jabber:client'>hi</body></message>")), "<message><body>hi</body></message>");
+    EXPECT_EQ(written(plain_element("<message xmlns='jabber:client'><body  a=\"1\"/></message>")), "<message><body  a=\"1\"/></message>");
+    const std::string forwarded = "<forwarded xmlns='urn:xmpp:forward:0'><message  xmlns='jabber:client'/></forwarded>";
+    EXPECT_EQ(written(plain_element("<message>" + forwarded + "</message>")), "<message>" + forwarded + "</message>");
+}
+
 TEST(PlainReader, what_is_added_follows_what_came) {
     Element element = plain_element("<message><body>a &lt; <b/></body></message>");
     element.add_text_child(body, "<").add_text("&").add(plain_element("<body a=\"1\"></body>"));
