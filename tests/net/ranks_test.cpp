@@ -35,7 +35,12 @@ ListenerOptions strangers() {
 class Standing {
 public:
     explicit Standing(ShardLoop& loop) {
-        loop.post([gone = go_.get_future().share()] { gone.wait(); });
+        std::promise<void> stands;
+        loop.post([&stands, gone = go_.get_future().share()] {
+            stands.set_value();
+            gone.wait();
+        });
+        stands.get_future().wait();  // else it could still hear what is sent first
     }
     ~Standing() {
         std::this_thread::sleep_for(Milliseconds(20));  // for what was sent to arrive
