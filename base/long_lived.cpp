@@ -35,7 +35,7 @@ void* LongLived::operator new(std::size_t bytes) {
 }
 
 void LongLived::operator delete(void* piece, std::size_t bytes) noexcept {
-    if (arena_flags() == 0) return ::operator delete(piece, bytes);
+    if (arena_flags() == 0) return ::operator delete(piece);
     if (piece) sdallocx(piece, bytes, arena_flags());
 }
 
