@@ -89,8 +89,8 @@ private:
     std::size_t waiting_bytes_ = 0;
     std::uint32_t acknowledged_ = 0;
     std::uint32_t received_before_;
-    std::uint16_t messages_ = 0;  // of waiting_
-    std::uint16_t refusals_ = 0;  // of these
+    std::uint32_t messages_ = 0;  // of waiting_
+    std::uint32_t refusals_ = 0;  // of these
     bool asked_ = false;
     bool news_ = false;  // something was sent since the last question
 };

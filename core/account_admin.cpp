@@ -52,6 +52,7 @@ Task<void> announce(Hook<AccountEvent>& hook, Jid account, Host& host) {
 Task<Result<void>> create_at_home(Shard& home, Jid account, Credentials keys) {
     Host* host = home.find_host(account.domain());
     if (!host) co_return no_such_host();
+    if (home.is_being_removed(account)) co_return about(account, Error(ErrorCode::conflict, "it is being removed; try again"));
     const WallTime now = home.loop().clock().wall_now();
     Result<void> created = co_await home.stores().accounts.create(account, std::move(keys), now);
     if (!created.ok()) co_return about(account, std::move(created).error());
@@ -94,9 +95,7 @@ Task<Result<void>> set_keys_at_home(Shard& home, Jid account, Credentials keys, 
 
 using RosterPtr = std::shared_ptr<const Roster>;
 
-// What is left to do needs the roster as it was.
-Task<Result<RosterPtr>> remove_rows(Shard& home, Jid jid) {
-    if (!home.find_host(jid.domain())) co_return no_such_host();
+Task<Result<RosterPtr>> remove_rows_of(Shard& home, Jid jid) {
     Result<AccountPtr> account = co_await home.load_account(jid);
     if (!account.ok()) co_return std::move(account).error();
     if (!(*account)->exists()) co_return about(jid, Error(ErrorCode::not_found, "no such account"));
@@ -106,6 +105,15 @@ Task<Result<RosterPtr>> remove_rows(Shard& home, Jid jid) {
     if (!removed.ok()) co_return about(jid, std::move(removed).error());
     log_info("account_removed", {{"account", jid.str()}});
     co_return std::make_shared<const Roster>(**roster);  // a copy: what still waits for the account changes the cached one
+}
+
+// What is left to do (finish_removal) needs the roster as it was.
+Task<Result<RosterPtr>> remove_rows(Shard& home, Jid jid) {
+    if (!home.find_host(jid.domain())) co_return no_such_host();
+    if (!home.begin_removal(jid)) co_return about(jid, Error(ErrorCode::conflict, "it is being removed already"));
+    Result<RosterPtr> roster = co_await remove_rows_of(home, jid);
+    if (!roster.ok()) home.end_removal(jid);
+    co_return roster;
 }
 
 void tell(Router& router, const Jid& account, const Jid& contact, PresenceType type) {
@@ -138,6 +146,7 @@ Task<void> finish_removal(Shard& home, Jid jid, RosterPtr roster) {
     }
     home.account_has_changed(jid, false);
     if (Host* host = home.find_host(jid.domain())) co_await announce(host->hooks.account_removed, jid, *host);
+    home.end_removal(jid);
     co_await tell_contacts(home, jid, std::move(roster));
 }
 

@@ -100,6 +100,8 @@ Task<std::optional<bool>> MessageLog::find_waiting(AccountPtr account) {
     if (known && known->loaded()) co_return known->messages() > 0 || !known->listed();
     const std::optional<DeliveryState> state = co_await load_state(account);
     if (!state) co_return std::nullopt;
+    known = account->slots().find<DeliveryLedger>();  // another answer may have come first, and its ledger gone on
+    if (known && known->loaded()) co_return known->messages() > 0 || !known->listed();
     if (state->messages == 0) co_return false;
     note_loaded(*account, *state);
     co_return true;

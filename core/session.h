@@ -66,8 +66,8 @@ public:
     virtual bool was_handed(std::uint64_t log_id) const = 0;
     // The same of one that is in no log; `at`: about when it was handed to everybody who was there.
     virtual bool was_handed(const StanzaPtr& stanza, WallTime at) const = 0;
-    // The client will be silent for long: what it received it is asked to acknowledge, if it ever does, so that we need
-    // not keep it.
+    // The client will be silent for long. If it acknowledges at all, it is asked at once what it has received, as after a
+    // message: we need not keep that, and one that does not answer waits for its return.
     virtual void ask_before_silence() {}
     // Another of the account's sessions received it: nobody waits any more for this one to do so.
     virtual void received_elsewhere(const StanzaPtr& stanza) = 0;

@@ -119,7 +119,11 @@ public:
     Task<Result<AccountPtr>> load_account(Jid bare);       // asks storage whether it exists; caches the answer
     AccountPtr account_for_login(const Jid& bare);         // known to exist
     void account_has_changed(const Jid& bare, bool exists);  // created or removed
-    void drop_account(const Account& account);               // from memory: it will be asked for again
+    // From before its rows go until all have heard of it: meanwhile nobody may make it again. False: it has begun already.
+    bool begin_removal(const Jid& bare) { return being_removed_.insert(bare).second; }
+    void end_removal(const Jid& bare) { being_removed_.erase(bare); }
+    bool is_being_removed(const Jid& bare) const { return being_removed_.contains(bare); }
+    void drop_account(const Account& account);  // from memory: it will be asked for again. For tests, too
     // Account says: no sessions, nothing waiting; it may leave memory when the cache is full.
     void account_idle(Account& account);
     void roster_loaded(Account& account);
@@ -169,6 +173,7 @@ private:
     std::vector<std::unique_ptr<Host>> hosts_;
     std::vector<std::unique_ptr<Host>> removed_hosts_;  // out of service; strangers and waits may still point at them
     std::unordered_set<AccountPtr, AccountHash, AccountEqual> accounts_;  // by address
+    std::unordered_set<Jid> being_removed_;
     std::deque<std::weak_ptr<Account>> idle_;                    // oldest first
     std::deque<std::weak_ptr<Account>> rosters_;
     std::vector<std::deque<Parcel>> parked_;

@@ -69,6 +69,7 @@ private:
     };
     template <class State>
     struct SlotOf final : Slot {
+        static_assert(alignof(State) <= alignof(std::max_align_t));  // LongLived
         using Slot::Slot;
         std::size_t bytes() const override { return sizeof *this; }
         State state{};

@@ -137,12 +137,15 @@ Callback TimerWheel::release(std::uint32_t index) {
     entry.next = free_;
     free_ = index;
     --size_;
+    ++released_;
     return work;
 }
 
 // The lowest free entries are taken first afterwards, so that a few late timers do not hold the rest for long.
 void TimerWheel::give_back_memory() {
-    if (entries_.size() < 4 * (size_ + few_entries)) return;
+    const bool little_has_gone = released_ < entries_.size() / 4;  // since the last look, which walks over all
+    if (entries_.size() < 4 * (size_ + few_entries) || little_has_gone) return;
+    released_ = 0;
     while (!entries_.empty() && !entries_.back().armed) entries_.pop_back();
     free_ = none;
     for (auto index = static_cast<std::uint32_t>(entries_.size()); index-- > 0;)

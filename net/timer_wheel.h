@@ -59,6 +59,7 @@ private:
     SteadyTime start_;
     Tick current_ = 0;  // every tick up to this one has been run
     std::size_t size_ = 0;
+    std::size_t released_ = 0;  // since memory was last looked through for what can be given back
     std::deque<Entry> entries_;
     std::uint32_t free_ = none;  // list through Entry::next
     std::uint32_t last_generation_ = 0;

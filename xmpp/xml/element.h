@@ -33,7 +33,7 @@ namespace detail {
 enum class NodeKind : std::uint8_t { element, attribute, text };
 
 // Nodes in document order. An element's attributes follow it at once, then its content; `end` is the index after
-// its last node, so a subtree is a run. Strings are slices of Tape::text; interned names take no text.
+// its last node, so a subtree is a run. Strings are slices of Tape::text; interned names need no text.
 struct Node {
     NodeKind kind;
     std::uint16_t name;         // elements: interned id, or 0
@@ -47,7 +47,8 @@ struct Node {
 };
 
 // Content of the root that came in one piece and that nobody has changed since: how it was written, and the index after
-// its last node. What was added later follows. No prefixes: it means the same inside any root of that namespace.
+// its last node. What was added later follows. It means the same inside any root of that namespace: there are no prefixes, and
+// no child says its parent's namespace once more (which would be another one where the stream's is not the client's).
 struct Written {
     std::uint32_t at = 0;
     std::uint32_t size = 0;  // 0: there is none

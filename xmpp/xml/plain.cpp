@@ -65,11 +65,16 @@ public:
         const std::size_t begin = at_;
         while (plain && depth_ > 0) plain = content();
         if (!plain) return 0;
-        builder_.end_reading(at_, content_stays_ ? in_.substr(begin, content_end_ - std::min(begin, content_end_)) : std::string_view());
+        builder_.end_reading(at_, written_content(begin));
         return at_;
     }
 
 private:
+    std::string_view written_content(std::size_t begin) const {
+        const bool empty = content_end_ < begin;  // <message/>
+        return content_stays_ && !empty ? in_.substr(begin, content_end_ - begin) : std::string_view();
+    }
+
     struct Open {
         std::string_view name;
         std::string_view ns;  // the default one inside it
@@ -240,7 +245,7 @@ private:
     bool bracket() {
         ++at_;
         if (at_ == in_.size() || at(']')) return false;
-        builder_.text("]");
+        builder_.text(in_.substr(at_ - 1, 1));
         return true;
     }
 
