@@ -9,6 +9,7 @@ namespace rookery {
 namespace {
 
 constexpr std::size_t contacts_a_turn = 100;  // told of a removal before others get their turn
+constexpr unsigned turns_to_wait_for_removal = 1'000;
 
 Error no_such_host() { return Error(ErrorCode::not_found, "no such host"); }
 // What storage says of an account, in words for whoever asked for it.
@@ -49,10 +50,20 @@ Task<void> announce(Hook<AccountEvent>& hook, Jid account, Host& host) {
     (void)co_await rest;
 }
 
+// What is left of a removal would otherwise meet the account that was made again.
+Task<bool> removal_is_over(Shard& home, Jid account) {
+    for (unsigned turns = 0; turns < turns_to_wait_for_removal && home.is_being_removed(account); ++turns)
+        co_await next_turn(home.loop());
+    co_return !home.is_being_removed(account);
+}
+
 Task<Result<void>> create_at_home(Shard& home, Jid account, Credentials keys) {
     Host* host = home.find_host(account.domain());
     if (!host) co_return no_such_host();
-    if (home.is_being_removed(account)) co_return about(account, Error(ErrorCode::conflict, "it is being removed; try again"));
+    const bool is_free = co_await removal_is_over(home, account);
+    if (!is_free) co_return about(account, Error(ErrorCode::conflict, "it is being removed; try again"));
+    host = home.find_host(account.domain());
+    if (!host) co_return no_such_host();
     const WallTime now = home.loop().clock().wall_now();
     Result<void> created = co_await home.stores().accounts.create(account, std::move(keys), now);
     if (!created.ok()) co_return about(account, std::move(created).error());

@@ -151,6 +151,28 @@ TEST_P(AccountAdmin, RemovedNameMayBeMadeAgainAndIsNew) {
     EXPECT_THAT(again.ask("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>"), testing::Not(HasSubstr("<item")));
 }
 
+// Else what is left of the removal would say that the new account is none.
+TEST_P(AccountAdmin, ANameIsMadeAgainOnlyWhenItsRemovalIsOver) {
+    ASSERT_TRUE(server.wait(create_account(shards(), jid("juliet@localhost"), "secret")).ok());
+    Shard& home = server.home("juliet@localhost");
+    ASSERT_TRUE(home.begin_removal(jid("juliet@localhost")));
+    EXPECT_EQ(code(server.wait(remove_account(shards(), jid("juliet@localhost")))), ErrorCode::conflict);
+    EXPECT_EQ(code(server.wait(create_account(shards(), jid("juliet@localhost"), "secret"))), ErrorCode::conflict);
+    home.end_removal(jid("juliet@localhost"));
+
+    const auto remove_and_create = [](Shards& all, bool* created) -> Task<void> {
+        (void)co_await remove_account(all, jid("juliet@localhost"), Farewell::after_reply);
+        Result<void> again = co_await create_account(all, jid("juliet@localhost"), "secret");
+        *created = again.ok();
+    };
+    bool created = false;
+    server.loops().at(home.index()).run_here([&] { spawn(remove_and_create(shards(), &created)); });
+    server.run_until_idle();
+    EXPECT_TRUE(created);
+    const AccountPtr account = home.find_account("juliet@localhost");
+    EXPECT_TRUE(!account || account->exists());
+}
+
 TEST_P(AccountAdmin, RemovalAfterTheReplyComesATurnLater) {
     TestClient juliet(server, "juliet@localhost/balcony");
     bool open_at_answer = false;
