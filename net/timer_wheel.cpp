@@ -143,8 +143,9 @@ Callback TimerWheel::release(std::uint32_t index) {
 
 // The lowest free entries are taken first afterwards, so that a few late timers do not hold the rest for long.
 void TimerWheel::give_back_memory() {
-    const bool little_has_gone = released_ < entries_.size() / 4;  // since the last look, which walks over all
-    if (entries_.size() < 4 * (size_ + few_entries) || little_has_gone) return;
+    if (entries_.size() < 4 * (size_ + few_entries)) return;
+    const bool little_has_gone = released_ < entries_.size() / 4;  // since the last walk over all
+    if (entries_.back().armed && little_has_gone) return;
     released_ = 0;
     while (!entries_.empty() && !entries_.back().armed) entries_.pop_back();
     free_ = none;
