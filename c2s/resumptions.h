@@ -34,7 +34,7 @@ public:
     const std::deque<Ended>& ended() const { return ended_; }  // oldest first
     std::uint64_t ever_remembered() const { return ever_remembered_; }
 
-    static constexpr std::size_t max_remembered = 10'000;  // the oldest is forgotten
+    static constexpr std::size_t max_remembered = 4'000;  // the oldest is forgotten
 
 private:
     std::unordered_map<ResumptionId, std::weak_ptr<C2sSession>> sessions_;

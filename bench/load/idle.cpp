@@ -4,6 +4,8 @@
 //
 // Phones keep a resumable stream, carbons, an inactive client state and a roster, and have exchanged a message each way
 // with their neighbour before they fall silent.
+#include <algorithm>
+
 #include "bench/load/contacts.h"
 #include "bench/load/conversation.h"
 #include "bench/load/describe.h"
@@ -17,6 +19,7 @@ namespace {
 
 constexpr Unit kUnit{"login", "logins"};
 constexpr std::chrono::milliseconds kLastWords{200};
+constexpr UserNumber kSpeakingAtOnce = 1'000;  // all 19,000 in one moment a server may refuse
 
 std::uint32_t rounds_of(const Options& options) { return options.rounds.value_or(0); }
 std::string name_of_round(std::uint32_t round) { return "round" + std::to_string(round); }
@@ -92,7 +95,15 @@ private:
 
     Result<void> exchange_messages() {
         if (!options_.phone) return {};
-        for (; spoken_ < fleet_.logged_in(); ++spoken_) conversation_.send_next(spoken_, fleet_.now());
+        while (spoken_ < fleet_.logged_in()) {
+            const UserNumber end = std::min(spoken_ + kSpeakingAtOnce, fleet_.logged_in());
+            for (; spoken_ < end; ++spoken_) conversation_.send_next(spoken_, fleet_.now());
+            if (auto done = hear_all(); !done) return done;
+        }
+        return {};
+    }
+
+    Result<void> hear_all() {
         return fleet_.run_until_or_silent([this] { return conversation_.is_complete(); }, "exchanging messages");
     }
 

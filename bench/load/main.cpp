@@ -48,11 +48,11 @@ const char* name_of(TlsUse tls) {
 // Nothing: all is well.
 std::string fault_in(const Figures& figures) {
     if (const std::string error = figures.text("error"); !error.empty()) return error;
-    std::uint64_t faults = 0;
+    std::string faults;
     for (const char* name : {"lost", "doubled", "reordered", "strays", "unacknowledged"}) {
-        faults += figures.counted(name);
+        if (const std::uint64_t count = figures.counted(name)) faults += " " + std::to_string(count) + " " + name;
     }
-    return faults == 0 ? std::string() : "messages were lost, doubled, reordered, not acknowledged or went astray";
+    return faults.empty() ? std::string() : "of the messages were" + faults;
 }
 
 int run(const Options& options, const Scenario& scenario) {
